@@ -1,0 +1,156 @@
+# Keyroom. A folder is a static library; a program's row below is what it may use (doc/ARCHITECTURE.md).
+# Variants: make V=gcc|clang|asan|fuzz|cov, built under build/$V.
+
+V       ?= gcc
+B       := build/$V
+VERSION := 0.1.0
+
+CC_gcc   := gcc
+CC_clang := clang
+CC_asan  := clang
+CC_fuzz  := clang
+CC_cov   := gcc
+CC       := $(CC_$V)
+ifeq ($(CC),)
+$(error V=$V: no such variant; use gcc, clang, asan, fuzz or cov)
+endif
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
+HARD := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE -D_FORTIFY_SOURCE=2
+OPT_gcc   := -O2 $(HARD)
+OPT_clang := -O2 $(HARD)
+OPT_asan  := -O1 -fPIE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPT_fuzz  := -O1 -fPIE -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
+OPT_cov   := -O0 -fPIE --coverage
+CFLAGS  := -std=c17 -g -I. -D_GNU_SOURCE -DKEYROOM_VERSION='"$(VERSION)"' $(WARN) $(OPT_$V)
+CFLAGS  += $(shell pkg-config --cflags libp11 p11-kit-1 libcrypto sqlite3 libserialport inih jansson check 2>/dev/null)
+LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack $(OPT_$V)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+
+# --- Libraries: one a folder -------------------------------------------------------------------------------------------
+FOLDERS := base base/host crypto crypto/openssl crypto/bearssl dukpt protocol line bdk bdk/cli bdk/client kif terminal \
+	   terminal/port/posix pos acquirer tests/lib
+MAINS   := bdk/bdkd.c bdk/cli/bdk.c kif/kif.c terminal/port/posix/main.c pos/pos.c acquirer/acquirer.c
+CLIENT  := bdk/client.c bdk/record.c
+
+src = $(filter-out $(MAINS) $(CLIENT),$(wildcard $1/*.c))
+lib = $(B)/lib/lib$(subst /,-,$1).a
+define library
+$(call lib,$1): $$(patsubst %.c,$(B)/%.o,$$(if $$(filter bdk/client,$1),$(CLIENT),$$(call src,$1)))
+endef
+$(foreach f,$(FOLDERS),$(eval $(call library,$f)))
+
+# --- Programs: what each may use, most dependent first -----------------------------------------------------------------
+PROGRAMS := bdkd bdk kif terminal pos acquirer
+USE_bdkd     := bdk bdk/client dukpt protocol crypto crypto/openssl base/host base
+EXT_bdkd     := -lp11 -lcrypto -lsqlite3 -linih -ldl
+USE_bdk      := bdk/cli bdk/client line protocol crypto crypto/openssl base/host base
+EXT_bdk      := -lserialport -ljansson -lcrypto
+USE_kif      := kif bdk/client line protocol base/host base
+EXT_kif      := -lserialport -ljansson -lsqlite3
+USE_terminal := terminal/port/posix terminal dukpt protocol crypto crypto/bearssl base/host base
+EXT_terminal := -lbearssl
+USE_pos      := pos line protocol base/host base
+EXT_pos      := -lserialport
+USE_acquirer := acquirer bdk/client base/host base
+EXT_acquirer := -ljansson
+MAIN_bdkd := bdk/bdkd
+MAIN_bdk := bdk/cli/bdk
+MAIN_kif := kif/kif
+MAIN_terminal := terminal/port/posix/main
+MAIN_pos := pos/pos
+MAIN_acquirer := acquirer/acquirer
+define program
+$(B)/bin/$1: $(B)/$(MAIN_$1).o $(foreach f,$(USE_$1),$(call lib,$f))
+	@mkdir -p $$(@D)
+	$(CC) $(LDFLAGS) -o $$@ $$^ $(EXT_$1)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$p)))
+
+# --- Tests: tests/AREA/NAME_test.c is a Check program; tests/AREA/NAME_fuzz.c a fuzz target; tests/tools/NAME.c a tool -------
+AREAS := base crypto dukpt protocol line bdk kif terminal acquirer
+T_base     := base/host base
+T_crypto   := crypto crypto/BACKEND base/host base
+T_dukpt    := dukpt crypto crypto/BACKEND base/host base
+T_protocol := protocol crypto crypto/bearssl base/host base
+T_line     := line protocol base/host base
+T_bdk      := bdk bdk/client dukpt protocol crypto crypto/openssl base/host base
+T_kif      := kif bdk/client line protocol base/host base
+T_terminal := terminal dukpt protocol crypto crypto/bearssl base/host base
+T_acquirer := acquirer bdk/client base/host base
+T_tools    := line protocol crypto crypto/openssl base/host base
+TEST_EXT := -lcheck -lsubunit -lrt -lm -lpthread -lp11 -lcrypto -lsqlite3 -linih -lserialport -ljansson -lbearssl -ldl
+# area, back end, program suffix, source suffix, extra flags
+define testrule
+$(B)/test/$1/%$3: $(B)/tests/$1/%.o $(foreach f,tests/lib $(subst BACKEND,$2,$(T_$1)),$(call lib,$f))
+	@mkdir -p $$(@D)
+	$(CC) $(LDFLAGS) $$(if $$(findstring _fuzz,$$@),$(FUZZER)) -o $$@ $$^ $(TEST_EXT)
+endef
+FUZZER := $(if $(filter fuzz,$V),-fsanitize=fuzzer,$(B)/tests/lib/fuzz_main.o)
+BACKENDS := openssl bearssl
+$(foreach a,$(filter-out crypto dukpt,$(AREAS)) tools,$(eval $(call testrule,$a,openssl,)))
+$(foreach a,crypto dukpt,$(foreach b,$(BACKENDS),$(eval $(call testrule,$a,$b,.$b))))
+tests_of = $(patsubst tests/%.c,$(B)/test/%,$(wildcard tests/$1/*_$2.c))
+UNIT := $(foreach a,$(filter-out crypto dukpt,$(AREAS)),$(call tests_of,$a,test)) \
+	$(foreach b,$(BACKENDS),$(addsuffix .$b,$(call tests_of,crypto,test) $(call tests_of,dukpt,test)))
+FUZZ := $(foreach a,$(filter-out crypto dukpt,$(AREAS)),$(call tests_of,$a,fuzz)) \
+	$(addsuffix .bearssl,$(call tests_of,crypto,fuzz) $(call tests_of,dukpt,fuzz))
+TOOLS := $(patsubst tests/tools/%.c,$(B)/test/tools/%,$(wildcard tests/tools/*.c)) $(B)/test/tty-shim.so
+SYSTEM := $(wildcard tests/system/*.sh)
+
+# --- Rules -------------------------------------------------------------------------------------------------------------
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/lib/%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcs $@ $^
+$(B)/test/tty-shim.so: tests/shim/tty.c
+	@mkdir -p $(@D)
+	gcc -std=c17 -O2 -fPIC -shared -D_GNU_SOURCE $(WARN) -o $@ $< -ldl
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+.PHONY: help deps all demo check unit fuzz-build fuzz asan clang install clean lint format
+help:		## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+deps:		## install what is missing of Debian's packages (DEPS=no skips it)
+	@tools/deps
+programs: $(addprefix $(B)/bin/,$(PROGRAMS))
+all: deps	## build every program into build/gcc/bin
+	@$(MAKE) --no-print-directory -j$$(nproc) programs
+demo: deps	## from a blank token to a recovered PIN (PIN=1234 PAN=4111111111111111)
+	@$(MAKE) --no-print-directory -s -j$$(nproc) programs $(TOOLS)
+	@PIN='$(PIN)' PAN='$(PAN)' tools/demo $(B)
+unit: $(UNIT) $(FUZZ) $(TOOLS) programs
+check: deps	## build and pass every test
+	@$(MAKE) --no-print-directory -s -j$$(nproc) unit
+	@$(MAKE) --no-print-directory -s -j$$(nproc) V=clang unit
+	@tests/run $(B) $(UNIT) $(addprefix fuzz:,$(FUZZ)) $(SYSTEM)
+asan: deps	## the unit tests and fuzz corpora under address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory -s -j$$(nproc) V=asan unit
+	@$(MAKE) --no-print-directory -s V=asan asan-run
+asan-run:
+	@tests/run $(B) $(UNIT) $(addprefix fuzz:,$(FUZZ))
+SECS ?= 60
+fuzz: deps	## fuzz every parser for SECS=60 seconds each
+	@$(MAKE) --no-print-directory -s -j$$(nproc) V=fuzz fuzz-build
+	@tools/fuzz build/fuzz $(SECS)
+fuzz-build: $(FUZZ)
+lint: deps	## static analysis and formatting check
+	@tools/lint
+format:		## lay out the sources as .clang-format says
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+PREFIX ?= /usr/local
+install: all	## install programs and man pages (DESTDIR=, PREFIX=/usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 755 $(addprefix $(B)/bin/,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 doc/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 doc/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+clean:		## remove build/
+	rm -rf build

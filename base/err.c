@@ -1,0 +1,113 @@
+#include "base/err.h"
+
+#include <stddef.h>
+
+/* The statuses of sysexits.h, by number: this file is freestanding. */
+enum {
+	USAGE = 64, DATAERR = 65, NOINPUT = 66, UNAVAILABLE = 69, SOFTWARE = 70, CANTCREAT = 73, IOERR = 74, TEMPFAIL = 75,
+	PROTOCOL = 76, NOPERM = 77, CONFIG = 78
+};
+
+static const struct row {
+	const char *name, *text, *hint;
+	uint8_t code, exit;
+} err_table[] = {
+	/* clang-format off */
+#define ROW(e, x, t, h) { #e, t, h, (uint8_t)(e), (uint8_t)(x) }
+	ROW(E_OK, 0, "ok", ""),
+	ROW(E_SHORT, DATAERR, "the input ends early", "send it whole"),
+	ROW(E_FORMAT, DATAERR, "the input breaks its format", "compare it with the format in the manual"),
+	ROW(E_RANGE, DATAERR, "a value is out of range", ""),
+	ROW(E_SPACE, SOFTWARE, "a buffer is too small", "please report this"),
+	ROW(E_USAGE, USAGE, "wrong words on the command line", "--help tells them"),
+	ROW(E_SCHEME, DATAERR, "no such scheme, or not for this key", ""),
+	ROW(E_STRENGTH, DATAERR, "the key is stronger than what would protect it", "use a key of at most 128 bits with suite 1"),
+	ROW(E_COUNTER, DATAERR, "a transaction counter that no terminal reaches", "check the KSN as received"),
+	ROW(E_EXHAUSTED, UNAVAILABLE, "all transaction keys are used", "load a new initial key"),
+	ROW(E_KEY, DATAERR, "not a valid key", ""),
+	ROW(E_POINT, PROTOCOL, "not a point on the curve", ""),
+	ROW(E_UNWRAP, PROTOCOL, "the wrapped key fails its integrity check", "load again; if it stays, inspect the line"),
+	ROW(E_CRYPTO, SOFTWARE, "the cryptographic library failed", "please report this"),
+	ROW(E_RANDOM, UNAVAILABLE, "no good random bytes", "check the entropy source"),
+	ROW(E_PIN_BLOCK, DATAERR, "PIN block not well-formed", ""),
+	ROW(E_MAC, DATAERR, "MAC wrong", ""),
+	ROW(E_VERSION, PROTOCOL, "the other side speaks another version", "update the older side"),
+	ROW(E_ENVIRONMENT, NOPERM, "the other side belongs to another environment", "use the room this terminal was enrolled for"),
+	ROW(E_CERTIFICATE, NOPERM, "certificate not issued by the CA that counts here", "enrol the terminal in this environment's ca room"),
+	ROW(E_EXPIRED, NOPERM, "certificate or list outside its dates", "check the clock, then renew the certificate"),
+	ROW(E_REVOKED, NOPERM, "certificate revoked", "set the device aside; ask the ca room why"),
+	ROW(E_SIGNATURE, PROTOCOL, "signature wrong", "set the device aside if it stays"),
+	ROW(E_EPOCH, NOPERM, "KIF epoch lower than one the terminal has seen", "get a certificate of the new epoch from the ca room"),
+	ROW(E_REPLAY, PROTOCOL, "a nonce, point or KSN was seen before", ""),
+	ROW(E_SEQUENCE, PROTOCOL, "message not expected in this state", "begin again"),
+	ROW(E_DUPLICATE, NOPERM, "serial or identity key already certified to another", "both are quarantined; find out which is real"),
+	ROW(E_QUARANTINED, NOPERM, "serial or identity key is quarantined", "find out why before using this device"),
+	ROW(E_ROLLBACK, NOPERM, "the terminal's load count went backwards", "its memory was put back: set the device aside"),
+	ROW(E_SERIAL, DATAERR, "another terminal than the one expected", "check which device is on this port"),
+	ROW(E_DIGEST, NOPERM, "the digest read from the display is not the one received", "do not use this line; read the display again"),
+	ROW(E_BLANK, UNAVAILABLE, "the terminal is not enrolled", "enrol it first: bdk enrol"),
+	ROW(E_LOADED, NOPERM, "the slot holds a key already", "choose another slot, or zeroize this one first"),
+	ROW(E_EMPTY, UNAVAILABLE, "the slot holds no key", "load it first: kif inject"),
+	ROW(E_SLOT, DATAERR, "no such slot", ""),
+	ROW(E_TAMPERED, UNAVAILABLE, "the terminal is tampered and wiped", "set the device aside"),
+	ROW(E_STORE, IOERR, "the terminal's memory failed", "set the device aside"),
+	ROW(E_ENROLLED, NOPERM, "the terminal is enrolled already", "a terminal takes one enrolment in its life"),
+	ROW(E_ROOM, CONFIG, "not a room, or a damaged one", "check the folder; bdk init makes a new room"),
+	ROW(E_ROOM_VERSION, CONFIG, "the room was written by a newer version", "use that version"),
+	ROW(E_ROOM_BUSY, TEMPFAIL, "another bdkd serves this room", "use that one, or stop it first"),
+	ROW(E_ROOM_PURPOSE, USAGE, "this room is not for that", "name the room whose purpose it is"),
+	ROW(E_JOURNAL, IOERR, "the journal could not be written or read", "check disk space and rights; nothing was issued"),
+	ROW(E_TOKEN, UNAVAILABLE, "the token failed or refused", "check the token named in room.conf"),
+	ROW(E_DENIED, NOPERM, "not permitted for this role or state", ""),
+	ROW(E_KEY_SET, DATAERR, "no such key set in this room", "bdk list shows the key sets"),
+	ROW(E_KEY_SET_FULL, UNAVAILABLE, "every device id of the key set is used", "generate the next key set"),
+	ROW(E_KEY_SET_STATE, NOPERM, "the key set's state does not permit it", "bdk list shows the states"),
+	ROW(E_UNKNOWN_DEVICE, DATAERR, "no such terminal", "check the serial"),
+	ROW(E_EXISTS, CANTCREAT, "it exists already", "choose another name"),
+	ROW(E_UNREACHABLE, UNAVAILABLE, "bdkd does not answer", "start it: bdkd --room DIR"),
+	ROW(E_NOT_READY, CONFIG, "the room has no certificates yet", "bdk request, bdk certify, bdk install"),
+	ROW(E_INTERNAL, SOFTWARE, "internal error", "please report this"),
+	ROW(E_PORT, NOINPUT, "the port cannot be opened", "check the name, the cable and the rights"),
+	ROW(E_BAUD, USAGE, "the port does not run at this speed", "name a speed that the port has, such as 115200"),
+	ROW(E_TIMEOUT, UNAVAILABLE, "nothing answers", "check cable, power and that the loading window is open"),
+	ROW(E_GONE, IOERR, "the port vanished", "check the cable, then run the same command again"),
+	ROW(E_IO, IOERR, "reading or writing failed", ""),
+#undef ROW
+	/* clang-format on */
+};
+
+static const struct row *find(enum err e)
+{
+	for (size_t i = 0; i < sizeof err_table / sizeof err_table[0]; i++)
+		if (err_table[i].code == (unsigned)e)
+			return &err_table[i];
+	return NULL;
+}
+
+const char *err_name(enum err e)
+{
+	const struct row *r = find(e);
+
+	return r ? r->name : "E_UNKNOWN";
+}
+
+const char *err_text(enum err e)
+{
+	const struct row *r = find(e);
+
+	return r ? r->text : "unknown result";
+}
+
+const char *err_hint(enum err e)
+{
+	const struct row *r = find(e);
+
+	return r ? r->hint : "";
+}
+
+int err_exit(enum err e)
+{
+	const struct row *r = find(e);
+
+	return r ? r->exit : SOFTWARE;
+}
