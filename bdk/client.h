@@ -1,0 +1,39 @@
+/*
+ * The client's end of bdkd's sockets: all that kif, acquirer and bdk see of a room.
+ */
+#ifndef KEYROOM_BDK_CLIENT_H
+#define KEYROOM_BDK_CLIENT_H
+
+#include "bdk/record.h"
+#include "bdk/request.h"
+
+struct client {
+	int fd;
+	char why[256];		/* bdkd's sentence about the last refusal, "" if it gave none */
+	struct record in;	/* the last answer: field_ functions point into it until the next call */
+	struct span fields;
+};
+
+/*
+ * client_open - connect to one of a room's sockets
+ *
+ *   room    in  the room's folder
+ *   socket  in  "people", "station" or "acquirer"
+ *
+ *   E_OK, E_ROOM (no such folder, or not a room), E_ROOM_PURPOSE (the room has no such socket), E_UNREACHABLE (no bdkd
+ *   serves it)
+ */
+MUST_USE enum err client_open(struct client *c, const char *room, const char *socket);
+
+/*
+ * client_call - send a request, wait for its answer
+ *
+ *   E_OK: c->fields are the answer's. Otherwise bdkd's F_RESULT with its sentence in c->why, or E_UNREACHABLE
+ *   (connection lost), E_FORMAT (the answer is no record), or the request's own r->e
+ */
+MUST_USE enum err client_call(struct client *c, const struct record *request);
+
+/* client_close - wipes the last answer */
+void client_close(struct client *c);
+
+#endif

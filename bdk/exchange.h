@@ -1,0 +1,43 @@
+/*
+ * The hand-over package of a key set: a BDK wrapped at birth to one acquirer room's certified exchange key.
+ *
+ *     body:  "KRX1"(4)  scheme(1)  key set(span8)  SHA-256 of the recipient's SPKI(32)  KDH certificate(span16)
+ *            ephemeral point(65)  check value(span8)  items(1)  { label(7) wrapped(span8) }*
+ *     then   signature(64) by the KDH identity over SHA-256("keyroom/1 EXCHANGE" || 00 || length(4) || body)
+ *     ctx    SHA-256("keyroom/1 exchange" || 00 || length(4) || body up to and with the point)
+ *
+ * The KEKs come from ctx and the ECDH of the ephemeral and the exchange key as in KEY (crypto/kbkdf.h).
+ */
+#ifndef KEYROOM_BDK_EXCHANGE_H
+#define KEYROOM_BDK_EXCHANGE_H
+
+#include "bdk/room.h"
+
+#define EXCHANGE_MAX 2048
+#define EXCHANGE_WHY 160
+
+/*
+ * exchange_generate - make a key set in a load room and its package for the acquirer room named by cert
+ *
+ *   set  in/out  its scheme and, if len is not 0, its id; a free random id is chosen otherwise (TDES: FFFF and 24 random bits)
+ *
+ *   E_OK, E_NOT_READY, E_CERTIFICATE/E_EXPIRED/E_REVOKED (cert is no exchange certificate of this environment), E_EXISTS,
+ *   E_RANGE (first and last), E_SCHEME, E_STRENGTH, E_JOURNAL, E_TOKEN
+ */
+MUST_USE enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, struct key_set *made, struct room *r,
+				    struct key_set_id *set, uint32_t first, uint32_t last, struct span cert,
+				    char why[static EXCHANGE_WHY]);
+
+/*
+ * exchange_import - take a package into an acquirer room
+ *
+ *   from  out  CN of the load room that made it
+ *
+ *   E_OK, E_NOT_READY, E_SHORT/E_FORMAT, E_CERTIFICATE/E_EXPIRED/E_REVOKED (not from a load room of this environment),
+ *   E_SIGNATURE, E_KEY (wrapped for another room), E_UNWRAP, E_MAC (check value differs from what was announced), E_EXISTS, E_JOURNAL,
+ *   E_TOKEN. Nothing stays in the token on an error.
+ */
+MUST_USE enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], struct room *r, struct span package,
+				  char why[static EXCHANGE_WHY]);
+
+#endif

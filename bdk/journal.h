@@ -1,0 +1,158 @@
+/*
+ * The journal: what a room has done, in SQLite (WAL, synchronous=FULL). It is the truth; everything else is a projection.
+ *
+ * An I/O error ends issuing: every function here gives E_JOURNAL and has changed nothing. What allocates is committed and read
+ * back before it returns. Tables: meta, audit, key_set, device, load, sent (h after each KEY), seen (nonces and points).
+ */
+#ifndef KEYROOM_BDK_JOURNAL_H
+#define KEYROOM_BDK_JOURNAL_H
+
+#include "bdk/key_set.h"
+#include "crypto/cert.h"
+
+struct journal;
+
+enum key_set_state { KEY_SET_ACTIVE = 1, KEY_SET_SUSPENDED = 2 };
+
+struct key_set {
+	struct key_set_id id;
+	enum key_set_state state;
+	struct kcv kcv;
+	uint32_t first, last;		/* device ids this room may issue */
+	uint64_t next;			/* next free one; last + 1: full */
+	uint64_t utc;
+};
+
+enum device_state { DEVICE_EXPECTED = 1, DEVICE_CERTIFIED, DEVICE_ENROLLED, DEVICE_QUARANTINED, DEVICE_REVOKED };
+
+struct device {
+	char serial[CERT_TEXT];
+	uint8_t spki[32];		/* zero while expected */
+	uint8_t cert[CERT_MAX];
+	size_t cert_len;
+	enum device_state state;
+	uint64_t utc;
+};
+
+enum load_state { LOAD_SENT = 1, LOAD_LOADED, LOAD_POSSIBLY, LOAD_REPLACED, LOAD_ZEROIZED };
+
+struct load {
+	uint64_t sequence;		/* of its last change, room-wide */
+	uint64_t row;			/* of the load itself */
+	struct key_set_id set;
+	uint32_t id;			/* device id */
+	struct ksn iksn;
+	char serial[CERT_TEXT];
+	uint8_t spki[32];
+	uint8_t point[P256_POINT];	/* the terminal's identity key, to verify a RECEIPT later */
+	uint8_t slot;
+	enum load_state state;
+	uint32_t first_count;		/* load count of the first OFFER */
+	uint32_t load_count;		/* as the terminal signed it, once loaded */
+	struct kcv kcv;			/* as the terminal signed it, once loaded */
+	char firmware[CERT_TEXT];
+	uint64_t utc;
+};
+
+/* Names as they stand in records, ledgers and prints: "active", "sent", "possibly-loaded", … */
+const char *key_set_state_name(enum key_set_state s);
+const char *device_state_name(enum device_state s);
+const char *load_state_name(enum load_state s);
+
+/* journal_create - a new, empty journal file of this schema version. E_OK, E_EXISTS, E_JOURNAL */
+MUST_USE enum err journal_create(const char *path, enum room_purpose purpose);
+
+/* journal_open - E_OK, E_JOURNAL, E_ROOM_VERSION (newer schema), E_ROOM_PURPOSE (another purpose than room.conf's) */
+MUST_USE enum err journal_open(struct journal **j, const char *path, enum room_purpose purpose);
+void journal_close(struct journal *j);
+
+/*
+ * One transaction: everything between begin and commit, or nothing. Without it each function below is its own.
+ * journal_rollback() after any error; fine when none is open.
+ */
+MUST_USE enum err journal_begin(struct journal *j);
+MUST_USE enum err journal_commit(struct journal *j);
+void journal_rollback(struct journal *j);
+
+/* --- audit: a hash chain. hash = SHA-256(previous hash || be64 sequence || be64 utc || each text with a u16 length) -------- */
+
+struct audit {
+	uint64_t sequence, utc;
+	char who[CERT_TEXT], what[CERT_TEXT], object[128], reason[256];
+	uint8_t hash[32];
+};
+
+/* journal_audit - append one act or refusal: who ("uid 0 people"), what ("generate"), object ("FFFF987654"), reason (err_text() or "") */
+MUST_USE enum err journal_audit(struct journal *j, const char *who, const char *what, const char *object,
+				const char *reason);
+
+/* journal_audit_next - the record after a sequence. E_OK, E_SHORT (no more), E_JOURNAL */
+MUST_USE enum err journal_audit_next(struct audit *a, struct journal *j, uint64_t after);
+
+/* journal_audit_check - recompute the whole chain. E_OK, E_MAC (bad: the first sequence that does not fit), E_JOURNAL */
+MUST_USE enum err journal_audit_check(uint64_t *bad, struct journal *j);
+
+/* journal_digest - SHA-256 over the rows of key_set, device, load and sent, in order */
+MUST_USE enum err journal_digest(uint8_t out[static 32], struct journal *j);
+
+/* --- seen values ------------------------------------------------------------------------------------------------------- */
+
+/* journal_seen - remember a nonce or point for ever. E_OK (new), E_REPLAY (seen before), E_JOURNAL */
+MUST_USE enum err journal_seen(struct journal *j, const char *kind, struct span value);
+
+/* --- numbers kept by name: number of the last revocation list, … E_OK (0 if never set), E_JOURNAL ------------------------- */
+MUST_USE enum err journal_number(uint64_t *v, struct journal *j, const char *name);
+MUST_USE enum err journal_set_number(struct journal *j, const char *name, uint64_t v);
+
+/* --- key sets ------------------------------------------------------------------------------------------------------------ */
+
+/* journal_key_set - by id text. E_OK, E_KEY_SET, E_JOURNAL */
+MUST_USE enum err journal_key_set(struct key_set *out, struct journal *j, const char *id);
+/* journal_key_set_next - in the order of their making; *at starts at 0. E_OK, E_SHORT (no more), E_JOURNAL */
+MUST_USE enum err journal_key_set_next(struct key_set *out, struct journal *j, uint64_t *at);
+/* journal_key_set_add - E_OK, E_EXISTS (also when another scheme has the same id), E_JOURNAL */
+MUST_USE enum err journal_key_set_add(struct journal *j, const struct key_set *s);
+MUST_USE enum err journal_key_set_state(struct journal *j, const char *id, enum key_set_state state);
+
+/* --- devices (ca room) ----------------------------------------------------------------------------------------------------- */
+
+/* journal_device - by serial, or by spki where serial is NULL. E_OK, E_UNKNOWN_DEVICE, E_JOURNAL */
+MUST_USE enum err journal_device(struct device *out, struct journal *j, const char *serial, const uint8_t *spki);
+MUST_USE enum err journal_device_next(struct device *out, struct journal *j, uint64_t *at);
+/* journal_device_put - insert or replace the row of d->serial. E_OK, E_DUPLICATE (its spki stands under another serial) */
+MUST_USE enum err journal_device_put(struct journal *j, const struct device *d);
+
+/* --- loads (load room) ------------------------------------------------------------------------------------------------------ */
+
+/*
+ * journal_load_allocate - the next free device id of a key set for {spki, slot, load count}
+ *
+ *   l  in/out  set, serial, spki, point, slot, first_count, firmware in; row, id, iksn, state, sequence, utc out
+ *
+ *   E_OK (durable, read back), E_KEY_SET, E_KEY_SET_FULL, E_REPLAY (UNIQUE(spki, slot, load count) is taken), E_JOURNAL
+ */
+MUST_USE enum err journal_load_allocate(struct journal *j, struct load *l);
+
+/* journal_load_last - the newest load of {spki, slot}. E_OK, E_UNKNOWN_DEVICE (none) */
+MUST_USE enum err journal_load_last(struct load *out, struct journal *j, const uint8_t spki[static 32], uint8_t slot);
+
+/* journal_load_count - the highest load count seen of a terminal, 0 if none */
+MUST_USE enum err journal_load_count(uint32_t *count, struct journal *j, const uint8_t spki[static 32]);
+
+/* journal_load_sent - remember h after a KEY, before that KEY leaves */
+MUST_USE enum err journal_load_sent(struct journal *j, uint64_t row, const uint8_t h[static 32]);
+
+/* journal_load_was_sent - was h sent for this row? E_OK, E_UNKNOWN_DEVICE */
+MUST_USE enum err journal_load_was_sent(struct journal *j, uint64_t row, const uint8_t h[static 32]);
+
+/* journal_load_sent_next - walk over the h sent to a serial, newest first; *at starts at 0. E_OK, E_SHORT (no more) */
+MUST_USE enum err journal_load_sent_next(struct load *l, uint8_t h[static 32], struct journal *j, const char *serial,
+					 uint64_t *at);
+
+/* journal_load_set - change state, load count and check value of a row; gives it a new sequence */
+MUST_USE enum err journal_load_set(struct journal *j, struct load *l);
+
+/* journal_load_after - the load whose last change comes next after a sequence. E_OK, E_SHORT */
+MUST_USE enum err journal_load_after(struct load *out, struct journal *j, uint64_t sequence);
+
+#endif

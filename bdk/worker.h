@@ -1,0 +1,124 @@
+/*
+ * Workers: the processes that hold the PKCS#11 module. bdkd's supervisor forks a worker before any module is loaded,
+ * gives it the PIN once over a socketpair, and asks it for the few acts below; no other code of the project touches a
+ * token. A worker dies with its supervisor, and a worker that dies is E_TOKEN for the call under way: the supervisor
+ * starts another (worker_start) and nothing was answered twice.
+ *
+ * Objects are named by label. EC key pairs: "identity" (KDH; signs KEY, ZEROIZE, packages), "exchange" (acquirer room's, ECDH
+ * only), "records", "device-ca", "kif-ca", "exchange-ca" (sign). Key sets: "bdk-ID", and for TDES also "bdk-variant-ID".
+ * Everything in the token is sensitive, not extractable and not modifiable.
+ */
+#ifndef KEYROOM_BDK_WORKER_H
+#define KEYROOM_BDK_WORKER_H
+
+#include "bdk/key_set.h"
+#include "crypto/kbkdf.h"
+#include "crypto/p256.h"
+#include "dukpt/ksn.h"
+
+#include "crypto/key.h"
+
+#include <sys/types.h>
+
+struct worker {
+	int fd;			/* -1: none */
+	pid_t pid;
+};
+
+/* One wrapped key as the KDF and RFC 5649 leave it. */
+struct wrapped {
+	char label[KBKDF_LABEL];
+	uint8_t b[40];
+	uint8_t len;
+};
+
+/* How to reach the token: from room.conf. */
+struct token_place {
+	const char *uri;		/* RFC 7512: pkcs11:token=NAME?module-path=/usr/lib/softhsm/libsofthsm2.so */
+	const char *softhsm_conf;	/* set as SOFTHSM2_CONF in the worker alone, NULL for other tokens */
+};
+
+/*
+ * worker_init_token - make a new software token: initialise it, set a random SO PIN that nobody keeps, set the user PIN
+ *
+ * Runs in a process of its own, which ends. E_OK, E_EXISTS (a token of that name is there), E_TOKEN
+ */
+MUST_USE enum err worker_init_token(const struct token_place *at, struct span pin);
+
+/*
+ * worker_start - fork a worker, have it load the module, find the token, log in, and probe on known answers
+ *
+ *   purpose  in  what this room may ask: a worker of a load or ca room never gives out an initial key
+ *
+ *   E_OK, E_TOKEN (no module, no token, wrong PIN, or a probe gave a wrong answer: why is said on standard error)
+ */
+MUST_USE enum err worker_start(struct worker *w, const struct token_place *at, enum room_purpose purpose, struct span pin);
+
+/* worker_stop - end it and reap it; fine on one that is dead */
+void worker_stop(struct worker *w);
+
+/* All below: E_OK, E_TOKEN (token refused or worker died; *w then has fd -1), and what they name. Outputs wiped on errors. */
+
+/* worker_random - from the token, len at most 4096 */
+MUST_USE enum err worker_random(struct worker *w, uint8_t *out, size_t len);
+
+/* worker_make_pair - a P-256 pair as token objects: sign for every label but "exchange", which may only ECDH. E_EXISTS */
+MUST_USE enum err worker_make_pair(struct worker *w, uint8_t point[static P256_POINT], const char *label);
+
+/* worker_point - the public point of a pair. E_KEY (no such label) */
+MUST_USE enum err worker_point(struct worker *w, uint8_t point[static P256_POINT], const char *label);
+
+/* worker_sign - raw ECDSA over a digest with a pair that may sign. E_KEY */
+MUST_USE enum err worker_sign(struct worker *w, uint8_t sig[static P256_SIG], const char *label,
+			      const uint8_t digest[static 32]);
+
+/* worker_ephemeral - a session pair for one KEY or one package; it is gone after worker_wrap_*() or worker_forget() */
+MUST_USE enum err worker_ephemeral(struct worker *w, uint64_t *handle, uint8_t point[static P256_POINT]);
+MUST_USE enum err worker_forget(struct worker *w, uint64_t handle);
+
+/*
+ * worker_wrap_initial_key - derive the initial key of iksn in the token and wrap it there for a terminal
+ *
+ *   item    out  AES: one, "KRM1-IK"; TDES: two, "KRM1-IL" and "KRM1-IR"
+ *   handle  in   this side's ephemeral pair: destroyed on every path
+ *   peer    in   the terminal's ephemeral point
+ *   ctx     in   transcript_ctx()
+ *
+ *   E_KEY_SET (no such objects), E_POINT, E_KEY (no such handle)
+ */
+MUST_USE enum err worker_wrap_initial_key(struct worker *w, struct wrapped item[static 2], uint8_t *items, uint64_t handle,
+					  const uint8_t peer[static P256_POINT], const uint8_t ctx[static 32],
+					  const struct key_set_id *set, const struct ksn *iksn);
+
+/*
+ * worker_make_bdk - make a BDK in the token and wrap it at birth, once and never again, for an acquirer room
+ *
+ *   kcv     out  check value: TDES 3 bytes, AES 5 bytes of CMAC(0)
+ *   item    out  AES: "KRM1-BD"; TDES: "KRM1-BD" (BDK) and "KRM1-BV" (its variant, xor C0C0C0C000000000C0C0C0C000000000)
+ *   peer    in   the acquirer room's exchange key
+ *
+ *   E_EXISTS (objects of that key set are there), E_SCHEME (not TDES or AES-128), E_POINT, E_KEY
+ */
+MUST_USE enum err worker_make_bdk(struct worker *w, struct kcv *kcv, struct wrapped item[static 2], uint8_t *items,
+				  uint64_t handle, const uint8_t peer[static P256_POINT], const uint8_t ctx[static 32],
+				  const struct key_set_id *set);
+
+/*
+ * worker_take_bdk - unwrap a BDK into non-extractable token objects under the exchange pair; acquirer room only
+ *
+ *   point  in  the sender's ephemeral point
+ *
+ *   E_EXISTS, E_UNWRAP, E_POINT, E_DENIED (another room)
+ */
+MUST_USE enum err worker_take_bdk(struct worker *w, struct kcv *kcv, const struct wrapped *item, uint8_t items,
+				  const uint8_t point[static P256_POINT], const uint8_t ctx[static 32],
+				  const struct key_set_id *set);
+
+/* worker_drop_bdk - destroy a key set's objects: undoes a worker_make_bdk() or worker_take_bdk() whose record failed */
+MUST_USE enum err worker_drop_bdk(struct worker *w, const struct key_set_id *set);
+
+/* worker_initial_key - derive an initial key and give it out in the clear; acquirer room only. E_KEY_SET, E_DENIED */
+MUST_USE enum err worker_initial_key(struct worker *w, struct key *ik, const struct key_set_id *set,
+				     const struct ksn *iksn);
+
+#endif
