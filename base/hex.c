@@ -26,21 +26,23 @@ static unsigned digit(unsigned c)
 enum err hex_decode(uint8_t *out, size_t *len, size_t size, const char *text, size_t chars)
 {
 	unsigned bad = 0;
+	enum err e = E_OK;
 
 	if (chars & 1)
-		return E_FORMAT;
-	if (chars / 2 > size)
-		return E_SPACE;
-	for (size_t i = 0; i < chars / 2; i++) {
+		e = E_FORMAT;
+	else if (chars / 2 > size)
+		e = E_SPACE;
+	for (size_t i = 0; !e && i < chars / 2; i++) {
 		unsigned h = digit((unsigned char)text[2 * i]), l = digit((unsigned char)text[2 * i + 1]);
 
 		bad |= h | l;
 		out[i] = (uint8_t)(h << 4 | (l & 15u));
 	}
-	if (bad & 0x100u) {
-		wipe(out, chars / 2);
-		return E_FORMAT;
-	}
-	*len = chars / 2;
-	return E_OK;
+	if (bad & 0x100u)
+		e = E_FORMAT;
+	if (e)
+		wipe(out, size);
+	else
+		*len = chars / 2;
+	return e;
 }

@@ -6,7 +6,7 @@
 void wipe(void *p, size_t len)
 {
 	if (!len)
-		return;	/* p may be NULL then, which memset() does not take */
+		return; /* p may be NULL then, which memset() does not take */
 	memset(p, 0, len);
 	/* The barrier claims to read *p, so the stores above must happen. */
 	__asm__ __volatile__("" : : "r"(p) : "memory");

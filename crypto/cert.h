@@ -1,8 +1,9 @@
 /*
  * X.509 as far as both ends of the loading protocol need it: is this end-entity certificate issued by that CA, at that
- * time, and what does it say? P-256 and ECDSA with SHA-256 only. One CA, one end entity: no intermediate certificates,
- * so the CA alone says what the certificate is for (device, KIF, exchange: see doc/ARCHITECTURE.md). A critical extKeyUsage
- * is refused, as is every other critical extension that is not basicConstraints or keyUsage.
+ * time, and what does it say? P-256 and ECDSA with SHA-256 only, DER only. One CA, one end entity: no intermediate
+ * certificates, so the CA alone says what the certificate is for (device, KIF, exchange: see doc/ARCHITECTURE.md). A
+ * critical extKeyUsage is refused, as is every other critical extension that is not basicConstraints or keyUsage. An end
+ * entity that says it is a CA is refused.
  */
 #ifndef KEYROOM_CRYPTO_CERT_H
 #define KEYROOM_CRYPTO_CERT_H
@@ -20,7 +21,8 @@ struct cert {
 };
 
 /* cert_anchor - the self-signed CA certificate in der, as a trust anchor: its name and key are taken, its dates are
- * not looked at. E_OK, E_FORMAT, E_CERTIFICATE (not a P-256 CA certificate), E_CRYPTO. c holds its subject. */
+ * not looked at; that it signs itself is verified. E_OK, E_FORMAT, E_CERTIFICATE (not a P-256 CA certificate),
+ * E_CRYPTO. c holds its subject, and is wiped on an error. */
 MUST_USE enum err cert_anchor(struct cert *c, struct span der);
 
 /*
@@ -32,7 +34,8 @@ MUST_USE enum err cert_anchor(struct cert *c, struct span der);
  *   utc  in   seconds since 1970 at which it has to be valid (of the end entity; the anchor's dates do not count)
  *
  *   E_OK, E_FORMAT (not DER, too long), E_CERTIFICATE (another issuer, bad signature, another algorithm, refused
- *   extension, or a subject field of CERT_TEXT or more), E_EXPIRED (before or after its dates), E_CRYPTO
+ *   extension, a date before 1970, or a subject field of CERT_TEXT or more or with control characters), E_EXPIRED
+ *   (before or after its dates; said before the signature is looked at), E_CRYPTO
  */
 MUST_USE enum err cert_verify(struct cert *c, struct span der, struct span ca, uint64_t utc);
 

@@ -12,7 +12,7 @@ static void dbl(uint8_t *out, const uint8_t *in, size_t block, uint8_t r)
 
 	for (size_t i = 0; i + 1 < block; i++)
 		out[i] = (uint8_t)(in[i] << 1 | in[i + 1] >> 7);
-	out[block - 1] = (uint8_t)(in[block - 1] << 1 ^ ((0u - carry) & r));
+	out[block - 1] = (uint8_t)(in[block - 1] << 1 ^ carry * r);
 }
 
 void cmac_double(uint8_t out[static 16], const uint8_t in[static 16])

@@ -12,16 +12,20 @@ struct drbg {
 	uint32_t requests;	/* since seeding; 0 means never seeded */
 };
 
-/* drbg_seed - instantiate from all parts in order (entropy, nonce, personalization). E_OK, E_CRYPTO (d wiped) */
+#define DRBG_PARTS 8
+
+/* drbg_seed - instantiate from all parts in order (entropy, nonce, personalization), at most DRBG_PARTS.
+ * E_OK, E_RANGE, E_CRYPTO (d wiped) */
 MUST_USE enum err drbg_seed(struct drbg *d, const struct span *parts, size_t n);
 
-/* drbg_reseed - mix in more. E_OK, E_CRYPTO (d wiped) */
+/* drbg_reseed - mix in more. E_OK, E_RANDOM (never seeded), E_RANGE, E_CRYPTO (d wiped) */
 MUST_USE enum err drbg_reseed(struct drbg *d, const struct span *parts, size_t n);
 
 /*
  * drbg_take - len random bytes, at most 7500 a call (SP 800-90A table 2)
  *
- *   E_OK, E_RANDOM (never seeded, or due for reseeding after 2^24 requests), E_RANGE, E_CRYPTO; out wiped on an error
+ *   E_OK, E_RANDOM (never seeded, or due for reseeding after 2^24 requests), E_RANGE, E_CRYPTO (d wiped); out wiped on
+ *   an error
  */
 MUST_USE enum err drbg_take(struct drbg *d, uint8_t *out, size_t len);
 

@@ -11,11 +11,10 @@ void kbkdf_input(uint8_t out[static KBKDF_INPUT], uint32_t i, const char label[s
 	memcpy(out + 4, label, KBKDF_LABEL);
 	out[11] = 0;
 	memcpy(out + 12, ctx, 32);
-	put_be32(out + 44, 256);	/* bits of output */
+	put_be32(out + 44, 256); /* bits of output */
 }
 
-enum err kbkdf(struct key *kek, const struct key *z, const char label[static KBKDF_LABEL],
-	       const uint8_t ctx[static 32])
+enum err kbkdf(struct key *kek, const struct key *z, const char label[static KBKDF_LABEL], const uint8_t ctx[static 32])
 {
 	struct key out = { .len = 32 };
 	uint8_t input[KBKDF_INPUT];

@@ -7,6 +7,7 @@
 
 #include "crypto/drbg.h"
 #include "crypto/key.h"
+#include "crypto/scalar.h"
 
 #define P256_POINT 65
 #define P256_SIG 64
@@ -26,7 +27,8 @@ MUST_USE enum err p256_ecdh(struct key *z, const struct key *priv, const uint8_t
 /* p256_sign - ECDSA over a SHA-256 digest with the deterministic nonce of RFC 6979. E_OK, E_KEY, E_CRYPTO */
 MUST_USE enum err p256_sign(uint8_t sig[static P256_SIG], const struct key *priv, const uint8_t digest[static 32]);
 
-/* p256_verify - E_OK, E_POINT, E_SIGNATURE (also for r or s outside 1..n-1), E_CRYPTO */
+/* p256_verify - E_OK, E_POINT, E_SIGNATURE (also for r or s outside 1..n-1), E_CRYPTO. The digest is a SHA-256: the
+ * numbers 0 and n, which no message is known to give, are refused by one back end and not by the other. */
 MUST_USE enum err p256_verify(const uint8_t sig[static P256_SIG], const uint8_t point[static P256_POINT],
 			      const uint8_t digest[static 32]);
 

@@ -10,7 +10,7 @@
 /* sha256 - E_OK, E_CRYPTO (out wiped) */
 MUST_USE enum err sha256(uint8_t out[static 32], const struct span *parts, size_t n);
 
-/* hmac_sha256 - key of any length; E_OK, E_CRYPTO (out wiped) */
+/* hmac_sha256 - key of any length; out may be the key or a part. E_OK, E_CRYPTO (out wiped) */
 MUST_USE enum err hmac_sha256(uint8_t out[static 32], struct span key, const struct span *parts, size_t n);
 
 #endif

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-void cipher_run(uint8_t *out, const br_block_cbcenc_class *enc, const br_block_cbcdec_class *dec,
-		const struct key *key, enum dir dir, const uint8_t *iv, const uint8_t *in, size_t blocks)
+void cipher_run(uint8_t *out, const br_block_cbcenc_class *enc, const br_block_cbcdec_class *dec, const struct key *key,
+		enum dir dir, const uint8_t *iv, const uint8_t *in, size_t blocks)
 {
 	size_t block = enc->block_size, len = block * blocks, piece = iv ? len : block;
 	union {
@@ -31,7 +31,7 @@ void cipher_run(uint8_t *out, const br_block_cbcenc_class *enc, const br_block_c
 			enc->run(&c.enc, x, out + at, piece);
 		else
 			dec->run(&c.dec, x, out + at, piece);
-		wipe(x, sizeof x);	/* and zero for the next block of ECB */
+		wipe(x, sizeof x); /* and zero for the next block of ECB */
 	}
 	wipe(&c, sizeof c);
 }

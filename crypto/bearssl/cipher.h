@@ -17,7 +17,7 @@
  *   key  in   of a length that the cipher takes
  *   iv   in   one block, NULL for ECB
  */
-void cipher_run(uint8_t *out, const br_block_cbcenc_class *enc, const br_block_cbcdec_class *dec,
-		const struct key *key, enum dir dir, const uint8_t *iv, const uint8_t *in, size_t blocks);
+void cipher_run(uint8_t *out, const br_block_cbcenc_class *enc, const br_block_cbcdec_class *dec, const struct key *key,
+		enum dir dir, const uint8_t *iv, const uint8_t *in, size_t blocks);
 
 #endif

@@ -10,9 +10,9 @@ static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
 
 static void fetch(void)
 {
-	static const char *const name[3][2] = {
-		{ "AES-128-ECB", "AES-128-CBC" }, { "AES-192-ECB", "AES-192-CBC" }, { "AES-256-ECB", "AES-256-CBC" }
-	};
+	static const char *const name[3][2] = { { "AES-128-ECB", "AES-128-CBC" },
+						{ "AES-192-ECB", "AES-192-CBC" },
+						{ "AES-256-ECB", "AES-256-CBC" } };
 
 	for (size_t i = 0; i < 3; i++) {
 		ecb[i] = EVP_CIPHER_fetch(NULL, name[i][0], NULL);

@@ -22,7 +22,7 @@ enum err cipher_run(uint8_t *out, const EVP_CIPHER *cipher, const uint8_t *key, 
 	}
 	e = E_OK;
 done:
-	EVP_CIPHER_CTX_free(c);	/* wipes the schedule */
+	EVP_CIPHER_CTX_free(c); /* wipes the schedule */
 	if (e)
 		wipe(out, len);
 	return e;

@@ -14,7 +14,8 @@ static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
 static void fetch(void)
 {
 	char name[] = "SHA256";
-	OSSL_PARAM p[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0), OSSL_PARAM_construct_end() };
+	OSSL_PARAM p[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+			   OSSL_PARAM_construct_end() };
 	EVP_MAC *m = EVP_MAC_fetch(NULL, "HMAC", NULL);
 
 	md = EVP_MD_fetch(NULL, name, NULL);
@@ -47,7 +48,7 @@ done:
 
 enum err hmac_sha256(uint8_t out[static 32], struct span key, const struct span *parts, size_t n)
 {
-	static const uint8_t none[1];	/* to OpenSSL NULL means "the key as before", not "the empty key" */
+	static const uint8_t none[1]; /* to OpenSSL NULL means "the key as before", not "the empty key" */
 	EVP_MAC_CTX *c = NULL;
 	enum err e = E_CRYPTO;
 	size_t len;
