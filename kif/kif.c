@@ -1,0 +1,314 @@
+#include "kif/inject.h"
+#include "kif/sync.h"
+#include "base/host/fail.h"
+#include "base/host/opt.h"
+#include "line/line.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+static const char *room, *port, *serial, *key_set, *slot, *ledger, *timeout, *json;
+
+/* The ledger's file: as named, or the usual one. */
+static int find_ledger(const char **path, bool make)
+{
+	static char usual[PATH_MAX];
+
+	*path = ledger;
+	if (ledger)
+		return 0;
+	*path = usual;
+	if (ledger_path(usual, sizeof usual, make))
+		return fail_why(E_IO, strerror(errno), "name a file with --ledger", "ledger's folder");
+	return 0;
+}
+
+static const char *rfc3339(char out[static 32], uint64_t seconds)
+{
+	time_t t = (time_t)seconds;
+	struct tm tm;
+
+	if (!gmtime_r(&t, &tm) || !strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm))
+		strcpy(out, "-"); /* a ledger that kif did not write */
+	return out;
+}
+
+/* Everything printed has to arrive. */
+static int finish(void)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return 0;
+	return fail_why(E_IO, strerror(errno), "", "standard output");
+}
+
+static json_t *fact_json(const struct fact *f)
+{
+	char time[32];
+
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:I}", "serial", f->serial, "slot",
+			 (int)f->slot, "key_set", f->key_set, "scheme", f->scheme, "initial_ksn", f->ksn, "check_value",
+			 f->kcv, "state", f->state, "load_count", (json_int_t)f->load_count, "firmware", f->firmware,
+			 "spki", f->spki, "time", rfc3339(time, f->time), "sequence", (json_int_t)f->sequence);
+}
+
+/* Print and release. */
+static void print_json(json_t *j)
+{
+	if (!j || json_dumpf(j, stdout, JSON_INDENT(2)))
+		abort(); /* out of memory, or not UTF-8, which facts are */
+	putchar('\n');
+	json_decref(j);
+}
+
+/* --- kif inject --------------------------------------------------------------------------------------------------- */
+
+static void print_load(const struct inject_result *r)
+{
+	const struct fact *f = &r->load;
+
+	if (json) {
+		json_t *j = fact_json(f);
+
+		if (json_object_set_new(j, "settled_earlier_run", json_boolean(r->settled)) ||
+		    json_object_set_new(j, "seconds", json_real((double)r->ms / 1000)) ||
+		    json_object_set_new(j, "frames_repeated", json_integer((json_int_t)r->repeats)) ||
+		    json_object_set_new(j, "frames_dropped", json_integer((json_int_t)r->dropped)))
+			abort();
+		print_json(j);
+		return;
+	}
+	printf("%s slot %u: %s, key set %s (%s)\n", f->serial, f->slot,
+	       r->settled ? "already loaded by an earlier run, now settled" : "loaded", f->key_set, f->scheme);
+	printf("initial KSN %s  check value %s  load count %lu  %lu.%02lu s\n", f->ksn, f->kcv,
+	       (unsigned long)f->load_count, r->ms / 1000, r->ms % 1000 / 10);
+	if (r->repeats || r->dropped)
+		printf("the line is not clean: %lu frames sent again, %lu received broken\n", r->repeats, r->dropped);
+}
+
+static int run_inject(int operands, char **operand)
+{
+	struct inject in = { room, port, NULL, serial, NULL, 0, LINE_GIVE_UP_MS, STATION_SECONDS, stderr };
+	struct inject_result out;
+	char id[FACT_KEY_SET];
+	unsigned long n, seconds = LINE_GIVE_UP_MS / 1000;
+	int status;
+	enum err e;
+
+	(void)operands, (void)operand;
+	if (!fact_serial(serial))
+		return fail_why(E_FORMAT, "not a serial", "a serial has 1 to 32 letters, digits and hyphens",
+				"--serial %s", serial);
+	if (fact_key_set(id, key_set))
+		return fail_why(E_FORMAT, "not a key set's id",
+				"10 hexadecimal digits beginning FFFF for TDES, 8 for AES; bdk list shows them",
+				"--key-set %s", key_set);
+	if (!opt_number(&n, "slot", slot, 0, 7) || (timeout && !opt_number(&seconds, "timeout", timeout, 1, 3600)))
+		return err_exit(E_USAGE);
+	status = find_ledger(&in.ledger, true);
+	if (status)
+		return status;
+	in.key_set = id;
+	in.slot = (unsigned)n;
+	in.give_up_ms = (unsigned)seconds * 1000;
+	e = inject_run(&out, &in);
+	if (*out.load.serial)
+		print_load(&out);
+	status = finish();
+	return e ? fail_why(e, out.why, out.hint, "%s", out.what) : status;
+}
+
+/* --- kif list, kif show ------------------------------------------------------------------------------------------- */
+
+struct listing {
+	struct ledger ledger;
+	json_t *array; /* NULL: text */
+	unsigned long n;
+	bool events;
+	enum err e;
+};
+
+static void print_event(void *context, const struct fact *f)
+{
+	char time[32];
+
+	(void)context;
+	printf("    %s  %-15s  journal sequence %llu\n", rfc3339(time, f->time), f->state,
+	       (unsigned long long)f->sequence);
+}
+
+static void add_event(void *context, const struct fact *f)
+{
+	char time[32];
+
+	if (json_array_append_new(context, json_pack("{s:s, s:s, s:I}", "time", rfc3339(time, f->time), "state",
+						     f->state, "sequence", (json_int_t)f->sequence)))
+		abort();
+}
+
+static void list_load(void *context, const struct fact *f)
+{
+	struct listing *l = context;
+	char time[32];
+	enum err e = E_OK;
+
+	if (l->array) {
+		json_t *j = fact_json(f), *events = l->events ? json_array() : NULL;
+
+		if (events) {
+			e = ledger_events(&l->ledger, f, add_event, events);
+			if (json_object_set_new(j, "events", events))
+				abort();
+		}
+		if (json_array_append_new(l->array, j))
+			abort();
+	} else if (l->events) {
+		printf("%sslot %u  load %lu  key set %s (%s)  initial KSN %s  check value %s\n", l->n ? "\n" : "",
+		       f->slot, (unsigned long)f->load_count, f->key_set, f->scheme, f->ksn, *f->kcv ? f->kcv : "-");
+		printf("    firmware %s\n", *f->firmware ? f->firmware : "-");
+		e = ledger_events(&l->ledger, f, print_event, NULL);
+	} else {
+		if (!l->n)
+			printf("%-20s  %-16s %4s  %-10s  %-6s  %-24s  %-10s  %-15s  %s\n", "TIME", "SERIAL", "SLOT",
+			       "KEY SET", "SCHEME", "INITIAL KSN", "CHECK", "STATE", "LOAD");
+		printf("%-20s  %-16s %4u  %-10s  %-6s  %-24s  %-10s  %-15s  %lu\n", rfc3339(time, f->time), f->serial,
+		       f->slot, f->key_set, f->scheme, f->ksn, *f->kcv ? f->kcv : "-", f->state,
+		       (unsigned long)f->load_count);
+	}
+	l->n++;
+	l->e = l->e ? l->e : e;
+}
+
+/* Loads of one terminal with their events, or of all without. */
+static int list(const char *of)
+{
+	struct listing l = { .events = of };
+	const char *path;
+	int status = find_ledger(&path, false);
+	enum err e;
+
+	if (status)
+		return status;
+	e = ledger_open_read(&l.ledger, path);
+	if (e)
+		return fail_why(e, l.ledger.why,
+				e == E_ROOM_VERSION ? "use that version"
+						    : "name one with --ledger; kif inject "
+						      "and kif rebuild make one",
+				"ledger %s", path);
+	if (json)
+		l.array = json_array();
+	e = ledger_loads(&l.ledger, of, list_load, &l);
+	e = e ? e : l.e;
+	if (e)
+		status = fail_why(e, l.ledger.why, "", "ledger %s", path);
+	else if (of && !l.n)
+		status = fail_why(E_UNKNOWN_DEVICE, "no load of it in the ledger",
+				  "check the serial; kif list shows them all", "%s", of);
+	else if (l.array)
+		print_json(json_incref(l.array));
+	json_decref(l.array);
+	ledger_close(&l.ledger);
+	return status ? status : finish();
+}
+
+static int run_list(int operands, char **operand)
+{
+	(void)operands, (void)operand;
+	return list(NULL);
+}
+
+static int run_show(int operands, char **operand)
+{
+	(void)operands;
+	if (!fact_serial(operand[0]))
+		return fail_why(E_FORMAT, "not a serial", "a serial has 1 to 32 letters, digits and hyphens", "%s",
+				operand[0]);
+	return list(operand[0]);
+}
+
+/* --- kif rebuild -------------------------------------------------------------------------------------------------- */
+
+static int run_rebuild(int operands, char **operand)
+{
+	static struct client c;
+	struct ledger l;
+	char real[PATH_MAX];
+	const char *path;
+	int status = find_ledger(&path, true);
+	enum err e;
+
+	(void)operands, (void)operand;
+	if (status)
+		return status;
+	if (!realpath(room, real))
+		return fail_why(E_ROOM, "no such folder", err_hint(E_ROOM), "room %s", room);
+	e = ledger_open(&l, path, NULL);
+	if (e)
+		return fail_why(e, l.why, "name another file with --ledger", "ledger %s", path);
+	e = station_open(&c, room, STATION_SECONDS);
+	if (e) {
+		status = fail_why(e, *c.why ? c.why : err_text(e), err_hint(e), "room %s", room);
+	} else {
+		e = sync_rebuild(&l, &c, real);
+		if (e == E_IO)
+			status = fail_why(e, l.why, "it is as it was", "ledger %s", path);
+		else if (e)
+			status = fail_why(e, *c.why ? c.why : err_text(e), "the ledger is as it was",
+					  "history of the room %s", room);
+		client_close(&c);
+	}
+	ledger_close(&l);
+	return status;
+}
+
+#define LEDGER                                                                                                         \
+	{                                                                                                              \
+		"ledger", "FILE", "the ledger (usual: ~/.local/state/keyroom/kif.db)", &ledger, false                  \
+	}
+#define JSON                                                                                                           \
+	{                                                                                                              \
+		"json", NULL, "print JSON", &json, false                                                               \
+	}
+#define ROOM                                                                                                           \
+	{                                                                                                              \
+		"room", "DIR", "the load room's folder", &room, true                                                   \
+	}
+#define END                                                                                                            \
+	{                                                                                                              \
+		NULL, NULL, NULL, NULL, false                                                                          \
+	}
+
+static const struct opt inject_opts[] = {
+	ROOM,
+	{ "port", "PORT", "/dev/ttyUSB0[:baud], tcp:host:port or unix:path", &port, true },
+	{ "serial", "S", "the terminal's serial", &serial, true },
+	{ "key-set", "ID", "the key set to load from", &key_set, true },
+	{ "slot", "N", "the terminal's key slot, 0 to 7", &slot, true },
+	{ "timeout", "SECONDS", "how long to wait for the terminal (usual: 20)", &timeout, false },
+	LEDGER,
+	JSON,
+	END,
+};
+static const struct opt list_opts[] = { LEDGER, JSON, END };
+static const struct opt rebuild_opts[] = { ROOM, LEDGER, END };
+
+static const struct command commands[] = {
+	{ "inject", "", "Load one terminal in a test room's session.", inject_opts, 0, 0, run_inject },
+	{ "list", "", "List all loads in the order of their last change.", list_opts, 0, 0, run_list },
+	{ "show", "SERIAL", "Show a terminal's loads and what became of each.", list_opts, 1, 1, run_show },
+	{ "rebuild", "", "Make the ledger anew from the room's journal.", rebuild_opts, 0, 0, run_rebuild },
+	{ NULL, NULL, NULL, NULL, 0, 0, NULL },
+};
+
+int main(int argc, char **argv)
+{
+	umask(077);
+	return opt_run_commands(commands, "kif",
+				"The station of a key-injection facility: it carries messages between a room "
+				"and terminals, and keeps a ledger.",
+				argc, argv);
+}

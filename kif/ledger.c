@@ -1,0 +1,344 @@
+#include "kif/ledger.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define APPLICATION 0x4b524b46 /* "KRKF": how a ledger is told from another SQLite file */
+#define BUSY_MS 5000           /* another kif writes */
+
+static const char schema[] =
+	"CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE load(key_set TEXT NOT NULL, ksn TEXT NOT NULL, sequence INTEGER NOT NULL, time INTEGER NOT NULL,"
+	" serial TEXT NOT NULL, spki TEXT NOT NULL, scheme TEXT NOT NULL, slot INTEGER NOT NULL, state TEXT NOT NULL,"
+	" kcv TEXT NOT NULL, load_count INTEGER NOT NULL, firmware TEXT NOT NULL, PRIMARY KEY(key_set, ksn))"
+	" WITHOUT ROWID;"
+	"CREATE INDEX load_serial ON load(serial);"
+	"CREATE TABLE event(sequence INTEGER PRIMARY KEY, key_set TEXT NOT NULL, ksn TEXT NOT NULL, state TEXT NOT "
+	"NULL,"
+	" time INTEGER NOT NULL);"
+	"CREATE INDEX event_load ON event(key_set, ksn);";
+
+enum err ledger_path(char *out, size_t size, bool make)
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	int n;
+
+	errno = ENOENT;
+	if (state && *state == '/')
+		n = snprintf(out, size, "%s/keyroom/kif.db", state);
+	else if (home && *home == '/')
+		n = snprintf(out, size, "%s/.local/state/keyroom/kif.db", home);
+	else
+		return E_IO;
+	if (n < 0 || (size_t)n >= size) {
+		errno = ENAMETOOLONG;
+		return E_IO;
+	}
+	for (char *p = out + 1; make && (p = strchr(p, '/')); *p++ = '/') {
+		*p = 0;
+		if (mkdir(out, 0700) && errno != EEXIST)
+			return E_IO;
+	}
+	return E_OK;
+}
+
+static enum err failed(struct ledger *l)
+{
+	snprintf(l->why, sizeof l->why, "%s", sqlite3_errmsg(l->db));
+	return sqlite3_errcode(l->db) == SQLITE_NOTADB ? E_FORMAT : E_IO;
+}
+
+static enum err run(struct ledger *l, const char *sql)
+{
+	return sqlite3_exec(l->db, sql, NULL, NULL, NULL) ? failed(l) : E_OK;
+}
+
+static enum err number(struct ledger *l, uint64_t *out, const char *sql)
+{
+	sqlite3_stmt *s = NULL;
+	enum err e = E_OK;
+
+	if (sqlite3_prepare_v2(l->db, sql, -1, &s, NULL) || sqlite3_step(s) != SQLITE_ROW)
+		e = failed(l);
+	else
+		*out = (uint64_t)sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return e;
+}
+
+/* Is it a ledger that this version can use? Fresh: an empty file. */
+static enum err check_version(struct ledger *l, bool *fresh)
+{
+	uint64_t application = 0, version = 0, tables = 0;
+	enum err e;
+
+	*fresh = false;
+	e = number(l, &application, "PRAGMA application_id");
+	if (!e)
+		e = number(l, &version, "PRAGMA user_version");
+	if (!e)
+		e = number(l, &tables, "SELECT count(*) FROM sqlite_master");
+	if (e)
+		return e;
+	*fresh = !application && !version && !tables;
+	if (*fresh)
+		return E_OK;
+	if (application == APPLICATION && version == LEDGER_VERSION)
+		return E_OK;
+	if (application == APPLICATION && version > LEDGER_VERSION) {
+		snprintf(l->why, sizeof l->why, "written by a newer kif (format %llu, this one knows %d)",
+			 (unsigned long long)version, LEDGER_VERSION);
+		return E_ROOM_VERSION;
+	}
+	snprintf(l->why, sizeof l->why, "not a ledger of kif");
+	return E_FORMAT;
+}
+
+/* Text of a row. The file may have been written by anything: what is not printable does not reach a screen or JSON. */
+static void copy(char *out, size_t size, sqlite3_stmt *s, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(s, column);
+
+	snprintf(out, size, "%s", text ? text : "");
+	for (; *out; out++)
+		if (*out < 0x20 || *out > 0x7e)
+			*out = '?';
+}
+
+static enum err set_room(struct ledger *l, const char *room)
+{
+	sqlite3_stmt *s = NULL;
+	enum err e = E_OK;
+
+	if (sqlite3_prepare_v2(l->db, "REPLACE INTO meta VALUES('room', ?)", -1, &s, NULL) ||
+	    sqlite3_bind_text(s, 1, room, -1, SQLITE_STATIC) || sqlite3_step(s) != SQLITE_DONE)
+		e = failed(l);
+	sqlite3_finalize(s);
+	return e;
+}
+
+/* Follow this room if the ledger follows none yet; else it must be the same. */
+static enum err bind_room(struct ledger *l, const char *room)
+{
+	const char *now;
+	sqlite3_stmt *s = NULL;
+	enum err e = E_OK;
+	bool none = false;
+	int step;
+
+	step = sqlite3_prepare_v2(l->db, "SELECT value FROM meta WHERE key = 'room'", -1, &s, NULL);
+	step = step ? step : sqlite3_step(s);
+	if (step == SQLITE_DONE) {
+		none = true;
+	} else if (step != SQLITE_ROW) {
+		e = failed(l);
+	} else {
+		now = (const char *)sqlite3_column_text(s, 0);
+		if (!now || strcmp(now, room)) {
+			snprintf(l->why, sizeof l->why, "it follows the room %s", now ? now : "without a name");
+			e = E_ROOM;
+		}
+	}
+	sqlite3_finalize(s);
+	return none ? set_room(l, room) : e;
+}
+
+static enum err open_file(struct ledger *l, const char *path, int flags)
+{
+	*l = (struct ledger){ 0 };
+	if (!sqlite3_open_v2(path, &l->db, flags, NULL)) {
+		sqlite3_busy_timeout(l->db, BUSY_MS);
+		return E_OK;
+	}
+	if (!l->db)
+		abort(); /* out of memory */
+	return failed(l);
+}
+
+enum err ledger_open(struct ledger *l, const char *path, const char *room)
+{
+	char probe[160];
+	bool fresh = false;
+	enum err e;
+
+	e = open_file(l, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+	if (!e)
+		e = ledger_begin(l);
+	if (!e)
+		e = check_version(l, &fresh);
+	if (!e && fresh)
+		e = run(l, schema);
+	/* Written even where it stands already: now is the time to learn that the disk is full or the file read-only.
+	 */
+	snprintf(probe, sizeof probe, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION,
+		 LEDGER_VERSION);
+	if (!e)
+		e = run(l, probe);
+	if (!e && room)
+		e = bind_room(l, room);
+	if (!e)
+		e = ledger_commit(l);
+	if (e)
+		ledger_close(l);
+	return e;
+}
+
+enum err ledger_open_read(struct ledger *l, const char *path)
+{
+	bool fresh = false;
+	struct stat st;
+	enum err e;
+
+	*l = (struct ledger){ 0 };
+	if (stat(path, &st)) {
+		snprintf(l->why, sizeof l->why, errno == ENOENT ? "there is no ledger yet" : "%s", strerror(errno));
+		return E_IO;
+	}
+	e = open_file(l, path, SQLITE_OPEN_READONLY);
+	if (!e)
+		e = check_version(l, &fresh);
+	if (!e && fresh) {
+		snprintf(l->why, sizeof l->why, "not a ledger of kif");
+		e = E_FORMAT;
+	}
+	if (e)
+		ledger_close(l);
+	return e;
+}
+
+void ledger_close(struct ledger *l)
+{
+	sqlite3_close(l->db);
+	l->db = NULL;
+}
+
+enum err ledger_begin(struct ledger *l)
+{
+	return run(l, "BEGIN IMMEDIATE");
+}
+
+enum err ledger_commit(struct ledger *l)
+{
+	return run(l, "COMMIT");
+}
+
+void ledger_rollback(struct ledger *l)
+{
+	if (!sqlite3_get_autocommit(l->db))
+		sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+enum err ledger_clear(struct ledger *l, const char *room)
+{
+	enum err e = run(l, "DELETE FROM load; DELETE FROM event; DELETE FROM meta");
+
+	return e ? e : set_room(l, room);
+}
+
+static int bind(sqlite3_stmt *s, const char *name, const char *text)
+{
+	return sqlite3_bind_text(s, sqlite3_bind_parameter_index(s, name), text, -1, SQLITE_STATIC);
+}
+
+static int bind_number(sqlite3_stmt *s, const char *name, uint64_t v)
+{
+	return sqlite3_bind_int64(s, sqlite3_bind_parameter_index(s, name), (sqlite3_int64)v);
+}
+
+enum err ledger_put(struct ledger *l, const struct fact *f)
+{
+	static const char load[] =
+		"INSERT INTO load VALUES(:key_set, :ksn, :sequence, :time, :serial, :spki, :scheme, :slot, :state, "
+		":kcv,"
+		" :count, :firmware) ON CONFLICT(key_set, ksn) DO UPDATE SET sequence = excluded.sequence,"
+		" time = excluded.time, serial = excluded.serial, spki = excluded.spki, scheme = excluded.scheme,"
+		" slot = excluded.slot, state = excluded.state, kcv = excluded.kcv, load_count = excluded.load_count,"
+		" firmware = excluded.firmware WHERE excluded.sequence > load.sequence";
+	static const char event[] = "INSERT OR IGNORE INTO event VALUES(:sequence, :key_set, :ksn, :state, :time)";
+	sqlite3_stmt *s = NULL, *t = NULL;
+	enum err e = E_OK;
+
+	if (sqlite3_prepare_v2(l->db, load, -1, &s, NULL) || bind(s, ":key_set", f->key_set) ||
+	    bind(s, ":ksn", f->ksn) || bind_number(s, ":sequence", f->sequence) || bind_number(s, ":time", f->time) ||
+	    bind(s, ":serial", f->serial) || bind(s, ":spki", f->spki) || bind(s, ":scheme", f->scheme) ||
+	    bind_number(s, ":slot", f->slot) || bind(s, ":state", f->state) || bind(s, ":kcv", f->kcv) ||
+	    bind_number(s, ":count", f->load_count) || bind(s, ":firmware", f->firmware) ||
+	    sqlite3_step(s) != SQLITE_DONE || sqlite3_prepare_v2(l->db, event, -1, &t, NULL) ||
+	    bind_number(t, ":sequence", f->sequence) || bind(t, ":key_set", f->key_set) || bind(t, ":ksn", f->ksn) ||
+	    bind(t, ":state", f->state) || bind_number(t, ":time", f->time) || sqlite3_step(t) != SQLITE_DONE)
+		e = failed(l);
+	sqlite3_finalize(s);
+	sqlite3_finalize(t);
+	return e;
+}
+
+enum err ledger_last(uint64_t *sequence, struct ledger *l)
+{
+	*sequence = 0;
+	return number(l, sequence, "SELECT coalesce(max(sequence), 0) FROM event");
+}
+
+enum err ledger_loads(struct ledger *l, const char *serial, void (*each)(void *context, const struct fact *f),
+		      void *context)
+{
+	static const char sql[] =
+		"SELECT sequence, time, slot, load_count, serial, spki, key_set, scheme, ksn, state, kcv, firmware"
+		" FROM load WHERE :serial IS NULL OR serial = :serial ORDER BY sequence";
+	sqlite3_stmt *s = NULL;
+	enum err e = E_OK;
+	int step = SQLITE_ERROR;
+
+	if (!sqlite3_prepare_v2(l->db, sql, -1, &s, NULL) && !bind(s, ":serial", serial))
+		while ((step = sqlite3_step(s)) == SQLITE_ROW) {
+			struct fact f = {
+				.sequence = (uint64_t)sqlite3_column_int64(s, 0),
+				.time = (uint64_t)sqlite3_column_int64(s, 1),
+				.slot = (uint8_t)sqlite3_column_int(s, 2),
+				.load_count = (uint32_t)sqlite3_column_int64(s, 3),
+			};
+
+			copy(f.serial, sizeof f.serial, s, 4);
+			copy(f.spki, sizeof f.spki, s, 5);
+			copy(f.key_set, sizeof f.key_set, s, 6);
+			copy(f.scheme, sizeof f.scheme, s, 7);
+			copy(f.ksn, sizeof f.ksn, s, 8);
+			copy(f.state, sizeof f.state, s, 9);
+			copy(f.kcv, sizeof f.kcv, s, 10);
+			copy(f.firmware, sizeof f.firmware, s, 11);
+			each(context, &f);
+		}
+	if (step != SQLITE_DONE)
+		e = failed(l);
+	sqlite3_finalize(s);
+	return e;
+}
+
+enum err ledger_events(struct ledger *l, const struct fact *f, void (*each)(void *context, const struct fact *event),
+		       void *context)
+{
+	static const char sql[] = "SELECT sequence, time, state FROM event"
+				  " WHERE key_set = :key_set AND ksn = :ksn ORDER BY sequence";
+	sqlite3_stmt *s = NULL;
+	enum err e = E_OK;
+	int step = SQLITE_ERROR;
+
+	if (!sqlite3_prepare_v2(l->db, sql, -1, &s, NULL) && !bind(s, ":key_set", f->key_set) &&
+	    !bind(s, ":ksn", f->ksn))
+		while ((step = sqlite3_step(s)) == SQLITE_ROW) {
+			struct fact event = *f;
+
+			event.sequence = (uint64_t)sqlite3_column_int64(s, 0);
+			event.time = (uint64_t)sqlite3_column_int64(s, 1);
+			copy(event.state, sizeof event.state, s, 2);
+			each(context, &event);
+		}
+	if (step != SQLITE_DONE)
+		e = failed(l);
+	sqlite3_finalize(s);
+	return e;
+}

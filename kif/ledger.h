@@ -1,0 +1,81 @@
+/*
+ * The ledger: what one room's journal says about its loads, in a SQLite file of the station's own, for asking without
+ * the room. The journal is the truth: a ledger is filled from OP_HISTORY alone (kif/sync.h), in any portions, and can
+ * be made anew at any time.
+ *
+ *     meta   key, value       "room": the folder of the room whose journal it follows
+ *     load   one row for each {key set, initial KSN}: the fact with the highest sequence
+ *     event  one row for each sequence that was seen: what a load went through, and when
+ */
+#ifndef KEYROOM_KIF_LEDGER_H
+#define KEYROOM_KIF_LEDGER_H
+
+#include "kif/fact.h"
+
+#define LEDGER_VERSION 1
+
+struct sqlite3;
+
+struct ledger {
+	struct sqlite3 *db;
+	char why[256]; /* one sentence about the last error; "" where err_text() says enough */
+};
+
+/*
+ * ledger_path - where the ledger is unless told: $XDG_STATE_HOME/keyroom/kif.db, else ~/.local/state/keyroom/kif.db
+ *
+ *   out   out  size characters at most
+ *   make  in   make the folders that are missing
+ *
+ *   E_OK, E_IO (no home folder, path too long, or a folder cannot be made; errno says why)
+ */
+MUST_USE enum err ledger_path(char *out, size_t size, bool make);
+
+/*
+ * ledger_open - open a ledger to write, made if it is not there; a write is tried at once
+ *
+ *   room  in  real path of the room's folder that this ledger must follow; a new ledger takes it. NULL: any room's, for
+ *             ledger_clear()
+ *
+ *   E_OK, E_IO (cannot be written), E_FORMAT (another kind of file), E_ROOM_VERSION (a newer kif's), E_ROOM (it follows
+ *   another room). l is closed after an error; l->why is set.
+ */
+MUST_USE enum err ledger_open(struct ledger *l, const char *path, const char *room);
+
+/* ledger_open_read - open an existing ledger to read. E_OK, E_IO (also: there is none), E_FORMAT, E_ROOM_VERSION */
+MUST_USE enum err ledger_open_read(struct ledger *l, const char *path);
+
+/* ledger_close - an open transaction is rolled back; fine after a failed open */
+void ledger_close(struct ledger *l);
+
+/* One transaction: everything between begin and commit, or nothing. E_OK, E_IO */
+MUST_USE enum err ledger_begin(struct ledger *l);
+MUST_USE enum err ledger_commit(struct ledger *l);
+void ledger_rollback(struct ledger *l);
+
+/* ledger_clear - forget all facts, follow that room from now on. E_OK, E_IO */
+MUST_USE enum err ledger_clear(struct ledger *l, const char *room);
+
+/* ledger_put - apply a fact: it replaces one with a lower sequence, never one with a higher. E_OK, E_IO */
+MUST_USE enum err ledger_put(struct ledger *l, const struct fact *f);
+
+/* ledger_last - the highest sequence applied, 0 if none. E_OK, E_IO */
+MUST_USE enum err ledger_last(uint64_t *sequence, struct ledger *l);
+
+/*
+ * ledger_loads - walk over the loads in the order of their last change
+ *
+ *   serial  in  of one terminal, or NULL: of all
+ *   each    in  called with each
+ *
+ *   E_OK, E_IO
+ */
+MUST_USE enum err ledger_loads(struct ledger *l, const char *serial, void (*each)(void *context, const struct fact *f),
+			       void *context);
+
+/* ledger_events - walk over what the load of f went through, in order: each is called with f's sequence, time and state
+ * of that event. E_OK, E_IO */
+MUST_USE enum err ledger_events(struct ledger *l, const struct fact *f,
+				void (*each)(void *context, const struct fact *event), void *context);
+
+#endif

@@ -1,0 +1,84 @@
+#include "kif/sync.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+enum err station_open(struct client *c, const char *room, unsigned seconds)
+{
+	const struct timeval limit = { .tv_sec = (time_t)seconds };
+	enum err e = client_open(c, room, "station");
+
+	if (e)
+		return e;
+	if (setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) ||
+	    setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit)) {
+		client_close(c);
+		return E_UNREACHABLE;
+	}
+	return E_OK;
+}
+
+/* The next portion after *since, which moves on. */
+static enum err fetch(struct ledger *l, struct client *c, uint64_t *since, bool *more)
+{
+	struct record request;
+	struct span row;
+	size_t at = 0;
+	uint64_t flag = 0, begin = *since;
+	enum err e;
+
+	record_begin(&request, OP_HISTORY);
+	record_put_number(&request, F_SINCE, *since);
+	e = client_call(c, &request);
+	while (!e && field_next(&row, c->fields, F_ROW, &at)) {
+		struct fact f;
+
+		e = fact_read(&f, row);
+		if (!e && f.sequence <= *since)
+			e = E_FORMAT;
+		if (!e)
+			e = ledger_put(l, &f);
+		if (!e)
+			*since = f.sequence;
+	}
+	if (!e)
+		e = field_number(&flag, c->fields, F_MORE, 1);
+	if (!e && flag && *since == begin)
+		e = E_FORMAT; /* more of nothing, for ever */
+	*more = flag;
+	return e;
+}
+
+enum err sync_catch_up(struct ledger *l, struct client *c)
+{
+	uint64_t since = 0;
+	bool more = true;
+	enum err e = ledger_last(&since, l);
+
+	while (!e && more) {
+		e = ledger_begin(l);
+		if (!e)
+			e = fetch(l, c, &since, &more);
+		if (!e)
+			e = ledger_commit(l);
+	}
+	ledger_rollback(l);
+	return e;
+}
+
+enum err sync_rebuild(struct ledger *l, struct client *c, const char *room)
+{
+	uint64_t since = 0;
+	bool more = true;
+	enum err e = ledger_begin(l);
+
+	if (!e)
+		e = ledger_clear(l, room);
+	while (!e && more)
+		e = fetch(l, c, &since, &more);
+	if (!e)
+		e = ledger_commit(l);
+	ledger_rollback(l);
+	return e;
+}

@@ -1,0 +1,333 @@
+/* A ledger is a function of the facts, not of the order or the portions in which they came. */
+#include "kif/ledger.h"
+#include "tests/lib/test.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FACTS = 60, LOADS = 11 };
+
+static char dir[64], path[128];
+
+static void set_up(void)
+{
+	strcpy(dir, "/tmp/ledger-test.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/kif.db", dir);
+}
+
+static void tear_down(void)
+{
+	char command[160];
+
+	snprintf(command, sizeof command, "rm -rf %s", dir);
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* The journal's facts: each load is sent, then loaded, and so on, in turns. */
+static struct fact make(unsigned i)
+{
+	static const char *const states[] = { "sent", "loaded", "replaced", "zeroized", "possibly-loaded" };
+	struct fact f = { .sequence = i + 1, .time = 1700000000u + i, .slot = (uint8_t)(i % LOADS % 3) };
+	unsigned load = i % LOADS;
+
+	snprintf(f.serial, sizeof f.serial, "TC-%u", load / 3);
+	snprintf(f.key_set, sizeof f.key_set, load % 2 ? "FFFF000001" : "00000001");
+	snprintf(f.scheme, sizeof f.scheme, load % 2 ? "tdes" : "aes128");
+	snprintf(f.ksn, sizeof f.ksn, load % 2 ? "FFFF0000%02u00000000" : "00000001%08u00000000", load);
+	snprintf(f.state, sizeof f.state, "%s", states[i / LOADS % 5]);
+	snprintf(f.kcv, sizeof f.kcv, i / LOADS ? "A1B2C3" : "");
+	f.load_count = i / LOADS;
+	return f;
+}
+
+struct dump {
+	char text[20000];
+	size_t len;
+	struct ledger *ledger;
+};
+
+static void dump_event(void *context, const struct fact *f)
+{
+	struct dump *d = context;
+
+	d->len += (size_t)snprintf(d->text + d->len, sizeof d->text - d->len, "  %llu %llu %s\n",
+				   (unsigned long long)f->sequence, (unsigned long long)f->time, f->state);
+}
+
+static void dump_load(void *context, const struct fact *f)
+{
+	struct dump *d = context;
+
+	d->len += (size_t)snprintf(d->text + d->len, sizeof d->text - d->len, "%s %u %s %s %s %s %s %u %llu\n",
+				   f->serial, f->slot, f->key_set, f->scheme, f->ksn, f->state, f->kcv, f->load_count,
+				   (unsigned long long)f->sequence);
+	ck_assert_int_eq(ledger_events(d->ledger, f, dump_event, d), E_OK);
+}
+
+static void dump(struct dump *d, struct ledger *l)
+{
+	d->len = 0;
+	d->text[0] = 0;
+	d->ledger = l;
+	ck_assert_int_eq(ledger_loads(l, NULL, dump_load, d), E_OK);
+	ck_assert_uint_lt(d->len, sizeof d->text);
+}
+
+/* A new ledger of the facts in this order, in transactions of so many. */
+static void apply(struct dump *d, const unsigned order[FACTS], unsigned portion)
+{
+	struct ledger l;
+	uint64_t last;
+
+	unlink(path);
+	ck_assert_int_eq(ledger_open(&l, path, "/room"), E_OK);
+	for (unsigned i = 0; i < FACTS;) {
+		ck_assert_int_eq(ledger_begin(&l), E_OK);
+		for (unsigned n = 0; n < portion && i < FACTS; n++, i++) {
+			struct fact f = make(order[i]);
+
+			ck_assert_int_eq(ledger_put(&l, &f), E_OK);
+		}
+		ck_assert_int_eq(ledger_commit(&l), E_OK);
+	}
+	ck_assert_int_eq(ledger_last(&last, &l), E_OK);
+	ck_assert_uint_eq(last, FACTS);
+	dump(d, &l);
+	ledger_close(&l);
+}
+
+static void shuffle(unsigned order[FACTS], unsigned seed)
+{
+	for (unsigned i = 0; i < FACTS; i++)
+		order[i] = i;
+	for (unsigned i = FACTS - 1; seed && i; i--) {
+		unsigned j, t;
+
+		seed = seed * 1103515245u + 12345u;
+		j = (seed >> 16) % (i + 1);
+		t = order[i];
+		order[i] = order[j];
+		order[j] = t;
+	}
+}
+
+START_TEST(any_portions_give_the_same_ledger)
+{
+	static struct dump whole, portions;
+	unsigned order[FACTS];
+
+	shuffle(order, 0);
+	apply(&whole, order, FACTS);
+	ck_assert_uint_gt(whole.len, 0);
+	apply(&portions, order, (unsigned)_i);
+	ck_assert_str_eq(whole.text, portions.text);
+}
+END_TEST
+
+/* Does a ledger in which the last word wins, whatever its sequence, differ? It has to, or this suite shows nothing. */
+static bool last_word_differs(const unsigned order[FACTS])
+{
+	unsigned newest[LOADS] = { 0 }, last[LOADS] = { 0 };
+
+	for (unsigned i = 0; i < FACTS; i++) {
+		unsigned load = order[i] % LOADS;
+
+		last[load] = order[i];
+		if (order[i] > newest[load])
+			newest[load] = order[i];
+	}
+	return memcmp(newest, last, sizeof newest);
+}
+
+START_TEST(an_older_fact_never_overwrites_a_newer)
+{
+	static struct dump sorted, shuffled;
+	unsigned order[FACTS];
+
+	shuffle(order, 0);
+	ck_assert(!last_word_differs(order));
+	apply(&sorted, order, FACTS);
+	shuffle(order, (unsigned)_i);
+	ck_assert(last_word_differs(order));
+	apply(&shuffled, order, 7);
+	ck_assert_str_eq(sorted.text, shuffled.text);
+}
+END_TEST
+
+START_TEST(the_same_facts_twice_are_the_facts_once)
+{
+	static struct dump once, twice;
+	struct ledger l;
+	unsigned order[FACTS];
+
+	shuffle(order, 0);
+	apply(&once, order, FACTS);
+	ck_assert_int_eq(ledger_open(&l, path, "/room"), E_OK);
+	for (unsigned i = 0; i < FACTS; i++) {
+		struct fact f = make(i);
+
+		ck_assert_int_eq(ledger_put(&l, &f), E_OK);
+	}
+	dump(&twice, &l);
+	ledger_close(&l);
+	ck_assert_str_eq(once.text, twice.text);
+}
+END_TEST
+
+static void count(void *context, const struct fact *f)
+{
+	(void)f;
+	++*(unsigned *)context;
+}
+
+START_TEST(a_transaction_that_is_not_committed_leaves_nothing)
+{
+	struct fact f = make(0);
+	struct ledger l;
+	unsigned n = 0;
+
+	ck_assert_int_eq(ledger_open(&l, path, "/room"), E_OK);
+	ck_assert_int_eq(ledger_put(&l, &f), E_OK);
+	ck_assert_int_eq(ledger_begin(&l), E_OK);
+	ck_assert_int_eq(ledger_clear(&l, "/other"), E_OK);
+	ledger_close(&l);
+	ck_assert_int_eq(ledger_open(&l, path, "/room"), E_OK);
+	ck_assert_int_eq(ledger_loads(&l, "TC-0", count, &n), E_OK);
+	ck_assert_uint_eq(n, 1);
+	n = 0;
+	ck_assert_int_eq(ledger_loads(&l, "TC-1", count, &n), E_OK);
+	ck_assert_uint_eq(n, 0);
+	ledger_close(&l);
+}
+END_TEST
+
+START_TEST(a_ledger_follows_one_room)
+{
+	struct ledger l;
+
+	ck_assert_int_eq(ledger_open(&l, path, "/room"), E_OK);
+	ledger_close(&l);
+	ck_assert_int_eq(ledger_open(&l, path, "/other"), E_ROOM);
+	ck_assert_ptr_nonnull(strstr(l.why, "/room"));
+	ck_assert_int_eq(ledger_open(&l, path, NULL), E_OK);
+	ck_assert_int_eq(ledger_clear(&l, "/other"), E_OK);
+	ledger_close(&l);
+	ck_assert_int_eq(ledger_open(&l, path, "/other"), E_OK);
+	ledger_close(&l);
+}
+END_TEST
+
+static void run_sql(const char *sql)
+{
+	sqlite3 *db;
+
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+START_TEST(a_newer_format_is_named)
+{
+	struct ledger l;
+
+	ck_assert_int_eq(ledger_open(&l, path, "/room"), E_OK);
+	ledger_close(&l);
+	run_sql("PRAGMA user_version = 2");
+	ck_assert_int_eq(ledger_open(&l, path, "/room"), E_ROOM_VERSION);
+	ck_assert_ptr_nonnull(strstr(l.why, "newer"));
+	ck_assert_int_eq(ledger_open_read(&l, path), E_ROOM_VERSION);
+}
+END_TEST
+
+START_TEST(other_files_are_left_alone)
+{
+	static const char text[] = "this is a letter to a friend, and nothing that a program should write into\n";
+	char got[sizeof text] = "";
+	struct ledger l;
+	int fd;
+
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
+	ck_assert_int_eq(write(fd, text, sizeof text - 1), sizeof text - 1);
+	close(fd);
+	ck_assert_int_eq(ledger_open(&l, path, "/room"), E_FORMAT);
+	ck_assert_int_eq(ledger_open_read(&l, path), E_FORMAT);
+	fd = open(path, O_RDONLY);
+	ck_assert_int_eq(read(fd, got, sizeof got), sizeof text - 1);
+	ck_assert_str_eq(got, text);
+	close(fd);
+	unlink(path);
+	run_sql("CREATE TABLE wine(year)");
+	ck_assert_int_eq(ledger_open(&l, path, "/room"), E_FORMAT);
+	ck_assert_int_eq(ledger_open_read(&l, path), E_FORMAT);
+}
+END_TEST
+
+START_TEST(what_cannot_be_written_is_said)
+{
+	struct ledger l;
+
+	ck_assert_int_eq(ledger_open(&l, dir, "/room"), E_IO);
+	ck_assert_str_ne(l.why, "");
+	snprintf(path, sizeof path, "%s/no/such/folder", dir);
+	ck_assert_int_eq(ledger_open(&l, path, "/room"), E_IO);
+	ck_assert_int_eq(ledger_open_read(&l, path), E_IO);
+	ck_assert_ptr_nonnull(strstr(l.why, "no ledger"));
+	ck_assert_int_eq(ledger_open(&l, "/proc/self/nothing", "/room"), E_IO);
+}
+END_TEST
+
+START_TEST(the_usual_place_is_made)
+{
+	char got[256], small[16];
+	struct stat st;
+
+	setenv("XDG_STATE_HOME", "", 1);
+	setenv("HOME", dir, 1);
+	ck_assert_int_eq(ledger_path(got, sizeof got, false), E_OK);
+	ck_assert(!strncmp(got, dir, strlen(dir)));
+	ck_assert_str_eq(got + strlen(dir), "/.local/state/keyroom/kif.db");
+	*strrchr(got, '/') = 0;
+	ck_assert_int_ne(stat(got, &st), 0);
+	ck_assert_int_eq(ledger_path(got, sizeof got, true), E_OK);
+	*strrchr(got, '/') = 0;
+	ck_assert_int_eq(stat(got, &st), 0);
+	ck_assert_int_eq(st.st_mode & 077, 0);
+	setenv("XDG_STATE_HOME", "/state", 1);
+	ck_assert_int_eq(ledger_path(got, sizeof got, false), E_OK);
+	ck_assert_str_eq(got, "/state/keyroom/kif.db");
+	ck_assert_int_eq(ledger_path(small, sizeof small, false), E_IO);
+	unsetenv("XDG_STATE_HOME");
+	unsetenv("HOME");
+	ck_assert_int_eq(ledger_path(got, sizeof got, false), E_IO);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("kif/ledger");
+	TCase *t = tcase_create("ledger");
+
+	tcase_add_checked_fixture(t, set_up, tear_down);
+	tcase_set_timeout(t, 60);
+	tcase_add_loop_test(t, any_portions_give_the_same_ledger, 1, 9);
+	tcase_add_loop_test(t, an_older_fact_never_overwrites_a_newer, 1, 6);
+	tcase_add_test(t, the_same_facts_twice_are_the_facts_once);
+	tcase_add_test(t, a_transaction_that_is_not_committed_leaves_nothing);
+	tcase_add_test(t, a_ledger_follows_one_room);
+	tcase_add_test(t, a_newer_format_is_named);
+	tcase_add_test(t, other_files_are_left_alone);
+	tcase_add_test(t, what_cannot_be_written_is_said);
+	tcase_add_test(t, the_usual_place_is_made);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int main(void)
+{
+	return test_main(suite());
+}
