@@ -1,0 +1,650 @@
+#include "terminal/krd.h"
+#include "base/wipe.h"
+#include "crypto/kbkdf.h"
+#include "crypto/keywrap.h"
+#include "crypto/sha256.h"
+#include "terminal/text.h"
+
+#include <string.h>
+
+/* The message under construction: reply[0] is its type, the body follows. */
+struct answer {
+	uint8_t *reply;
+	size_t len; /* of the message */
+};
+
+static struct span part(const uint8_t *p, size_t len)
+{
+	return (struct span){ p, len };
+}
+
+static bool same(struct span a, struct span b)
+{
+	return a.len == b.len && ct_equal(a.p, b.p, a.len);
+}
+
+/* Sign the body that a holds, as what comes after all of t. */
+static enum err seal(struct answer *a, const struct krd *k, enum msg_type type, const struct transcript *t)
+{
+	uint8_t digest[32], sig[P256_SIG];
+	struct key identity = { { 0 }, sizeof k->store->state.identity };
+	enum err e;
+
+	memcpy(identity.b, k->store->state.identity, identity.len);
+	e = transcript_digest(digest, t, type, part(a->reply + 1, a->len));
+	if (!e)
+		e = p256_sign(sig, &identity, digest);
+	if (!e)
+		e = msg_seal(a->reply + 1, &a->len, MSG_MAX, sig);
+	if (!e)
+		a->reply[0] = (uint8_t)type;
+	wipe(&identity, sizeof identity);
+	return e;
+}
+
+/* Take a signed message apart and verify it, as what comes after all of k->t. */
+static enum err open_signed(struct span *body, const struct krd *k, enum msg_type type, struct span message,
+			    const uint8_t signer[static P256_POINT])
+{
+	uint8_t digest[32];
+	const uint8_t *sig;
+	enum err e = msg_open(body, &sig, type, message);
+
+	if (!e)
+		e = transcript_digest(digest, &k->t, type, *body);
+	if (!e)
+		e = p256_verify(sig, signer, digest);
+	return e;
+}
+
+static enum err own_point(uint8_t point[static P256_POINT], const struct state *s)
+{
+	struct key identity = { { 0 }, sizeof s->identity };
+	enum err e;
+
+	memcpy(identity.b, s->identity, identity.len);
+	e = p256_public(point, &identity);
+	wipe(&identity, sizeof identity);
+	return e;
+}
+
+/* --- Enrolment --- */
+
+/* SPKI XXXX XXXX ...: the first 16 bytes of its digest, for a person to compare */
+static enum err show_spki(const struct krd *k, const uint8_t point[static P256_POINT])
+{
+	struct text line = { { 0 }, 0 };
+	uint8_t digest[32];
+	enum err e = p256_spki_digest(digest, point);
+
+	if (e)
+		return e;
+	text_string(&line, "SPKI");
+	for (size_t i = 0; i < 16; i += 2) {
+		text_string(&line, " ");
+		text_hex(&line, part(digest + i, 2));
+	}
+	text_show(&line, k->port);
+	return E_OK;
+}
+
+/* The identity key and the device secret, once in a life, durable before anything is signed with them. */
+static enum err make_identity(struct krd *k, struct span room)
+{
+	struct state *s = store_draft(k->store);
+	struct key identity = { { 0 }, 0 };
+	struct drbg d;
+	enum err e;
+
+	e = random_birth(&d, k->port, room);
+	if (!e)
+		e = p256_generate(&identity, &d);
+	if (!e)
+		e = drbg_take(&d, s->secret, sizeof s->secret);
+	memcpy(s->identity, identity.b, sizeof s->identity);
+	s->has_identity = 1;
+	wipe(&identity, sizeof identity);
+	wipe(&d, sizeof d);
+	if (e) {
+		store_drop(k->store);
+		return e;
+	}
+	return store_commit(k->store);
+}
+
+static enum err on_identify(struct krd *k, struct answer *a, struct span message)
+{
+	const struct state *s = &k->store->state;
+	struct msg_csr csr = { .serial = k->port->serial, .chip = k->port->chip, .firmware = k->port->firmware };
+	struct msg_identify m;
+	struct drbg d;
+	struct span body;
+	const uint8_t *sig;
+	enum err e;
+
+	e = msg_open(&body, &sig, MSG_IDENTIFY, message);
+	if (!e)
+		e = msg_get_identify(&m, body);
+	if (e)
+		return e;
+	if (m.version != MSG_VERSION || m.suite != MSG_SUITE)
+		return E_VERSION;
+	if (!ct_equal(m.environment, k->port->root, sizeof m.environment))
+		return E_ENVIRONMENT;
+	if (!s->has_identity) {
+		e = make_identity(k, SPAN(m.random));
+		if (e)
+			return e;
+	}
+	e = random_session(&d, k->random, message);
+	if (!e)
+		e = drbg_take(&d, csr.nonce, sizeof csr.nonce);
+	wipe(&d, sizeof d);
+	if (!e)
+		e = own_point(csr.point, s);
+	if (!e)
+		e = show_spki(k, csr.point);
+	if (e)
+		return e;
+	memcpy(csr.firmware_digest, k->port->firmware_digest, sizeof csr.firmware_digest);
+	e = transcript_start(&k->t);
+	if (!e)
+		e = transcript_add(&k->t, MSG_IDENTIFY, message);
+	if (!e)
+		e = msg_put_csr(a->reply + 1, &a->len, MSG_MAX, &csr);
+	if (!e)
+		e = seal(a, k, MSG_CSR, &k->t);
+	if (!e)
+		e = transcript_add(&k->t, MSG_CSR, part(a->reply + 1, a->len));
+	return e;
+}
+
+static bool contains(struct span all, struct span piece)
+{
+	for (size_t i = 0; i + piece.len <= all.len; i++)
+		if (!memcmp(all.p + i, piece.p, piece.len))
+			return true;
+	return false;
+}
+
+/*
+ * Is this certificate made for this terminal? Its issuer is not verified: of the device CA only the key is in the
+ * image, and that key has signed CERT, which carries the certificate. So it is enough to see that the CA has not mixed
+ * up two terminals: the certificate holds this terminal's SubjectPublicKeyInfo, and a serialNumber (2.5.4.5, as a
+ * PrintableString or UTF8String) that is this terminal's.
+ */
+static bool is_mine(const struct krd *k, struct span cert, const uint8_t point[static P256_POINT])
+{
+	uint8_t spki[P256_SPKI], name[7 + 32] = { 0x06, 0x03, 0x55, 0x04, 0x05, 0x13 };
+	struct span serial = k->port->serial;
+	bool found;
+
+	p256_spki(spki, point);
+	name[6] = (uint8_t)serial.len;
+	memcpy(name + 7, serial.p, serial.len);
+	found = contains(cert, part(name, 7 + serial.len));
+	name[5] = 0x0c;
+	found |= contains(cert, part(name, 7 + serial.len));
+	return found && contains(cert, SPAN(spki));
+}
+
+static enum err on_cert(struct krd *k, struct answer *a, struct span message)
+{
+	const struct state *now = &k->store->state;
+	uint8_t root[32], point[P256_POINT];
+	struct msg_done done;
+	struct state *next;
+	struct msg_cert m;
+	struct cert anchor;
+	struct span body;
+	const uint8_t *sig;
+	enum err e;
+
+	e = msg_open(&body, &sig, MSG_CERT, message);
+	if (!e)
+		e = msg_get_cert(&m, body);
+	if (!e)
+		e = p256_spki_digest(root, m.root);
+	if (!e && !ct_equal(root, k->port->root, sizeof root))
+		e = E_ENVIRONMENT;
+	if (!e)
+		e = open_signed(&body, k, MSG_CERT, message, m.root);
+	if (!e)
+		e = cert_anchor(&anchor, m.anchor);
+	if (!e)
+		e = own_point(point, now);
+	if (!e && !is_mine(k, m.cert, point))
+		e = E_CERTIFICATE;
+	if (!e)
+		e = sha256(done.cert_digest, &m.cert, 1);
+	if (!e)
+		e = transcript_add(&k->t, MSG_CERT, message);
+	if (e)
+		return e;
+	if (now->life == LIFE_BLANK) {
+		next = store_draft(k->store);
+		next->life = LIFE_IDENTIFIED;
+		next->cert_len = (uint16_t)m.cert.len;
+		next->anchor_len = (uint16_t)m.anchor.len;
+		next->config_len = (uint16_t)m.config.len;
+		memcpy(next->cert, m.cert.p, m.cert.len);
+		memcpy(next->anchor, m.anchor.p, m.anchor.len);
+		if (m.config.len)
+			memcpy(next->config, m.config.p, m.config.len);
+		e = store_commit(k->store);
+		if (!e) {
+			struct text line = { { 0 }, 0 };
+
+			text_string(&line, "ENROLLED ");
+			text_span(&line, k->port->serial);
+			text_show(&line, k->port);
+		}
+	} else if (!same(m.cert, part(now->cert, now->cert_len)) ||
+		   !same(m.anchor, part(now->anchor, now->anchor_len)) ||
+		   !same(m.config, part(now->config, now->config_len))) {
+		e = E_ENROLLED;
+	}
+	if (!e)
+		e = msg_put_done(a->reply + 1, &a->len, MSG_MAX, &done);
+	if (!e)
+		e = seal(a, k, MSG_DONE, &k->t);
+	return e;
+}
+
+/* --- Loading --- */
+
+static enum err check_hello(struct krd *k, const struct msg_hello *m)
+{
+	const struct state *s = &k->store->state;
+	struct span anchor_der = part(s->anchor, s->anchor_len);
+	struct cert anchor, kdh;
+	enum err e;
+
+	if (m->version != MSG_VERSION || m->suite != MSG_SUITE)
+		return E_VERSION;
+	if (s->life != LIFE_IDENTIFIED)
+		return E_BLANK;
+	e = cert_anchor(&anchor, anchor_der);
+	if (!e)
+		e = p256_spki_digest(k->environment, anchor.point);
+	if (!e && !ct_equal(m->environment, k->environment, sizeof k->environment))
+		e = E_ENVIRONMENT;
+	if (!e)
+		e = cert_verify(&kdh, m->cert, anchor_der, m->utc);
+	if (!e)
+		e = cert_epoch(&k->epoch, &kdh);
+	if (!e && k->epoch < s->epoch)
+		e = E_EPOCH;
+	if (!e)
+		memcpy(k->kdh, kdh.point, sizeof k->kdh);
+	return e;
+}
+
+static enum err put_offer(struct krd *k, struct answer *a, struct drbg *d)
+{
+	const struct state *s = &k->store->state;
+	struct msg_offer m = { .cert = part(s->cert, s->cert_len),
+			       .firmware = k->port->firmware,
+			       .load_count = s->load_count,
+			       .slots = STORE_SLOTS };
+	enum err e;
+
+	memcpy(m.firmware_digest, k->port->firmware_digest, sizeof m.firmware_digest);
+	for (unsigned i = 0; i < STORE_SLOTS; i++) {
+		const struct slot *from = &s->slot[i];
+
+		m.slot[i] = (struct msg_slot){ .index = (uint8_t)i,
+					       .state = from->state,
+					       .scheme = from->scheme,
+					       .ksn = part(from->ksn.b, from->ksn.len),
+					       .kcv = part(from->kcv, from->kcv_len) };
+		memcpy(m.slot[i].key_hash, from->key_hash, sizeof from->key_hash);
+	}
+	e = drbg_take(d, m.nonce, sizeof m.nonce);
+	if (!e)
+		e = p256_generate(&k->ephemeral, d);
+	if (!e)
+		e = p256_public(m.point, &k->ephemeral);
+	if (!e)
+		e = msg_put_offer(a->reply + 1, &a->len, MSG_MAX, &m);
+	if (!e)
+		e = seal(a, k, MSG_OFFER, &k->t);
+	return e;
+}
+
+static enum err on_hello(struct krd *k, struct answer *a, struct span message)
+{
+	struct msg_hello m;
+	struct drbg d;
+	struct span body;
+	const uint8_t *sig;
+	enum err e;
+
+	e = msg_open(&body, &sig, MSG_HELLO, message);
+	if (!e)
+		e = msg_get_hello(&m, body);
+	if (!e)
+		e = check_hello(k, &m);
+	if (!e)
+		e = transcript_start(&k->t);
+	if (!e)
+		e = transcript_add(&k->t, MSG_HELLO, message);
+	if (e)
+		return e;
+	e = random_session(&d, k->random, message);
+	if (!e)
+		e = put_offer(k, a, &d);
+	wipe(&d, sizeof d);
+	if (!e)
+		e = transcript_add(&k->t, MSG_OFFER, part(a->reply + 1, a->len));
+	return e;
+}
+
+/* The slot that was loaded with this very message, or NULL. */
+static const struct slot *loaded_with(const struct state *s, const uint8_t digest[static 32])
+{
+	for (const struct slot *slot = s->slot; slot < s->slot + STORE_SLOTS; slot++)
+		if (slot->state != SLOT_EMPTY && ct_equal(slot->key_digest, digest, 32))
+			return slot;
+	return NULL;
+}
+
+/* RECEIPT of a loaded slot, from what is durable: the same bytes as often as it is asked for (RFC 6979). */
+static enum err put_receipt(const struct krd *k, struct answer *a, const struct slot *slot)
+{
+	struct msg_receipt m = { .result = E_OK,
+				 .slot = (uint8_t)(slot - k->store->state.slot),
+				 .ksn = part(slot->ksn.b, slot->ksn.len),
+				 .kcv = part(slot->kcv, slot->kcv_len),
+				 .load_count = slot->load_count };
+	struct transcript t;
+	enum err e;
+
+	memcpy(t.h, slot->key_hash, sizeof t.h);
+	e = msg_put_receipt(a->reply + 1, &a->len, MSG_MAX, &m);
+	if (!e)
+		e = seal(a, k, MSG_RECEIPT, &t);
+	return e;
+}
+
+static enum err on_key_again(struct krd *k, struct answer *a, struct span message)
+{
+	const struct slot *slot;
+	uint8_t digest[32];
+	enum err e = sha256(digest, &message, 1);
+
+	if (e)
+		return e;
+	slot = loaded_with(&k->store->state, digest);
+	return slot ? put_receipt(k, a, slot) : E_SEQUENCE;
+}
+
+/* All that can be said about a KEY before its key is known. */
+static enum err check_key(struct ksn *ksn, const struct krd *k, const struct msg_key *m)
+{
+	const struct state *s = &k->store->state;
+
+	if (!ct_equal(m->environment, k->environment, sizeof m->environment))
+		return E_ENVIRONMENT;
+	if (m->slot >= STORE_SLOTS)
+		return E_SLOT;
+	if (s->slot[m->slot].state != SLOT_EMPTY)
+		return E_LOADED;
+	if (m->scheme == DUKPT_AES192 || m->scheme == DUKPT_AES256)
+		return E_STRENGTH;
+	if ((m->scheme != DUKPT_TDES && m->scheme != DUKPT_AES128) || m->usage[0] != 'B' || m->usage[1] != '1')
+		return E_SCHEME;
+	*ksn = (struct ksn){ { 0 }, (uint8_t)m->ksn.len };
+	memcpy(ksn->b, m->ksn.p, m->ksn.len);
+	if (!ksn_fits(ksn, (enum dukpt_scheme)m->scheme) || m->items != (m->scheme == DUKPT_TDES ? 2 : 1))
+		return E_SCHEME;
+	if (!ksn_initial(ksn))
+		return E_COUNTER;
+	for (unsigned i = 0; i < STORE_SLOTS; i++)
+		if (s->slot[i].ksn.len == ksn->len && !memcmp(s->slot[i].ksn.b, ksn->b, ksn->len))
+			return E_REPLAY;
+	return E_OK;
+}
+
+/* The initial key: one item, or two halves of 8 bytes that differ. */
+static enum err unwrap(struct key *ik, const struct krd *k, const struct msg_key *m)
+{
+	struct key z = { { 0 }, 0 }, kek = { { 0 }, 0 }, piece = { { 0 }, 0 }, out = { { 0 }, 0 };
+	uint8_t ctx[32], each = (uint8_t)(16 / m->items);
+	enum err e;
+
+	e = transcript_ctx(ctx, &k->t, m->head);
+	if (!e)
+		e = p256_ecdh(&z, &k->ephemeral, m->point);
+	for (unsigned i = 0; !e && i < m->items; i++) {
+		e = kbkdf(&kek, &z, m->item[i].label, ctx);
+		if (!e)
+			e = keywrap_unwrap(&piece, &kek, m->item[i].wrapped.p, m->item[i].wrapped.len);
+		if (!e && piece.len != each)
+			e = E_KEY;
+		if (!e) {
+			memcpy(out.b + out.len, piece.b, each);
+			out.len = (uint8_t)(out.len + each);
+		}
+	}
+	if (!e && m->items == 2 && ct_equal(out.b, out.b + 8, 8))
+		e = E_KEY;
+	if (!e)
+		*ik = out;
+	wipe(&z, sizeof z);
+	wipe(&kek, sizeof kek);
+	wipe(&piece, sizeof piece);
+	wipe(&out, sizeof out);
+	return e;
+}
+
+void krd_show_slot(const struct krd *k, unsigned index)
+{
+	static const char *const names[] = { " EMPTY", " LOADED ", " EXHAUSTED " };
+	const struct slot *slot = &k->store->state.slot[index];
+	struct text line = { { 0 }, 0 };
+
+	text_string(&line, "SLOT ");
+	text_number(&line, index);
+	text_string(&line, names[slot->state]);
+	if (slot->state != SLOT_EMPTY) {
+		text_hex(&line, part(slot->ksn.b, slot->ksn.len));
+		text_string(&line, " KCV ");
+		text_hex(&line, part(slot->kcv, slot->kcv_len));
+	}
+	text_show(&line, k->port);
+}
+
+static enum err on_key(struct krd *k, struct answer *a, struct span message)
+{
+	struct key ik = { { 0 }, 0 };
+	struct transcript t = k->t;
+	struct state *next;
+	struct slot *slot;
+	struct msg_key m;
+	struct span body;
+	struct ksn ksn;
+	enum err e;
+
+	/* A host that asked again for its RECEIPT by a new HELLO may still repeat the KEY. */
+	e = on_key_again(k, a, message);
+	if (e != E_SEQUENCE)
+		return e;
+	e = open_signed(&body, k, MSG_KEY, message, k->kdh);
+	if (!e)
+		e = msg_get_key(&m, body);
+	if (!e)
+		e = check_key(&ksn, k, &m);
+	if (!e)
+		e = unwrap(&ik, k, &m);
+	if (!e)
+		e = transcript_add(&t, MSG_KEY, message);
+	if (e)
+		goto done;
+	next = store_draft(k->store);
+	slot = &next->slot[m.slot];
+	next->load_count++;
+	next->epoch = k->epoch;
+	*slot = (struct slot){ .load_count = next->load_count, .ksn = ksn, .state = SLOT_LOADED, .scheme = m.scheme };
+	memcpy(slot->key_hash, t.h, sizeof slot->key_hash);
+	e = sha256(slot->key_digest, &message, 1);
+	if (!e)
+		e = kcv_compute(slot->kcv, &slot->kcv_len, (enum dukpt_scheme)m.scheme, &ik);
+	if (!e)
+		e = dukpt_registers_load(&slot->registers, (enum dukpt_scheme)m.scheme, &ik, &ksn);
+	wipe(&ik, sizeof ik);
+	if (e)
+		store_drop(k->store);
+	else
+		e = store_commit(k->store);
+	if (!e) {
+		krd_show_slot(k, m.slot);
+		e = put_receipt(k, a, &k->store->state.slot[m.slot]);
+	}
+done:
+	wipe(&ik, sizeof ik);
+	return e;
+}
+
+/* Everything goes but what tells later that the KSN was here. */
+static void empty(struct slot *slot)
+{
+	struct slot left = { .load_count = slot->load_count, .ksn = slot->ksn };
+
+	memcpy(left.key_hash, slot->key_hash, sizeof left.key_hash);
+	*slot = left;
+}
+
+static enum err on_zeroize(struct krd *k, struct answer *a, struct span message)
+{
+	const struct state *s = &k->store->state;
+	struct msg_receipt receipt = { .result = E_OK, .load_count = s->load_count };
+	struct state *next;
+	struct msg_zeroize m;
+	uint8_t kcv[KCV_MAX];
+	struct transcript t = k->t;
+	struct span body;
+	struct ksn ksn;
+	enum err e;
+
+	e = open_signed(&body, k, MSG_ZEROIZE, message, k->kdh);
+	if (!e)
+		e = msg_get_zeroize(&m, body);
+	if (!e && !ct_equal(m.environment, k->environment, sizeof m.environment))
+		e = E_ENVIRONMENT;
+	if (!e && m.slot >= STORE_SLOTS && m.slot != MSG_SLOT_ALL)
+		e = E_SLOT;
+	if (!e)
+		e = transcript_add(&t, MSG_ZEROIZE, message);
+	if (e)
+		return e;
+	receipt.slot = m.slot;
+	if (m.slot != MSG_SLOT_ALL) {
+		const struct slot *slot = &s->slot[m.slot];
+
+		ksn = slot->ksn;
+		memcpy(kcv, slot->kcv, sizeof kcv);
+		receipt.ksn = part(ksn.b, ksn.len);
+		receipt.kcv = part(kcv, slot->kcv_len);
+	}
+	next = store_draft(k->store);
+	for (unsigned i = 0; i < STORE_SLOTS; i++)
+		if (m.slot == i || m.slot == MSG_SLOT_ALL)
+			empty(&next->slot[i]);
+	e = store_commit(k->store);
+	if (e)
+		return e;
+	for (unsigned i = 0; i < STORE_SLOTS; i++)
+		if (m.slot == i || m.slot == MSG_SLOT_ALL)
+			krd_show_slot(k, i);
+	e = msg_put_receipt(a->reply + 1, &a->len, MSG_MAX, &receipt);
+	if (!e)
+		e = seal(a, k, MSG_RECEIPT, &t);
+	return e;
+}
+
+/* --- The table --- */
+
+static const struct row {
+	enum krd_at at;
+	enum msg_type got;
+	enum err (*act)(struct krd *k, struct answer *a, struct span message);
+	enum krd_at next;
+} rows[] = {
+	/* clang-format off */
+	/* at           got           act           next        */
+	{ KRD_IDLE,     MSG_IDENTIFY, on_identify,  KRD_ASKED   },
+	{ KRD_IDLE,     MSG_HELLO,    on_hello,     KRD_OFFERED },
+	{ KRD_IDLE,     MSG_KEY,      on_key_again, KRD_IDLE    },
+	{ KRD_ASKED,    MSG_IDENTIFY, on_identify,  KRD_ASKED   },
+	{ KRD_ASKED,    MSG_HELLO,    on_hello,     KRD_OFFERED },
+	{ KRD_ASKED,    MSG_CERT,     on_cert,      KRD_IDLE    },
+	{ KRD_OFFERED,  MSG_IDENTIFY, on_identify,  KRD_ASKED   },
+	{ KRD_OFFERED,  MSG_HELLO,    on_hello,     KRD_OFFERED },
+	{ KRD_OFFERED,  MSG_KEY,      on_key,       KRD_IDLE    },
+	{ KRD_OFFERED,  MSG_ZEROIZE,  on_zeroize,   KRD_IDLE    },
+	/* clang-format on */
+};
+
+static const struct row *row_of(enum krd_at at, unsigned got)
+{
+	for (const struct row *r = rows; r < rows + sizeof rows / sizeof *rows; r++)
+		if (r->at == at && r->got == got)
+			return r;
+	return NULL;
+}
+
+void krd_init(struct krd *k, const struct port *port, struct store *store, struct random *random)
+{
+	*k = (struct krd){ .port = port, .store = store, .random = random };
+}
+
+void krd_end(struct krd *k)
+{
+	wipe(&k->ephemeral, sizeof k->ephemeral);
+	krd_init(k, k->port, k->store, k->random);
+}
+
+/* The reason for answering ABORT, where there is no row. */
+static enum err no_row(unsigned type, struct span message)
+{
+	struct msg_abort m;
+
+	if (type == MSG_ABORT && !msg_get_abort(&m, message))
+		return (enum err)m.reason;
+	return msg_name(type) ? E_SEQUENCE : E_FORMAT;
+}
+
+size_t krd_answer(struct krd *k, uint8_t reply[static LINK_PAYLOAD], struct span request)
+{
+	struct answer a = { reply, 0 };
+	struct span message;
+	const struct row *row;
+	enum err e;
+
+	if (!request.len)
+		return 0;
+	message = part(request.p + 1, request.len - 1);
+	row = row_of(k->at, request.p[0]);
+	if (k->store->state.life == LIFE_TAMPERED)
+		e = E_TAMPERED;
+	else if (!row)
+		e = no_row(request.p[0], message);
+	else
+		e = row->act(k, &a, message);
+	if (!e && row && row->next != KRD_IDLE)
+		k->at = row->next;
+	else
+		krd_end(k);
+	if (e || !row) {
+		struct msg_abort m = { (uint16_t)e };
+
+		wipe(reply, LINK_PAYLOAD);
+		reply[0] = MSG_ABORT;
+		k->port->display(k->port->ctx, err_text(e));
+		/* Two bytes into a whole payload cannot fail. */
+		if (msg_put_abort(reply + 1, &a.len, MSG_MAX, &m))
+			a.len = 0;
+	}
+	return 1 + a.len;
+}

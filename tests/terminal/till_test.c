@@ -1,0 +1,406 @@
+#include "tests/lib/terminal_sim.h"
+#include "tests/lib/test.h"
+#include "dukpt/data.h"
+#include "dukpt/host.h"
+#include "dukpt/mac.h"
+
+#include <string.h>
+
+#define PAN "4012345678909"
+#define TEXT(s) ((struct span){ (const uint8_t *)(s), sizeof(s) - 1 })
+
+static struct sim sim, saved;
+static struct sim_host host;
+static uint8_t reply[LINK_PAYLOAD];
+static size_t reply_len;
+
+static void setup(void)
+{
+	sim_loaded(&sim, &host);
+}
+
+static unsigned send(struct span request)
+{
+	memset(reply, 0, sizeof reply);
+	reply_len = trade_answer(&sim.trade, reply, request);
+	return reply[0];
+}
+
+static struct span got(void)
+{
+	return (struct span){ reply, reply_len };
+}
+
+static bool refused(enum err reason)
+{
+	unsigned e;
+
+	return !till_get(&e, TILL_REFUSAL, got()) && e == (unsigned)reason && !sim.trade.entry.open;
+}
+
+static unsigned begin(uint8_t slot, struct span data)
+{
+	struct till_begin m = { slot, TEXT(PAN), TEXT("12.34"), TEXT("4012345678909D987"), data };
+	uint8_t out[LINK_PAYLOAD];
+	size_t len;
+
+	ck_assert_int_eq(till_put_begin(out, &len, sizeof out, &m), E_OK);
+	return send((struct span){ out, len });
+}
+
+static unsigned press(char key)
+{
+	uint8_t out[4];
+	size_t len;
+
+	ck_assert_int_eq(till_put(out, &len, sizeof out, TILL_KEYPAD, (unsigned char)key), E_OK);
+	return send((struct span){ out, len });
+}
+
+static unsigned type(const char *keys)
+{
+	unsigned t = 0;
+
+	while (*keys)
+		t = press(*keys++);
+	return t;
+}
+
+static unsigned transact(uint8_t slot)
+{
+	ck_assert_int_eq(begin(slot, TEXT("track")), TILL_PROMPT);
+	return type("1234E");
+}
+
+static uint32_t next_counter(uint8_t slot)
+{
+	return ksn_counter(&sim.store.state.slot[slot].registers.ksn);
+}
+
+static const struct row {
+	uint8_t slot;
+	enum dukpt_scheme scheme;
+	const char *name, *ik;
+} slots[] = {
+	{ 0, DUKPT_TDES, "tdes", "6AC292FAA1315B4D858AB3A3D7D5933A" },
+	{ 1, DUKPT_AES128, "aes128", "1273671EA26AC29AFA4D1084127652A1" },
+};
+
+START_TEST(the_host_recovers_pin_mac_and_data_from_the_ksn)
+{
+	const struct row *row = &slots[_i];
+	struct key ik = test_key(row->ik);
+	uint8_t data[TILL_DATA_MAX + 1];
+
+	for (size_t i = 0; i < sizeof data; i++)
+		data[i] = (uint8_t)(i * 3);
+	for (uint32_t n = 1; n < 40; n++) {
+		size_t len = n == 1 ? TILL_DATA_MAX : n - 2, mac_len;
+		uint8_t mac[DUKPT_MAC_MAX], clear[TILL_DATA_MAX + TILL_BLOCK];
+		struct till_result m;
+		struct ksn ksn = { { 0 }, 0 };
+		struct pan pan;
+		struct pin pin;
+		struct key key;
+
+		ck_assert_int_eq(begin(row->slot, (struct span){ data, len }), TILL_PROMPT);
+		ck_assert_int_eq(type("9C12X") == TILL_CANCELLED, 1);
+		ck_assert_int_eq(begin(row->slot, (struct span){ data, len }), TILL_PROMPT);
+		ck_assert_int_eq(type("99C12E345E"), TILL_RESULT);
+		ck_assert_int_eq(till_get_result(&m, got()), E_OK);
+		ck_assert_uint_eq(m.scheme.len, strlen(row->name));
+		ck_assert_mem_eq(m.scheme.p, row->name, m.scheme.len);
+		ksn.len = (uint8_t)m.ksn.len;
+		memcpy(ksn.b, m.ksn.p, ksn.len);
+
+		ck_assert_int_eq(pan_parse(&pan, PAN), E_OK);
+		ck_assert_int_eq(dukpt_host_key(&key, &ik, row->scheme, &ksn, DUKPT_PIN), E_OK);
+		if (row->scheme == DUKPT_TDES) {
+			ck_assert_int_eq(m.pin_format, 0);
+			ck_assert_uint_eq(m.pin_block.len, 8);
+			ck_assert_int_eq(dukpt_data(clear, row->scheme, &key, DECRYPT, m.pin_block.p, 8), E_OK);
+			ck_assert_int_eq(pinblock_decode(&pin, PIN_FORMAT_0, clear, &pan), E_OK);
+		} else {
+			ck_assert_int_eq(m.pin_format, 4);
+			ck_assert_uint_eq(m.pin_block.len, 16);
+			ck_assert_int_eq(pinblock4_decipher(&pin, &key, m.pin_block.p, &pan), E_OK);
+		}
+		ck_assert_uint_eq(pin.len, 5);
+		ck_assert_mem_eq(pin.digit, "\1\2\3\4\5", 5);
+
+		ck_assert_int_eq(dukpt_host_key(&key, &ik, row->scheme, &ksn, DUKPT_MAC_REQUEST), E_OK);
+		ck_assert_int_eq(dukpt_mac(mac, &mac_len, row->scheme, &key, (const uint8_t *)"4012345678909D987", 17),
+				 E_OK);
+		ck_assert_uint_eq(m.mac.len, mac_len);
+		ck_assert_mem_eq(m.mac.p, mac, mac_len);
+
+		ck_assert_int_eq(dukpt_host_key(&key, &ik, row->scheme, &ksn, DUKPT_DATA_REQUEST), E_OK);
+		ck_assert_int_eq(dukpt_data(clear, row->scheme, &key, DECRYPT, m.data.p, m.data.len), E_OK);
+		ck_assert_mem_eq(clear, data, len);
+		ck_assert_int_eq(clear[len], 0x80);
+		ck_assert_uint_le(m.data.len - len, dukpt_block_len(row->scheme));
+		for (size_t i = len + 1; i < m.data.len; i++)
+			ck_assert_int_eq(clear[i], 0);
+	}
+	/* One key each, in spite of the cancelled entries. */
+	ck_assert_uint_eq(next_counter(row->slot), 40);
+}
+END_TEST
+
+START_TEST(the_first_pin_block_and_mac_are_the_published_ones)
+{
+	uint8_t want[16];
+	struct till_result m;
+
+	ck_assert_int_eq(transact(0), TILL_RESULT);
+	ck_assert_int_eq(till_get_result(&m, got()), E_OK);
+	test_hex(want, sizeof want, "1B9C1845EB993A7A9CCC7817");
+	ck_assert_mem_eq(m.pin_block.p, want, 8);
+	ck_assert_mem_eq(m.mac.p, want + 8, 4);
+}
+END_TEST
+
+START_TEST(no_pin_or_pan_is_left_after_any_end_of_an_entry)
+{
+	static const struct entry none;
+	static const char *const ends[] = { "1234E", "1234X", "12X", "12?" };
+
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		ck_assert_int_eq(begin(0, TEXT("track")), TILL_PROMPT);
+		type(ends[i]);
+		ck_assert_mem_eq(&sim.trade.entry, &none, sizeof none);
+	}
+	ck_assert_int_eq(begin(0, TEXT("track")), TILL_PROMPT);
+	type("12");
+	ck_assert_int_eq(send(TEXT("\xff")), TILL_REFUSAL);
+	ck_assert_mem_eq(&sim.trade.entry, &none, sizeof none);
+
+	ck_assert_int_eq(begin(0, TEXT("track")), TILL_PROMPT);
+	type("12");
+	sim.now += TRADE_ENTRY_MS - 1;
+	trade_tick(&sim.trade);
+	ck_assert(sim.trade.entry.open);
+	sim.now++;
+	trade_tick(&sim.trade);
+	ck_assert_mem_eq(&sim.trade.entry, &none, sizeof none);
+	ck_assert_int_eq(press('3'), TILL_REFUSAL);
+	ck_assert(refused(E_SEQUENCE));
+}
+END_TEST
+
+START_TEST(only_a_result_uses_a_key)
+{
+	ck_assert_int_eq(begin(0, TEXT("track")), TILL_PROMPT);
+	type("1234X");
+	ck_assert_int_eq(begin(0, TEXT("track")), TILL_PROMPT);
+	ck_assert_int_eq(type("123E"), TILL_PROMPT);
+	ck_assert_int_eq(begin(0, TEXT("track")), TILL_PROMPT); /* begun again */
+	ck_assert_int_eq(press('E'), TILL_PROMPT);
+	ck_assert_int_eq(type("12?"), TILL_REFUSAL);
+	ck_assert_int_eq(press('E'), TILL_REFUSAL);
+	ck_assert(refused(E_SEQUENCE));
+	ck_assert_uint_eq(next_counter(0), 1);
+	ck_assert_int_eq(transact(0), TILL_RESULT);
+	ck_assert_uint_eq(next_counter(0), 2);
+}
+END_TEST
+
+START_TEST(no_more_than_twelve_digits_are_taken)
+{
+	unsigned digits;
+
+	ck_assert_int_eq(begin(0, TEXT("track")), TILL_PROMPT);
+	ck_assert_int_eq(type("12345678901234"), TILL_PROMPT);
+	ck_assert_int_eq(till_get(&digits, TILL_PROMPT, got()), E_OK);
+	ck_assert_uint_eq(digits, PIN_MAX);
+	ck_assert_int_eq(press('E'), TILL_RESULT);
+}
+END_TEST
+
+START_TEST(bad_noise_uses_no_key)
+{
+	sim.noise = NOISE_STUCK;
+	ck_assert_int_eq(transact(1), TILL_REFUSAL);
+	ck_assert(refused(E_RANDOM));
+	ck_assert_uint_eq(next_counter(1), 1);
+}
+END_TEST
+
+START_TEST(slots_without_a_key_are_refused_with_the_reason)
+{
+	ck_assert_int_eq(begin(2, TEXT("")), TILL_REFUSAL);
+	ck_assert(refused(E_EMPTY));
+	ck_assert_int_eq(begin(STORE_SLOTS, TEXT("")), TILL_REFUSAL);
+	ck_assert(refused(E_SLOT));
+	sim_factory(&sim, "S2");
+	ck_assert_int_eq(sim_boot(&sim), E_OK);
+	ck_assert_int_eq(begin(0, TEXT("")), TILL_REFUSAL);
+	ck_assert(refused(E_BLANK));
+	ck_assert_int_eq(store_tamper(&sim.store), E_OK);
+	ck_assert_int_eq(begin(0, TEXT("")), TILL_REFUSAL);
+	ck_assert(refused(E_TAMPERED));
+	ck_assert_int_eq(send(TEXT("\1")), TILL_REFUSAL);
+	ck_assert(refused(E_TAMPERED));
+}
+END_TEST
+
+/* The last key of all: only the highest register is left. Getting there takes a million transactions, so it is set. */
+START_TEST(after_the_last_key_the_slot_is_exhausted)
+{
+	struct state *s = store_draft(&sim.store);
+	struct dukpt_registers *r = &s->slot[0].registers;
+	struct till_state m;
+	struct till_result result;
+	uint8_t want[10];
+
+	ksn_set_counter(&r->ksn, &r->ksn, 0x1ff800);
+	memset(r->key, 0, sizeof r->key);
+	memset(r->key[11], 0x5a, 16);
+	r->filled = 1u << 11;
+	ck_assert_int_eq(store_commit(&sim.store), E_OK);
+	ck_assert_int_eq(transact(0), TILL_RESULT);
+	ck_assert_int_eq(till_get_result(&result, got()), E_OK);
+	test_hex(want, sizeof want, "FFFF9876543210FFF800");
+	ck_assert_mem_eq(result.ksn.p, want, sizeof want);
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_int_eq(begin(0, TEXT("")), TILL_REFUSAL);
+		ck_assert(refused(E_EXHAUSTED));
+		ck_assert_int_eq(send(TEXT("\1")), TILL_STATE);
+		ck_assert_int_eq(till_get_state(&m, got()), E_OK);
+		ck_assert_int_eq(m.slot[0].state, SLOT_EXHAUSTED);
+		ck_assert_int_eq(sim_boot(&sim), E_OK);
+	}
+}
+END_TEST
+
+/*
+ * A power cut at any word of a transaction: how often did a KSN get out twice? With `releases_first` the terminal is
+ * taken for the broken twin that releases before it commits, and the same count has to show it.
+ */
+static size_t reused(bool releases_first)
+{
+	struct till_result first, m;
+	uint8_t kept[LINK_PAYLOAD];
+	size_t bad = 0, kept_len;
+	long all;
+
+	ck_assert_int_eq(transact(1), TILL_RESULT);
+	ck_assert_int_eq(begin(1, TEXT("track")), TILL_PROMPT);
+	type("1234");
+	saved = sim;
+	sim.written = 0;
+	ck_assert_int_eq(press('E'), TILL_RESULT);
+	all = sim.written;
+	kept_len = reply_len;
+	memcpy(kept, reply, kept_len);
+	ck_assert_int_eq(till_get_result(&first, (struct span){ kept, kept_len }), E_OK);
+	for (long n = 0; n <= all; n += n % 1740 > 1700 || n > all - 40 ? 1 : 7) {
+		bool released;
+
+		sim = saved;
+		sim.budget = n;
+		released = press('E') == TILL_RESULT || releases_first;
+		sim.budget = -1;
+		ck_assert_int_eq(sim_boot(&sim), E_OK);
+		ck_assert_int_eq(transact(1), TILL_RESULT);
+		ck_assert_int_eq(till_get_result(&m, got()), E_OK);
+		/* What left the terminal under a KSN may never be followed by that KSN again. */
+		bad += released && !memcmp(m.ksn.p, first.ksn.p, 12);
+	}
+	return bad;
+}
+
+START_TEST(a_power_cut_at_any_word_never_lets_a_ksn_out_twice)
+{
+	ck_assert_uint_eq(reused(false), 0);
+}
+END_TEST
+
+START_TEST(a_terminal_that_released_before_it_committed_would_be_caught)
+{
+	ck_assert_uint_gt(reused(true), 0);
+}
+END_TEST
+
+START_TEST(a_spent_key_is_nowhere_in_the_terminal)
+{
+	struct key txn;
+	struct dukpt_registers next;
+	struct ksn used;
+	const uint8_t *all = (const uint8_t *)&sim;
+
+	for (unsigned i = 0; i < 5; i++) {
+		ck_assert_int_eq(dukpt_registers_take(&next, &txn, &used, &sim.store.state.slot[1].registers), E_OK);
+		memset(&next, 0, sizeof next);
+		ck_assert_int_eq(transact(1), TILL_RESULT);
+		sim.logged = 0;
+		memset(sim.log, 0, sizeof sim.log);
+		for (size_t n = 0; n + 8 <= sizeof sim; n++)
+			ck_assert(memcmp(all + n, txn.b, 8));
+	}
+}
+END_TEST
+
+START_TEST(every_field_goes_round_and_every_truncation_is_refused)
+{
+	struct till_begin b = { 3, TEXT("4012345678909"), TEXT("1.00"), TEXT("mac"), TEXT("data") }, b2;
+	struct till_result r = { TEXT("tdes"),     TEXT("0123456789"), 0,
+				 TEXT("01234567"), TEXT("01234567"),   TEXT("01234567") },
+			   r2;
+	struct till_state s2;
+	uint8_t out[LINK_PAYLOAD];
+	size_t len;
+
+	ck_assert_int_eq(till_put_begin(out, &len, sizeof out, &b), E_OK);
+	for (size_t n = 0; n < len; n++)
+		ck_assert_int_ne(till_get_begin(&b2, (struct span){ out, n }), E_OK);
+	ck_assert_int_eq(till_get_begin(&b2, (struct span){ out, len }), E_OK);
+	ck_assert_uint_eq(b2.slot, 3);
+	ck_assert_uint_eq(b2.data.len, 4);
+	ck_assert_int_eq(till_get_begin(&b2, (struct span){ out, len + 1 }), E_FORMAT);
+
+	ck_assert_int_eq(till_put_result(out, &len, sizeof out, &r), E_OK);
+	for (size_t n = 0; n < len; n++)
+		ck_assert_int_ne(till_get_result(&r2, (struct span){ out, n }), E_OK);
+	ck_assert_int_eq(till_get_result(&r2, (struct span){ out, len }), E_OK);
+
+	ck_assert_int_eq(send(TEXT("\1")), TILL_STATE);
+	ck_assert_int_eq(till_get_state(&s2, got()), E_OK);
+	ck_assert_uint_eq(s2.slots, STORE_SLOTS);
+	ck_assert_mem_eq(s2.serial.p, "SIM-1", 5);
+	for (size_t n = 0; n < reply_len; n++)
+		ck_assert_int_ne(till_get_state(&s2, (struct span){ reply, n }), E_OK);
+
+	b.pan = TEXT("40123456789O9");
+	ck_assert_int_eq(till_put_begin(out, &len, sizeof out, &b), E_RANGE);
+	ck_assert_int_eq(till_put(out, &len, sizeof out, TILL_KEYPAD, 256), E_RANGE);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("terminal/till");
+	TCase *t = tcase_create("till");
+
+	tcase_add_checked_fixture(t, setup, NULL);
+	tcase_set_timeout(t, 120);
+	tcase_add_loop_test(t, the_host_recovers_pin_mac_and_data_from_the_ksn, 0, 2);
+	tcase_add_test(t, the_first_pin_block_and_mac_are_the_published_ones);
+	tcase_add_test(t, no_pin_or_pan_is_left_after_any_end_of_an_entry);
+	tcase_add_test(t, only_a_result_uses_a_key);
+	tcase_add_test(t, no_more_than_twelve_digits_are_taken);
+	tcase_add_test(t, bad_noise_uses_no_key);
+	tcase_add_test(t, slots_without_a_key_are_refused_with_the_reason);
+	tcase_add_test(t, after_the_last_key_the_slot_is_exhausted);
+	tcase_add_test(t, a_power_cut_at_any_word_never_lets_a_ksn_out_twice);
+	tcase_add_test(t, a_terminal_that_released_before_it_committed_would_be_caught);
+	tcase_add_test(t, a_spent_key_is_nowhere_in_the_terminal);
+	tcase_add_test(t, every_field_goes_round_and_every_truncation_is_refused);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int main(void)
+{
+	return test_main(suite());
+}
