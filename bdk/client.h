@@ -9,7 +9,7 @@
 
 struct client {
 	int fd;
-	char why[256];		/* bdkd's sentence about the last refusal, "" if it gave none */
+	char why[256];		/* a sentence about the last refusal, bdkd's or client_open()'s; "" if there is none */
 	struct record in;	/* the last answer: field_ functions point into it until the next call */
 	struct span fields;
 };
@@ -20,8 +20,8 @@ struct client {
  *   room    in  the room's folder
  *   socket  in  "people", "station" or "acquirer"
  *
- *   E_OK, E_ROOM (no such folder, or not a room), E_ROOM_PURPOSE (the room has no such socket), E_UNREACHABLE (no bdkd
- *   serves it)
+ *   E_OK, E_ROOM (no such folder, or not a room), E_ROOM_PURPOSE (a room of that purpose has no such socket),
+ *   E_UNREACHABLE (no bdkd serves it). c->why tells more where there is more to tell; c needs no client_close() then.
  */
 MUST_USE enum err client_open(struct client *c, const char *room, const char *socket);
 
@@ -29,11 +29,12 @@ MUST_USE enum err client_open(struct client *c, const char *room, const char *so
  * client_call - send a request, wait for its answer
  *
  *   E_OK: c->fields are the answer's. Otherwise bdkd's F_RESULT with its sentence in c->why, or E_UNREACHABLE
- *   (connection lost), E_FORMAT (the answer is no record), or the request's own r->e
+ *   (connection lost), E_FORMAT (the answer is no record, or another op's), or the request's own e. Waits as long as bdkd
+ *   takes. After E_DENIED, E_UNREACHABLE and E_FORMAT bdkd may have ended the connection: client_open() again.
  */
 MUST_USE enum err client_call(struct client *c, const struct record *request);
 
-/* client_close - wipes the last answer */
+/* client_close - wipes the last answer; fine on a closed one */
 void client_close(struct client *c);
 
 #endif

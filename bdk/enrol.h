@@ -20,7 +20,6 @@ struct enrol {
 	struct transcript t;
 	uint64_t until;			/* CLOCK_MONOTONIC seconds */
 	char serial[CERT_TEXT];
-	uint8_t nonce[MSG_NONCE];
 	uint8_t point[P256_POINT];
 	uint8_t spki[32];
 	uint8_t cert_digest[32];
@@ -29,16 +28,18 @@ struct enrol {
 /* Each E_OK or: E_SEQUENCE (not in this state, or too late), E_SHORT/E_FORMAT, E_JOURNAL, E_TOKEN, and what it names.
  * After any error e is idle. Messages are without their type, at most MSG_MAX bytes. */
 
-/* enrol_begin - IDENTIFY. E_UNKNOWN_DEVICE (serial not on the maker's list), E_QUARANTINED, E_FORMAT */
+/* enrol_begin - IDENTIFY. E_UNKNOWN_DEVICE (serial not on the maker's list), E_QUARANTINED, E_REVOKED, E_FORMAT (serial),
+ * E_NOT_READY */
 MUST_USE enum err enrol_begin(struct enrol *e, uint8_t identify[static MSG_MAX], size_t *len, struct room *r,
 			      const char *serial, char why[static ENROL_WHY]);
 
 /* enrol_csr - check a CSR. E_SERIAL (another terminal), E_POINT, E_REPLAY (nonce seen before), E_SIGNATURE, E_DUPLICATE
- * (serial or key certified with another: both are quarantined now), E_QUARANTINED */
+ * (serial or key certified with another: both are quarantined now), E_QUARANTINED (the serial, or the key). A quarantined key that
+ * has no serial stands in the list of devices as "key:" and the first 16 bytes of its digest. */
 MUST_USE enum err enrol_csr(struct enrol *e, struct room *r, struct span csr, char firmware[static CERT_TEXT],
 			    char why[static ENROL_WHY]);
 
-/* enrol_digest - the digest a person read; CERT if it agrees. E_DIGEST */
+/* enrol_digest - the digest a person read; CERT if it agrees, once the device's row is durable. E_DIGEST */
 MUST_USE enum err enrol_digest(struct enrol *e, uint8_t cert[static MSG_MAX], size_t *len, struct room *r,
 			       const uint8_t digest[static ENROL_DIGEST], char why[static ENROL_WHY]);
 

@@ -25,6 +25,9 @@ struct key_set {
 
 enum device_state { DEVICE_EXPECTED = 1, DEVICE_CERTIFIED, DEVICE_ENROLLED, DEVICE_QUARANTINED, DEVICE_REVOKED };
 
+/* device_serial - may a terminal be called that? 1 to 32 of [A-Za-z0-9-], as in protocol/message.h */
+bool device_serial(const char *text);
+
 struct device {
 	char serial[CERT_TEXT];
 	uint8_t spki[32];		/* zero while expected */
@@ -92,7 +95,8 @@ MUST_USE enum err journal_audit_next(struct audit *a, struct journal *j, uint64_
 /* journal_audit_check - recompute the whole chain. E_OK, E_MAC (bad: the first sequence that does not fit), E_JOURNAL */
 MUST_USE enum err journal_audit_check(uint64_t *bad, struct journal *j);
 
-/* journal_digest - SHA-256 over the rows of key_set, device, load and sent, in order */
+/* journal_digest - SHA-256 over the rows of key_set, device and load, in order: what has been issued, not how often it was
+ * tried (sent, seen and audit grow with every attempt) */
 MUST_USE enum err journal_digest(uint8_t out[static 32], struct journal *j);
 
 /* --- seen values ------------------------------------------------------------------------------------------------------- */
@@ -110,16 +114,17 @@ MUST_USE enum err journal_set_number(struct journal *j, const char *name, uint64
 MUST_USE enum err journal_key_set(struct key_set *out, struct journal *j, const char *id);
 /* journal_key_set_next - in the order of their making; *at starts at 0. E_OK, E_SHORT (no more), E_JOURNAL */
 MUST_USE enum err journal_key_set_next(struct key_set *out, struct journal *j, uint64_t *at);
-/* journal_key_set_add - E_OK, E_EXISTS (also when another scheme has the same id), E_JOURNAL */
+/* journal_key_set_add - utc is the journal's. E_OK, E_EXISTS (also when another scheme has the same id), E_JOURNAL */
 MUST_USE enum err journal_key_set_add(struct journal *j, const struct key_set *s);
 MUST_USE enum err journal_key_set_state(struct journal *j, const char *id, enum key_set_state state);
 
-/* --- devices (ca room) ----------------------------------------------------------------------------------------------------- */
+/* --- devices: a ca room's list; in a load room the terminals that have proved themselves there -------------------------- */
 
 /* journal_device - by serial, or by spki where serial is NULL. E_OK, E_UNKNOWN_DEVICE, E_JOURNAL */
 MUST_USE enum err journal_device(struct device *out, struct journal *j, const char *serial, const uint8_t *spki);
 MUST_USE enum err journal_device_next(struct device *out, struct journal *j, uint64_t *at);
-/* journal_device_put - insert or replace the row of d->serial. E_OK, E_DUPLICATE (its spki stands under another serial) */
+/* journal_device_put - insert or replace the row of d->serial; utc is the journal's. E_OK, E_DUPLICATE (its spki stands under
+ * another serial), E_JOURNAL */
 MUST_USE enum err journal_device_put(struct journal *j, const struct device *d);
 
 /* --- loads (load room) ------------------------------------------------------------------------------------------------------ */
@@ -129,7 +134,7 @@ MUST_USE enum err journal_device_put(struct journal *j, const struct device *d);
  *
  *   l  in/out  set, serial, spki, point, slot, first_count, firmware in; row, id, iksn, state, sequence, utc out
  *
- *   E_OK (durable, read back), E_KEY_SET, E_KEY_SET_FULL, E_REPLAY (UNIQUE(spki, slot, load count) is taken), E_JOURNAL
+ *   E_OK (durable, read back; inside a transaction durable with its commit), E_KEY_SET, E_KEY_SET_FULL, E_REPLAY (UNIQUE(spki, slot, load count) is taken), E_JOURNAL
  */
 MUST_USE enum err journal_load_allocate(struct journal *j, struct load *l);
 
@@ -139,7 +144,7 @@ MUST_USE enum err journal_load_last(struct load *out, struct journal *j, const u
 /* journal_load_count - the highest load count seen of a terminal, 0 if none */
 MUST_USE enum err journal_load_count(uint32_t *count, struct journal *j, const uint8_t spki[static 32]);
 
-/* journal_load_sent - remember h after a KEY, before that KEY leaves */
+/* journal_load_sent - remember h after a KEY, before that KEY leaves. E_OK, E_JOURNAL */
 MUST_USE enum err journal_load_sent(struct journal *j, uint64_t row, const uint8_t h[static 32]);
 
 /* journal_load_was_sent - was h sent for this row? E_OK, E_UNKNOWN_DEVICE */
@@ -149,7 +154,8 @@ MUST_USE enum err journal_load_was_sent(struct journal *j, uint64_t row, const u
 MUST_USE enum err journal_load_sent_next(struct load *l, uint8_t h[static 32], struct journal *j, const char *serial,
 					 uint64_t *at);
 
-/* journal_load_set - change state, load count and check value of a row; gives it a new sequence */
+/* journal_load_set - change state, load count and check value of l->row; l is then the row as it stands, with its new
+ * sequence. E_OK, E_UNKNOWN_DEVICE (no such row), E_JOURNAL */
 MUST_USE enum err journal_load_set(struct journal *j, struct load *l);
 
 /* journal_load_after - the load whose last change comes next after a sequence. E_OK, E_SHORT */

@@ -2,14 +2,18 @@
  * The host's end of loading (KDH): HELLO, OFFER, KEY, RECEIPT on this side, and the exactly-once rules.
  *
  * One struct kdh is one loading on one connection; it lives KDH_SECONDS. The order within kdh_offer() is the design's: verify
- * everything, allocate and commit, derive, answer. What OFFER shows of the slot decides, in this order:
+ * everything, allocate and commit, derive, answer. What OFFER shows decides, in this order (the table in kdh.c):
  *
- *     the KSN of a row, with an h that was sent for it    it is loaded: the OFFER is the receipt ("loaded", no KEY)
- *     a row "sent", load count as in its first OFFER      the same KSN again, in a new KEY
- *     a row "sent", load count higher                     that id is burned ("possibly-loaded"); then as below
  *     a load count lower than any seen                    E_ROLLBACK
+ *     the KSN of a row "sent", with an h sent for it      it is loaded: the OFFER is the receipt ("loaded", no KEY)
+ *     a row "sent", slot empty, load count as in its      the same KSN again, in a new KEY
+ *       first OFFER
+ *     a row "sent", load count higher                     that id is burned ("possibly-loaded"); then as below
  *     slot loaded or exhausted                            E_LOADED
  *     slot empty                                          a new device id, committed before anything is derived
+ *
+ * Where the slot is empty and shows the KSN of a row as the last it held, or its row was "loaded", that row is "zeroized" first.
+ * Burned stays burned: a receipt that comes after all changes nothing.
  *
  * A RECEIPT verifies after any restart, because the journal keeps h after each KEY that was sent.
  */
@@ -29,7 +33,6 @@ struct kdh {
 	char serial[CERT_TEXT];		/* the terminal expected; CERT_TEXT as in its certificate */
 	struct key_set_id set;
 	uint8_t slot;
-	uint8_t nonce[MSG_NONCE];
 };
 
 /* A refusal's sentence: names serial, slot, KSN or dates where that helps; "" where err_text() says enough. */
@@ -53,8 +56,9 @@ MUST_USE enum err kdh_begin(struct kdh *k, uint8_t hello[static MSG_MAX], size_t
  *   facts  out  the load as the journal now has it
  *
  *   E_OK, E_SEQUENCE (no HELLO, or too late), E_SHORT/E_FORMAT, E_CERTIFICATE, E_EXPIRED, E_REVOKED, E_SERIAL (another
- *   terminal), E_SIGNATURE, E_POINT, E_REPLAY (its nonce or point was seen before), E_SLOT (no such slot in it), E_ROLLBACK,
- *   E_LOADED, E_KEY_SET_FULL, E_KEY_SET_STATE, E_JOURNAL, E_TOKEN. k is idle after any error.
+ *   terminal), E_SIGNATURE, E_POINT, E_DUPLICATE (its identity key is known under another serial, or its serial with another key),
+ *   E_REPLAY (its nonce or point was seen before), E_SLOT (no such slot in it), E_ROLLBACK, E_LOADED, E_DENIED (the slot waits for
+ *   a KSN of another key set), E_KEY_SET_FULL, E_KEY_SET_STATE, E_JOURNAL, E_TOKEN. k is idle after any error.
  */
 MUST_USE enum err kdh_offer(struct kdh *k, uint8_t key[static MSG_MAX], size_t *len, struct load *facts, struct room *r,
 			    struct span offer, char why[static KDH_WHY]);
@@ -62,9 +66,9 @@ MUST_USE enum err kdh_offer(struct kdh *k, uint8_t key[static MSG_MAX], size_t *
 /*
  * kdh_receipt - verify a RECEIPT against the KEYs sent to this serial; needs no struct kdh, so it works in a later session
  *
- *   E_OK (facts: "loaded"; the same RECEIPT again gives the same facts), E_UNKNOWN_DEVICE (nothing was sent to it), E_SHORT,
- *   E_FORMAT, E_SIGNATURE (of no KEY that was sent), E_REPLAY (KSN or slot are not those of that KEY), E_JOURNAL, or the
- *   result that the terminal signed
+ *   E_OK (facts as the journal now has them: "loaded", unless the id was burned or the slot zeroized since; the same RECEIPT again
+ *   gives the same facts), E_UNKNOWN_DEVICE (nothing was sent to it), E_SHORT, E_FORMAT, E_SIGNATURE (of no KEY that was sent),
+ *   E_REPLAY (KSN, slot or load count are not those of that KEY), E_JOURNAL, or the result that the terminal signed
  */
 MUST_USE enum err kdh_receipt(struct load *facts, struct room *r, const char *serial, struct span receipt,
 			      char why[static KDH_WHY]);

@@ -26,13 +26,18 @@ struct pki_subject {
 	const char *unit;	/* OU, NULL for none */
 };
 
-/* All: E_OK, E_CRYPTO, E_SPACE, or the signer's error. */
+/*
+ * All that make something: E_OK, E_CRYPTO, E_SPACE (size is too small), E_FORMAT (a text that cert_verify() would refuse: empty,
+ * CERT_TEXT or more, control characters, a serial that is no PrintableString; or ca is no certificate), E_CERTIFICATE (ca is
+ * no CA's), E_RANGE (a date after the year 9999), or the signer's error. der and *len are written on E_OK only.
+ */
 
 /* pki_request - a PKCS#10 request for a point */
 MUST_USE enum err pki_request(uint8_t *der, size_t *len, size_t size, const uint8_t point[static P256_POINT],
 			      const char *name, const struct pki_signer *s);
 
-/* pki_request_read - its point and name, its signature verified. E_FORMAT, E_SIGNATURE */
+/* pki_request_read - its point and name (the one CN), its signature verified; both written on E_OK only. E_OK, E_FORMAT,
+ * E_SIGNATURE */
 MUST_USE enum err pki_request_read(uint8_t point[static P256_POINT], char name[static CERT_TEXT], struct span der);
 
 /* pki_ca - a self-signed CA certificate (basicConstraints CA, keyUsage keyCertSign and cRLSign), valid days from utc */
@@ -46,7 +51,7 @@ MUST_USE enum err pki_issue(uint8_t *der, size_t *len, size_t size, const uint8_
 			    const struct pki_subject *who, struct span ca, const uint8_t number[static 16], uint64_t utc,
 			    unsigned days, bool agreement, const struct pki_signer *s);
 
-/* pki_number - a certificate's serial number, left-padded to 20 bytes. E_FORMAT */
+/* pki_number - a certificate's serial number, left-padded to 20 bytes. Nothing is verified. E_OK, E_FORMAT */
 MUST_USE enum err pki_number(uint8_t number[static 20], struct span der);
 
 struct pki_revoked {
@@ -54,16 +59,19 @@ struct pki_revoked {
 	uint64_t utc;
 };
 
-/* pki_crl - a revocation list with its number, and its end (nextUpdate) days after utc */
+/* pki_crl - a revocation list with its number, and its end (nextUpdate) days after utc. About 1,200 entries fit
+ * PKI_CRL_MAX */
 MUST_USE enum err pki_crl(uint8_t *der, size_t *len, size_t size, struct span ca, uint64_t list_number,
 			  const struct pki_revoked *revoked, size_t n, uint64_t utc, unsigned days,
 			  const struct pki_signer *s);
 
-/* pki_crl_verify - is der a list of that CA, valid at utc? list_number and n (revoked certificates) out.
- * E_FORMAT, E_CERTIFICATE, E_EXPIRED */
+/* pki_crl_verify - is der a list of that CA, valid at utc (or an hour later: clocks differ)? list_number and n (revoked
+ * certificates) are written on E_OK only. E_OK, E_FORMAT, E_CERTIFICATE (another CA's, a wrong signature, a list without number, or
+ * one with a critical extension, which would mean something else), E_EXPIRED, E_CRYPTO. That list_number does not go
+ * back is the caller's to see. */
 MUST_USE enum err pki_crl_verify(uint64_t *list_number, size_t *n, struct span der, struct span ca, uint64_t utc);
 
-/* pki_crl_has - does a verified list name this certificate? E_OK (no), E_REVOKED, E_FORMAT */
+/* pki_crl_has - does a verified list name this certificate's number? E_OK (no), E_REVOKED, E_FORMAT */
 MUST_USE enum err pki_crl_has(struct span crl, struct span cert);
 
 #endif

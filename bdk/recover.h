@@ -28,6 +28,8 @@ struct recover {		/* zero it to begin; recover_end() wipes it */
  * E_OK, E_KEY_SET, E_KEY_SET_STATE, E_COUNTER, E_TOKEN, E_JOURNAL */
 MUST_USE enum err recover_begin(struct recover *v, struct key_set *set, struct room *r, const struct ksn *k);
 
+/* The functions below need the recover_begin() of the same KSN; without it they give E_SEQUENCE. Outputs are zero on an error. */
+
 /* recover_pin - E_OK, E_DENIED (production), E_PIN_BLOCK, E_FORMAT (format and scheme do not go together, or length) */
 MUST_USE enum err recover_pin(struct pin *pin, struct recover *v, struct room *r, const struct ksn *k, int format,
 			      struct span block, const struct pan *pan);

@@ -21,18 +21,20 @@
 #include <limits.h>
 
 #define ROOM_VERSION 1			/* of room.conf and the journal's schema */
+#define ROOM_NAME 41			/* 1..40 of [A-Za-z0-9._-] and single blanks between them, and a NUL */
+#define ROOM_WHY 160
 
 struct der {
 	uint8_t b[PKI_MAX];
 	size_t len;			/* 0: not there */
 };
 
-/* room.conf, section [room]. */
+/* room.conf, section [room]: every key at most once, no other key. */
 struct room_config {
 	unsigned version;		/* version = 1 */
 	enum room_purpose purpose;	/* purpose = ca | load | acquirer */
 	bool test;			/* kind = test | production */
-	char name[CERT_TEXT];		/* name = KIF-1: stands in its certificates */
+	char name[ROOM_NAME];		/* name = KIF-1: stands in its certificates */
 	char token[256];		/* token = pkcs11:token=...?module-path=... */
 	bool accept_software_token;	/* accept-software-token = yes */
 	unsigned device_days;		/* ca: validity of device certificates, default 5475 (15 years) */
@@ -56,22 +58,50 @@ struct room {
 };
 
 /*
- * room_init - make a room: folder (must not exist or be empty), configuration, token with a random 128-bit PIN, journal, and for a
- * ca room its three CAs. Leaves nothing behind when it fails.
+ * room_config_parse - the text of a room.conf
  *
- *   E_OK, E_EXISTS, E_IO, E_TOKEN, E_JOURNAL
+ *   c    out  zeroed on an error
+ *   why  out  the line and what is wrong with it; "" on E_OK
+ *
+ *   E_OK, E_ROOM (unknown, repeated or missing key, bad value, or no INI), E_ROOM_VERSION (its version is newer, whatever
+ *   else stands in it)
  */
-MUST_USE enum err room_init(const char *dir, const struct room_config *config);
+MUST_USE enum err room_config_parse(struct room_config *c, struct span text, char why[static ROOM_WHY]);
+
+/* room_config_name - is this a name for a room? */
+bool room_config_name(const char *name);
+
+/* room_config_software - is the token a software token (SoftHSM's module)? */
+bool room_config_software(const struct room_config *c);
+
+/* room_purpose_name - "ca", "load", "acquirer"; room_purpose_parse - the reverse. E_OK, E_FORMAT */
+const char *room_purpose_name(enum room_purpose p);
+MUST_USE enum err room_purpose_parse(enum room_purpose *p, const char *name);
+
+/*
+ * room_init - make a room: folder (must not exist or be empty), token with a random 128-bit PIN, journal, and for a ca room its
+ * three CAs; room.conf comes last, so that a folder without it is no room. Leaves nothing behind when it fails.
+ *
+ *   config  in   purpose, test and name; the rest is the room's own choice
+ *   why     out  one sentence where the result alone does not tell enough
+ *
+ *   E_OK, E_EXISTS (a folder with something in it), E_IO, E_TOKEN, E_JOURNAL, E_CRYPTO, E_RANGE (name, or a path that SoftHSM's
+ *   configuration cannot say), E_DENIED (a production room: its PIN needs custodians)
+ */
+MUST_USE enum err room_init(const char *dir, const struct room_config *config, char why[static ROOM_WHY]);
 
 /*
  * room_open - open a room to serve it: lock, configuration, journal, worker, certificates
  *
  *   why  out  one sentence where the result alone does not tell enough
  *
- *   E_OK, E_ROOM, E_ROOM_VERSION (configuration or journal of a newer version), E_ROOM_BUSY, E_JOURNAL, E_TOKEN,
- *   E_DENIED (a production room beside a PIN file, or on a software token that room.conf does not accept)
+ *   E_OK, E_ROOM, E_ROOM_VERSION (configuration or journal of a newer version), E_ROOM_PURPOSE (the journal is another
+ *   room's), E_ROOM_BUSY, E_JOURNAL (also when its audit chain is broken), E_TOKEN, E_CRYPTO, E_DENIED (a production room
+ *   beside a PIN file, on a software token that room.conf does not accept, or without custodians). Nothing is held on an error.
+ *
+ * Call it before this process loads any PKCS#11 module or starts a thread: it forks the worker.
  */
-MUST_USE enum err room_open(struct room *r, const char *dir, char why[static 160]);
+MUST_USE enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY]);
 
 /* room_close - everything released, and wiped where secret */
 void room_close(struct room *r);
@@ -79,10 +109,11 @@ void room_close(struct room *r);
 /* room_utc - now, seconds since 1970 */
 uint64_t room_utc(void);
 
-/* room_worker - the worker, started anew if it has died. E_OK, E_TOKEN */
+/* room_worker - the worker, started anew if it has died (its handles died with it). E_OK, E_TOKEN */
 MUST_USE enum err room_worker(struct worker **w, struct room *r);
 
-/* room_signer - a pki_signer over one of the room's key pairs */
+/* A key pair of the room as a pki_signer: struct room_key k = { room, "kif-ca" }; struct pki_signer s = { room_sign, &k };
+ * room_sign: E_OK, E_KEY, E_TOKEN */
 struct room_key {
 	struct room *room;
 	const char *label;
@@ -91,5 +122,20 @@ MUST_USE enum err room_sign(void *room_key, uint8_t sig[static P256_SIG], const 
 
 /* room_store - keep a certificate or list under DIR/certs/NAME.der, durably. E_OK, E_IO */
 MUST_USE enum err room_store(struct room *r, const char *name, struct span der);
+
+/* room_own_label - the pair that r->own certifies: "identity" in a load room, "exchange" in an acquirer room, else NULL */
+const char *room_own_label(const struct room *r);
+
+/*
+ * room_install - take certificates as this room's: check them, store them, then have them in r
+ *
+ *   E_OK, E_FORMAT, E_CERTIFICATE/E_EXPIRED (own is not from the CA that counts for this purpose; an anchor is no CA),
+ *   E_EPOCH (load: no epoch in own), E_KEY (own is not for the key pair in the token), E_ENVIRONMENT (other anchors than
+ *   those installed: an environment is fixed at birth), E_ROOM_PURPOSE, E_TOKEN, E_IO
+ */
+struct room_certs {
+	struct span own, device_ca, kif_ca, exchange_ca;
+};
+MUST_USE enum err room_install(struct room *r, const struct room_certs *in, char why[static ROOM_WHY]);
 
 #endif

@@ -4,8 +4,8 @@
  * token. A worker dies with its supervisor, and a worker that dies is E_TOKEN for the call under way: the supervisor
  * starts another (worker_start) and nothing was answered twice.
  *
- * Objects are named by label. EC key pairs: "identity" (KDH; signs KEY, ZEROIZE, packages), "exchange" (acquirer room's, ECDH
- * only), "records", "device-ca", "kif-ca", "exchange-ca" (sign). Key sets: "bdk-ID", and for TDES also "bdk-variant-ID".
+ * Objects are named by label. EC key pairs: "identity" (KDH; signs KEY, ZEROIZE, packages), "exchange" (acquirer room's, ECDH,
+ * and its own certificate request), "records", "device-ca", "kif-ca", "exchange-ca" (sign). Key sets: "bdk-ID", and for TDES also "bdk-variant-ID".
  * Everything in the token is sensitive, not extractable and not modifiable.
  */
 #ifndef KEYROOM_BDK_WORKER_H
@@ -57,12 +57,15 @@ MUST_USE enum err worker_start(struct worker *w, const struct token_place *at, e
 /* worker_stop - end it and reap it; fine on one that is dead */
 void worker_stop(struct worker *w);
 
-/* All below: E_OK, E_TOKEN (token refused or worker died; *w then has fd -1), and what they name. Outputs wiped on errors. */
+/* All below: E_OK, E_TOKEN (the token refused, or the worker died or did not answer for 30 seconds; it is ended and reaped then,
+ * *w has fd -1 and its ephemeral pairs are gone), E_DENIED (this room's worker is not for that), and what they name. Outputs
+ * are wiped on errors. A signal does not disturb a call. Do not wait for workers elsewhere: worker_stop() reaps. */
 
-/* worker_random - from the token, len at most 4096 */
+/* worker_random - from the token, len at most 4096. E_RANGE */
 MUST_USE enum err worker_random(struct worker *w, uint8_t *out, size_t len);
 
-/* worker_make_pair - a P-256 pair as token objects: sign for every label but "exchange", which may only ECDH. E_EXISTS */
+/* worker_make_pair - a P-256 pair as token objects: for signing; "exchange" for ECDH, and for signing its
+ * own certificate request. E_EXISTS */
 MUST_USE enum err worker_make_pair(struct worker *w, uint8_t point[static P256_POINT], const char *label);
 
 /* worker_point - the public point of a pair. E_KEY (no such label) */
@@ -72,7 +75,8 @@ MUST_USE enum err worker_point(struct worker *w, uint8_t point[static P256_POINT
 MUST_USE enum err worker_sign(struct worker *w, uint8_t sig[static P256_SIG], const char *label,
 			      const uint8_t digest[static 32]);
 
-/* worker_ephemeral - a session pair for one KEY or one package; it is gone after worker_wrap_*() or worker_forget() */
+/* worker_ephemeral - a session pair for one KEY or one package; it is gone after worker_wrap_initial_key(), worker_make_bdk()
+ * or worker_forget(), whatever they result in. Load room only. E_SPACE (64 pairs wait: forget some), E_KEY (no such handle) */
 MUST_USE enum err worker_ephemeral(struct worker *w, uint64_t *handle, uint8_t point[static P256_POINT]);
 MUST_USE enum err worker_forget(struct worker *w, uint64_t handle);
 
@@ -84,7 +88,8 @@ MUST_USE enum err worker_forget(struct worker *w, uint64_t handle);
  *   peer    in   the terminal's ephemeral point
  *   ctx     in   transcript_ctx()
  *
- *   E_KEY_SET (no such objects), E_POINT, E_KEY (no such handle)
+ *   E_KEY_SET (no such objects, or a KSN of another key set), E_SCHEME (not TDES or AES-128), E_POINT, E_KEY (no such handle),
+ *   E_CRYPTO (a block of the KDF would have been seen: one chance in 2^120). Load room only
  */
 MUST_USE enum err worker_wrap_initial_key(struct worker *w, struct wrapped item[static 2], uint8_t *items, uint64_t handle,
 					  const uint8_t peer[static P256_POINT], const uint8_t ctx[static 32],
@@ -97,7 +102,8 @@ MUST_USE enum err worker_wrap_initial_key(struct worker *w, struct wrapped item[
  *   item    out  AES: "KRM1-BD"; TDES: "KRM1-BD" (BDK) and "KRM1-BV" (its variant, xor C0C0C0C000000000C0C0C0C000000000)
  *   peer    in   the acquirer room's exchange key
  *
- *   E_EXISTS (objects of that key set are there), E_SCHEME (not TDES or AES-128), E_POINT, E_KEY
+ *   E_EXISTS (objects of that key set are there), E_SCHEME (not TDES or AES-128), E_POINT, E_KEY (no such handle), E_CRYPTO.
+ *   Load room only. The peer is whoever the caller says: check its certificate before.
  */
 MUST_USE enum err worker_make_bdk(struct worker *w, struct kcv *kcv, struct wrapped item[static 2], uint8_t *items,
 				  uint64_t handle, const uint8_t peer[static P256_POINT], const uint8_t ctx[static 32],
@@ -108,16 +114,19 @@ MUST_USE enum err worker_make_bdk(struct worker *w, struct kcv *kcv, struct wrap
  *
  *   point  in  the sender's ephemeral point
  *
- *   E_EXISTS, E_UNWRAP, E_POINT, E_DENIED (another room)
+ *   E_EXISTS, E_UNWRAP (integrity, a key of another length, or other items than worker_make_bdk() gives), E_SCHEME, E_POINT,
+ *   E_KEY (no exchange pair), E_CRYPTO, E_DENIED (another room). Nothing stays in the token on an error.
  */
 MUST_USE enum err worker_take_bdk(struct worker *w, struct kcv *kcv, const struct wrapped *item, uint8_t items,
 				  const uint8_t point[static P256_POINT], const uint8_t ctx[static 32],
 				  const struct key_set_id *set);
 
-/* worker_drop_bdk - destroy a key set's objects: undoes a worker_make_bdk() or worker_take_bdk() whose record failed */
+/* worker_drop_bdk - destroy a key set's objects: undoes a worker_make_bdk() or worker_take_bdk() whose record failed. Fine if there
+ * are none. Not in a ca room. E_SCHEME */
 MUST_USE enum err worker_drop_bdk(struct worker *w, const struct key_set_id *set);
 
-/* worker_initial_key - derive an initial key and give it out in the clear; acquirer room only. E_KEY_SET, E_DENIED */
+/* worker_initial_key - derive an initial key and give it out in the clear; acquirer room only. E_KEY_SET, E_SCHEME,
+ * E_DENIED */
 MUST_USE enum err worker_initial_key(struct worker *w, struct key *ik, const struct key_set_id *set,
 				     const struct ksn *iksn);
 

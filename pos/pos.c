@@ -12,7 +12,6 @@
 #include "base/host/stanza.h"
 #include "base/wipe.h"
 #include "line/line.h"
-#include "protocol/message.h"
 #include "terminal/till.h"
 
 #include <stdio.h>

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "crypto/p256.h"
+#include "protocol/slot.h"
 
 #include <stdbool.h>
 
@@ -41,8 +42,6 @@ struct msg_hello {
 	uint8_t nonce[MSG_NONCE];
 	struct span cert;		/* the KDH identity's certificate, DER */
 };
-
-enum slot_state { SLOT_EMPTY = 0, SLOT_LOADED = 1, SLOT_EXHAUSTED = 2 };
 
 struct msg_slot {
 	uint8_t index, state, scheme;	/* enum slot_state; enum dukpt_scheme, 0 in an empty slot */

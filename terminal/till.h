@@ -29,6 +29,7 @@
 #define KEYROOM_TERMINAL_TILL_H
 
 #include "base/bytes.h"
+#include "protocol/slot.h"
 
 #define TILL_SLOTS 8
 #define TILL_PAN_MIN 12
@@ -54,7 +55,7 @@ enum till_type {
 enum { TILL_CLEAR = 'C', TILL_CANCEL = 'X', TILL_ENTER = 'E' };
 
 struct till_slot {
-	uint8_t index, state; /* enum slot_state of protocol/message.h */
+	uint8_t index, state; /* state: enum slot_state */
 	struct span scheme;   /* "tdes", "aes128", "none" */
 	struct span ksn;      /* initial KSN it holds, or last held: 0, 10 or 12 bytes */
 	struct span kcv;      /* 0, 3 or 5 bytes */

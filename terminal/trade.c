@@ -31,7 +31,7 @@ static struct span scheme_name(unsigned scheme)
 	const char *name = dukpt_scheme_name((enum dukpt_scheme)scheme);
 	size_t n = 0;
 
-	while (name[n])
+	while (n < 8 && name[n]) /* the longest name has 6 letters; strlen() is not to be had here */
 		n++;
 	return part((const uint8_t *)name, n);
 }

@@ -1,0 +1,99 @@
+/*
+ * bdkd: serves one room, in the foreground, until SIGTERM or SIGINT; with --init it makes one instead.
+ */
+#include "base/host/fail.h"
+#include "base/host/guard.h"
+#include "base/host/opt.h"
+#include "bdk/server.h"
+
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *room_dir, *init_purpose, *name, *test;
+
+static int init(void)
+{
+	struct room_config config = { .test = test };
+	char why[ROOM_WHY], path[PATH_MAX];
+	enum err e;
+
+	if (room_purpose_parse(&config.purpose, init_purpose))
+		return fail_why(E_USAGE, "a purpose is ca, load or acquirer", "", "--init %s", init_purpose);
+	snprintf(path, sizeof path, "%s", room_dir);
+	if (!name)
+		name = basename(path);
+	if (!room_config_name(name))
+		return fail_why(E_USAGE, "a room's name is 1 to 40 letters, digits, dots, dashes, underscores and single blanks",
+				"give one with --name", "--name %s", name);
+	snprintf(config.name, sizeof config.name, "%s", name);
+	e = room_init(room_dir, &config, why);
+	if (e == E_DENIED)
+		return fail_why(e, why, "--test makes a test room", "%s", room_dir);
+	if (e)
+		return *why ? fail_why(e, why, err_hint(e), "%s", room_dir) : fail_say(e, "%s", room_dir);
+	printf("%s: room %s (%s, test) made\n", room_dir, config.name, room_purpose_name(config.purpose));
+	return 0;
+}
+
+static int serve(bool locked)
+{
+	static struct room room;
+	struct server *server = NULL;
+	char why[ROOM_WHY] = "";
+	enum err e = room_open(&room, room_dir, why);
+
+	if (e)
+		return *why ? fail_why(e, why, err_hint(e), "%s", room_dir) : fail_say(e, "%s", room_dir);
+	if (!locked && !room.config.test) {
+		room_close(&room);
+		return fail_why(E_DENIED, "memory cannot be locked, which a production room needs", "raise RLIMIT_MEMLOCK", "%s",
+				room_dir);
+	}
+	if (room.config.test)
+		fprintf(stderr, "bdkd: warning: a test room%s: its PIN lies in a file%s\n",
+			room_config_software(&room.config) ? " on a software token" : "",
+			locked ? "" : ", and memory is not locked");
+	e = server_open(&server, &room, why);
+	if (!e) {
+		printf("bdkd: serving %s (%s, %s)\n", room.config.name, room_purpose_name(room.config.purpose),
+		       room.config.test ? "test" : "production");
+		fflush(stdout);
+		e = server_run(server);
+	}
+	server_close(server);
+	room_close(&room);
+	if (e)
+		return *why ? fail_why(e, why, err_hint(e), "%s", room_dir) : fail_say(e, "%s", room_dir);
+	return 0;
+}
+
+static int run(int operands, char **operand)
+{
+	bool locked;
+
+	(void)operands;
+	(void)operand;
+	if (guard_secrets(&locked))
+		return fail_why(E_INTERNAL, "the walls around this process could not be built", "", "%s", room_dir);
+	if (!init_purpose && (name || test))
+		return fail_why(E_USAGE, "go with --init", "", "--name and --test");
+	return init_purpose ? init() : serve(locked);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct opt opts[] = {
+		{ "room", "DIR", "folder of the room", &room_dir, true },
+		{ "init", "PURPOSE", "make the room instead of serving it: ca, load or acquirer", &init_purpose, false },
+		{ "name", "NAME", "its name, which stands in certificates (default: the folder's)", &name, false },
+		{ "test", NULL, "make a test room, on a software token", &test, false },
+		{ 0 },
+	};
+	static const struct command bdkd = { "bdkd", "", "", opts, 0, 0, run };
+
+	umask(077);
+	return opt_run(&bdkd, "Serves one room in the foreground, until SIGTERM or SIGINT.", argc, argv);
+}

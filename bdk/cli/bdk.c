@@ -1,0 +1,86 @@
+/*
+ * bdk: what people do in a room. Every command is a request to the room's bdkd, but for init, which makes the room.
+ */
+#include "base/host/opt.h"
+#include "bdk/cli/cli.h"
+
+#include <stdlib.h>
+
+struct cli cli;
+
+#define ROOM { "room", "DIR", "folder of the room (default: $KEYROOM_ROOM)", &cli.room, false }
+#define JSON { "json", NULL, "print JSON", &cli.json, false }
+#define END { 0 }
+
+static const struct opt just_room[] = { ROOM, END };
+static const struct opt room_json[] = { ROOM, JSON, END };
+static const struct opt of_init[] = {
+	{ "purpose", "P", "ca, load or acquirer", &cli.purpose, true },
+	{ "test", NULL, "a test room, on a software token", &cli.test, false },
+	{ "name", "NAME", "its name, which stands in certificates (default: the folder's)", &cli.name, false },
+	END,
+};
+static const struct opt of_certify[] = {
+	ROOM,
+	{ "role", "ROLE", "load or acquirer: which CA signs", &cli.role, true },
+	END,
+};
+static const struct opt of_install[] = {
+	ROOM,
+	{ "anchors", "FILE", "the ca room's three certificates (bdk anchors)", &cli.anchors, false },
+	{ "crl", "FILE", "a revocation list (bdk crl)", &cli.crl, false },
+	END,
+};
+static const struct opt of_generate[] = {
+	ROOM,
+	{ "scheme", "S", "tdes or aes128", &cli.scheme, true },
+	{ "for", "CERT", "certificate of the acquirer room that gets it", &cli.recipient, true },
+	{ "id", "HEX", "id of the key set: FFFF and 6 digits (tdes), or 8 digits (default: random)", &cli.id, false },
+	{ "ids", "FIRST-LAST", "device ids that may be issued (default: all)", &cli.ids, false },
+	{ "out", "FILE", "where the package for the acquirer goes", &cli.out, true },
+	END,
+};
+static const struct opt of_enrol[] = {
+	ROOM,
+	{ "port", "PORT", "/dev/ttyUSB0[:baud], tcp:host:port or unix:path", &cli.port, true },
+	{ "serial", "SERIAL", "the terminal expected on it", &cli.serial, true },
+	{ "digest-file", "FILE", "read the digest from there, not from a prompt; - for standard input", &cli.digest_file,
+	  false },
+	END,
+};
+static const struct opt of_revoke[] = {
+	ROOM,
+	{ "reason", "TEXT", "why, for the audit", &cli.reason, true },
+	END,
+};
+
+static const struct command commands[] = {
+	{ "init", "DIR", "Makes a room.", of_init, 1, 1, cli_init },
+	{ "info", "", "Prints what a room is.", room_json, 0, 0, cli_info },
+	{ "list", "", "Lists key sets.", room_json, 0, 0, cli_list },
+	{ "devices", "", "Lists the terminals of a ca room, or the loads of a load room.", room_json, 0, 0, cli_devices },
+	{ "audit", "", "Prints the audit: who did what, and what was refused.", room_json, 0, 0, cli_audit },
+	{ "digest", "", "Prints SHA-256 over key sets, devices and loads.", just_room, 0, 0, cli_digest },
+	{ "request", "", "Prints a request for the room's certificate.", just_room, 0, 0, cli_request },
+	{ "certify", "CSR", "In a ca room: prints a certificate for a room's request.", of_certify, 1, 1, cli_certify },
+	{ "anchors", "", "In a ca room: prints its three CA certificates.", just_room, 0, 0, cli_anchors },
+	{ "install", "[CERT]", "Installs the room's certificate and anchors, or a revocation list.", of_install, 0, 1,
+	  cli_install },
+	{ "generate", "", "In a load room: makes a key set, and its package for one acquirer room.", of_generate, 0, 0,
+	  cli_generate },
+	{ "import", "PACKAGE", "In an acquirer room: takes a package.", just_room, 1, 1, cli_import },
+	{ "suspend", "ID", "Suspends a key set.", just_room, 1, 1, cli_suspend },
+	{ "resume", "ID", "Makes a suspended key set active again.", just_room, 1, 1, cli_resume },
+	{ "expect", "SERIAL...", "In a ca room: puts serials on the maker's list.", just_room, 1, -1, cli_expect },
+	{ "enrol", "", "In a ca room: gives a blank terminal its certificate.", of_enrol, 0, 0, cli_enrol },
+	{ "revoke", "SERIAL", "In a ca room: revokes a terminal's certificate.", of_revoke, 1, 1, cli_revoke },
+	{ "crl", "", "In a ca room: prints the revocation list.", just_room, 0, 0, cli_crl },
+	{ 0 },
+};
+
+int main(int argc, char **argv)
+{
+	cli.room = getenv("KEYROOM_ROOM");
+	return opt_run_commands(commands, "bdk", "What people do in a room. Its bdkd has to be running: bdkd --room DIR.", argc,
+				argv);
+}

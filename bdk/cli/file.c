@@ -1,0 +1,65 @@
+#include "bdk/cli/cli.h"
+#include "base/host/fail.h"
+#include "base/host/file.h"
+
+#include <errno.h>
+#include <openssl/pem.h>
+#include <string.h>
+
+bool cli_read(uint8_t *out, size_t *len, size_t size, const char *path, int *status)
+{
+	enum err e = file_read(out, len, size, path);
+
+	if (e == E_SPACE)
+		*status = fail_why(E_FORMAT, "too long for what it should be", "check the name", "%s", path);
+	else if (e)
+		*status = fail_why(e, strerror(errno), "", "%s", path);
+	return !e;
+}
+
+int cli_pem_out(const char *type, struct span der, const char *comment)
+{
+	if (comment)
+		printf("# %s\n", comment);
+	if (!PEM_write(stdout, type, "", der.p, (long)der.len) || fflush(stdout))
+		return fail_why(E_IO, strerror(errno), "", "standard output");
+	return 0;
+}
+
+bool cli_pem_in(struct span der[], size_t n, uint8_t *out, size_t size, const char *type, const char *path, int *status)
+{
+	static uint8_t text[128 * 1024];
+	size_t len = 0, found = 0, used = 0;
+	bool fits = true;
+	char *name, *header;
+	unsigned char *data;
+	long got;
+	BIO *b;
+
+	if (!cli_read(text, &len, sizeof text, path, status))
+		return false;
+	b = BIO_new_mem_buf(text, (int)len);
+	while (b && PEM_read_bio(b, &name, &header, &data, &got)) {
+		if (!strcmp(name, type)) {
+			fits = fits && found < n && (size_t)got <= size - used;
+			if (fits) {
+				memcpy(out + used, data, (size_t)got);
+				der[found] = (struct span){ out + used, (size_t)got };
+				used += (size_t)got;
+			}
+			found++;
+		}
+		OPENSSL_free(name);
+		OPENSSL_free(header);
+		OPENSSL_free(data);
+	}
+	BIO_free(b);
+	if (found != n || !fits) {
+		char why[80];
+
+		snprintf(why, sizeof why, "should hold %zu PEM block%s \"%s\", holds %zu", n, n == 1 ? "" : "s", type, found);
+		*status = fail_why(E_FORMAT, why, "check the name", "%s", path);
+		return false;
+	}
+	return true;
+}

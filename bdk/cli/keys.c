@@ -1,0 +1,143 @@
+/* generate, import, suspend, resume */
+#include "bdk/cli/cli.h"
+#include "base/hex.h"
+#include "base/host/fail.h"
+#include "base/host/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DER = 4096, PACKAGE = 4096 };
+
+static struct client c;
+static struct record request;
+
+/* "FIRST-LAST" into the request. */
+static bool put_ids(const char *ids, int *status)
+{
+	unsigned long long first, last;
+	int end = 0;
+
+	if (strspn(ids, "0123456789-") != strlen(ids) || sscanf(ids, "%10llu-%10llu%n", &first, &last, &end) != 2 || ids[end]) {
+		*status = fail_why(E_USAGE, "device ids are FIRST-LAST, in decimal", "", "--ids %s", ids);
+		return false;
+	}
+	record_put_number(&request, F_FIRST, first);
+	record_put_number(&request, F_LAST, last);
+	return true;
+}
+
+/* A package exists once, so the file it goes to has to be ours before there is one. */
+static bool reserve(const char *path, int *status)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0) {
+		*status = fail_why(errno == EEXIST ? E_EXISTS : E_IO, strerror(errno), "choose another name", "--out %s", path);
+		return false;
+	}
+	close(fd);
+	return true;
+}
+
+static void print_key_set(const char *verb)
+{
+	char id[16], kcv[11] = "", scheme[16];
+	struct span v = field_get(c.fields, F_KCV);
+
+	if (v.len <= 5)
+		hex_encode(kcv, v.p, v.len);
+	if (field_text(id, sizeof id, c.fields, F_KEY_SET))
+		snprintf(id, sizeof id, "?");
+	if (field_text(scheme, sizeof scheme, c.fields, F_SCHEME))
+		snprintf(scheme, sizeof scheme, "%s", cli.scheme);
+	printf("%s key set %s (%s), check value %s", verb, id, scheme, kcv);
+}
+
+int cli_generate(int operands, char **operand)
+{
+	uint8_t der[DER];
+	struct span cert;
+	int status = 0;
+
+	(void)operands;
+	(void)operand;
+	if (strcmp(cli.scheme, "tdes") && strcmp(cli.scheme, "aes128"))
+		return fail_why(E_USAGE, "a scheme is tdes or aes128", "", "--scheme %s", cli.scheme);
+	if (!cli_pem_in(&cert, 1, der, sizeof der, "CERTIFICATE", cli.recipient, &status))
+		return status;
+	record_begin(&request, OP_GENERATE);
+	record_put_text(&request, F_SCHEME, cli.scheme);
+	record_put(&request, F_CERT, cert);
+	if (cli.id)
+		record_put_text(&request, F_KEY_SET, cli.id);
+	if (cli.ids && !put_ids(cli.ids, &status))
+		return status;
+	if (!cli_open(&c, &status))
+		return status;
+	if (!reserve(cli.out, &status)) {
+		client_close(&c);
+		return status;
+	}
+	if (!cli_ask(&c, &request, &status, cli.room)) {
+		unlink(cli.out);
+	} else if (file_write(cli.out, field_get(c.fields, F_PACKAGE), 0600)) {
+		status = fail_why(E_IO, strerror(errno), "the package is lost: suspend this key set and generate another", "--out %s",
+				  cli.out);
+	} else {
+		print_key_set("generated");
+		printf("; package in %s\n", cli.out);
+	}
+	client_close(&c);
+	return status;
+}
+
+int cli_import(int operands, char **operand)
+{
+	uint8_t package[PACKAGE];
+	char from[64];
+	size_t len = 0;
+	int status = 0;
+
+	(void)operands;
+	if (!cli_read(package, &len, sizeof package, operand[0], &status) || !cli_open(&c, &status))
+		return status;
+	record_begin(&request, OP_IMPORT);
+	record_put(&request, F_PACKAGE, (struct span){ package, len });
+	if (cli_ask(&c, &request, &status, operand[0])) {
+		print_key_set("imported");
+		printf(", made by %s\n", field_text(from, sizeof from, c.fields, F_NAME) ? "?" : from);
+	}
+	client_close(&c);
+	return status;
+}
+
+static int set_state(const char *id, const char *state)
+{
+	int status = 0;
+
+	if (!cli_open(&c, &status))
+		return status;
+	record_begin(&request, OP_STATE);
+	record_put_text(&request, F_KEY_SET, id);
+	record_put_text(&request, F_STATE, state);
+	if (cli_ask(&c, &request, &status, id))
+		printf("%s is %s\n", id, state);
+	client_close(&c);
+	return status;
+}
+
+int cli_suspend(int operands, char **operand)
+{
+	(void)operands;
+	return set_state(operand[0], "suspended");
+}
+
+int cli_resume(int operands, char **operand)
+{
+	(void)operands;
+	return set_state(operand[0], "active");
+}

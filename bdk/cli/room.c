@@ -1,0 +1,147 @@
+/* init, info, list, devices, audit, digest */
+#include "bdk/cli/cli.h"
+#include "base/hex.h"
+#include "base/host/fail.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+int cli_init(int operands, char **operand)
+{
+	char path[PATH_MAX + 8];
+	const char *arg[9] = { "bdkd", "--room", operand[0], "--init", cli.purpose };
+	size_t n = 5;
+	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX);
+	char *slash;
+
+	(void)operands;
+	if (cli.name) {
+		arg[n++] = "--name";
+		arg[n++] = cli.name;
+	}
+	if (cli.test)
+		arg[n++] = "--test";
+	arg[n] = NULL;
+	/* bdkd makes rooms, because no other program loads a PKCS#11 module: the one beside this program, else on the PATH. */
+	path[len > 0 ? len : 0] = 0;
+	slash = strrchr(path, '/');
+	if (slash) {
+		memcpy(slash + 1, "bdkd", 5);
+		execv(path, (char *const *)arg);
+	}
+	execvp("bdkd", (char *const *)arg);
+	return fail_why(E_UNREACHABLE, strerror(errno), "install bdkd beside bdk", "bdkd");
+}
+
+int cli_info(int operands, char **operand)
+{
+	static struct client c;
+	static struct record request;
+	char purpose[16], name[64], environment[65] = "", root[65] = "";
+	uint64_t test = 0, software = 0;
+	struct span env, ca;
+	int status = 0;
+
+	(void)operands;
+	(void)operand;
+	if (!cli_open(&c, &status))
+		return status;
+	record_begin(&request, OP_INFO);
+	if (!cli_ask(&c, &request, &status, cli.room))
+		goto done;
+	env = field_get(c.fields, F_ENVIRONMENT);
+	ca = field_get(c.fields, F_ROOT);
+	if (field_text(purpose, sizeof purpose, c.fields, F_PURPOSE) || field_text(name, sizeof name, c.fields, F_NAME) ||
+	    field_number(&test, c.fields, F_TEST_ROOM, 1) || field_number(&software, c.fields, F_SOFTWARE_TOKEN, 1) ||
+	    (env.p && env.len != 32) || (ca.p && ca.len != 32)) {
+		status = cli_fail(&c, E_FORMAT, cli.room);
+		goto done;
+	}
+	hex_encode(environment, env.p, env.len);
+	hex_encode(root, ca.p, ca.len);
+	if (cli.json) {
+		json_t *o = json_pack("{s:s, s:s, s:b, s:b, s:s?, s:s?}", "name", name, "purpose", purpose, "test", (int)test,
+				      "software_token", (int)software, "environment", env.p ? environment : NULL, "root",
+				      ca.p ? root : NULL);
+
+		json_dumpf(o, stdout, JSON_INDENT(2));
+		putchar('\n');
+		json_decref(o);
+	} else {
+		printf("name         %s\npurpose      %s\nkind         %s\ntoken        %s\nenvironment  %s\nroot         %s\n", name,
+		       purpose, test ? "test" : "production", software ? "software" : "hardware",
+		       env.p ? environment : "not installed yet", ca.p ? root : "not installed yet");
+	}
+done:
+	client_close(&c);
+	return status;
+}
+
+int cli_list(int operands, char **operand)
+{
+	static const struct column columns[] = {
+		{ "KEY SET", "key_set", F_KEY_SET, CELL_TEXT },	 { "SCHEME", "scheme", F_SCHEME, CELL_TEXT },
+		{ "STATE", "state", F_STATE, CELL_TEXT },	 { "CHECK VALUE", "kcv", F_KCV, CELL_HEX },
+		{ "FIRST", "first", F_FIRST, CELL_NUMBER },	 { "LAST", "last", F_LAST, CELL_NUMBER },
+		{ "ISSUED", "issued", F_USED, CELL_NUMBER },	 { "MADE", "made", F_TIME, CELL_TIME },
+	};
+
+	(void)operands;
+	(void)operand;
+	return cli_table(OP_LIST, columns, sizeof columns / sizeof columns[0]);
+}
+
+int cli_devices(int operands, char **operand)
+{
+	/* A ca room's rows have no more than four of these. */
+	static const struct column columns[] = {
+		{ "SERIAL", "serial", F_SERIAL, CELL_TEXT },   { "STATE", "state", F_STATE, CELL_TEXT },
+		{ "SINCE", "since", F_TIME, CELL_TIME },       { "INITIAL KSN", "ksn", F_KSN, CELL_HEX },
+		{ "KEY DIGEST", "spki", F_SPKI, CELL_HEX },    { NULL, "key_set", F_KEY_SET, CELL_TEXT },
+		{ NULL, "slot", F_SLOT, CELL_NUMBER },	       { NULL, "kcv", F_KCV, CELL_HEX },
+		{ NULL, "firmware", F_FIRMWARE, CELL_TEXT },
+	};
+
+	(void)operands;
+	(void)operand;
+	return cli_table(OP_DEVICES, columns, sizeof columns / sizeof columns[0]);
+}
+
+int cli_audit(int operands, char **operand)
+{
+	static const struct column columns[] = {
+		{ "NO", "sequence", F_SEQUENCE, CELL_NUMBER }, { "TIME", "time", F_TIME, CELL_TIME },
+		{ "WHO", "who", F_WHO, CELL_TEXT },	       { "WHAT", "what", F_WHAT, CELL_TEXT },
+		{ "OBJECT", "object", F_OBJECT, CELL_TEXT },   { "REFUSED", "refused", F_REASON, CELL_TEXT },
+		{ NULL, "hash", F_HASH, CELL_HEX },
+	};
+
+	(void)operands;
+	(void)operand;
+	return cli_table(OP_AUDIT, columns, sizeof columns / sizeof columns[0]);
+}
+
+int cli_digest(int operands, char **operand)
+{
+	static struct client c;
+	static struct record request;
+	struct span digest;
+	char text[65];
+	int status = 0;
+
+	(void)operands;
+	(void)operand;
+	if (!cli_open(&c, &status))
+		return status;
+	record_begin(&request, OP_DIGEST);
+	if (cli_ask(&c, &request, &status, cli.room)) {
+		digest = field_get(c.fields, F_HASH);
+		hex_encode(text, digest.p, digest.len == 32 ? 32 : 0);
+		printf("%s\n", text);
+	}
+	client_close(&c);
+	return status;
+}

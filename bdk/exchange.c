@@ -1,0 +1,366 @@
+#include "bdk/exchange.h"
+#include "base/wipe.h"
+#include "crypto/sha256.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAGIC "KRX1"
+
+/* A text with its NUL, which ends a label of what is hashed. */
+#define LABEL(s) ((struct span){ (const uint8_t *)(s), sizeof(s) })
+
+/* The package taken apart; spans point into it. */
+struct package {
+	struct key_set_id set;
+	uint8_t recipient[32];
+	struct span cert;
+	uint8_t point[P256_POINT];
+	struct kcv kcv;
+	uint8_t items;
+	struct wrapped item[2];
+	struct span head;	/* up to and with the point */
+	struct span body;
+	const uint8_t *sig;
+};
+
+static struct span der(const struct der *d)
+{
+	return (struct span){ d->b, d->len };
+}
+
+static uint8_t items_of(enum dukpt_scheme scheme)
+{
+	return scheme == DUKPT_TDES ? 2 : 1;
+}
+
+static const char *label_of(unsigned i)
+{
+	return i ? "KRM1-BV" : "KRM1-BD";
+}
+
+static enum err hash(uint8_t out[static 32], struct span label, struct span covered)
+{
+	uint8_t length[4];
+
+	put_be32(length, (uint32_t)covered.len);
+	return sha256(out, (struct span[]){ label, SPAN(length), covered }, 3);
+}
+
+/* Is this a certificate of that CA, valid now and not revoked? */
+static enum err check_cert(struct cert *c, const struct room *r, struct span cert, const struct der *ca)
+{
+	enum err e = cert_verify(c, cert, der(ca), room_utc());
+
+	return !e && r->crl_len ? pki_crl_has((struct span){ r->crl, r->crl_len }, cert) : e;
+}
+
+/* E_OK if no key set of that id is here, E_EXISTS */
+static enum err check_new(struct journal *j, const struct key_set_id *id, char why[static EXCHANGE_WHY])
+{
+	char text[KEY_SET_TEXT];
+	struct key_set set;
+	enum err e;
+
+	key_set_text(text, id);
+	e = journal_key_set(&set, j, text);
+	if (!e)
+		snprintf(why, EXCHANGE_WHY, "key set %s is in this room already", text);
+	return e == E_KEY_SET ? E_OK : e ? e : E_EXISTS;
+}
+
+/* A free random id. */
+static enum err choose(struct key_set_id *id, struct journal *j, struct worker *w)
+{
+	char why[EXCHANGE_WHY];
+	enum err e;
+
+	id->len = dukpt_key_set_len(id->scheme);
+	do {
+		e = worker_random(w, id->b, id->len);
+		if (id->scheme == DUKPT_TDES)
+			id->b[0] = id->b[1] = 0xFF;
+		if (!e)
+			e = check_new(j, id, why);
+	} while (e == E_EXISTS);
+	return e;
+}
+
+/* An id as it may stand in a package or a request: printable, and read back the same. */
+static enum err check_id(const struct key_set_id *id)
+{
+	char text[KEY_SET_TEXT];
+	struct key_set_id back;
+
+	if (id->len != dukpt_key_set_len(id->scheme))
+		return E_FORMAT;
+	key_set_text(text, id);
+	return key_set_parse(&back, text, id->scheme);
+}
+
+static enum err check_scheme(enum dukpt_scheme scheme)
+{
+	if (scheme == DUKPT_AES192 || scheme == DUKPT_AES256)
+		return E_STRENGTH;	/* than P-256, under which it would travel */
+	return scheme == DUKPT_TDES || scheme == DUKPT_AES128 ? E_OK : E_SCHEME;
+}
+
+static void put_head(struct wr *w, const struct key_set_id *id, const uint8_t recipient[static 32], struct span cert,
+		     const uint8_t point[static P256_POINT])
+{
+	wr_copy(w, (const uint8_t *)MAGIC, 4);
+	wr_u8(w, id->scheme);
+	wr_span8(w, (struct span){ id->b, id->len });
+	wr_copy(w, recipient, 32);
+	wr_span16(w, cert);
+	wr_copy(w, point, P256_POINT);
+}
+
+/* The package for a key set that is made in the token on the way. E_EXISTS where the token has it already. */
+static enum err make(uint8_t *b, size_t *len, struct kcv *kcv, bool *made, struct room *r, struct worker *w,
+		     const struct key_set_id *id, const struct cert *to)
+{
+	uint8_t point[P256_POINT], recipient[32], ctx[32], digest[32], sig[P256_SIG];
+	struct wrapped item[2] = { 0 };
+	uint8_t items = 0;
+	uint64_t handle;
+	struct wr o;
+	enum err e = p256_spki_digest(recipient, to->point);
+
+	if (!e)
+		e = worker_ephemeral(w, &handle, point);
+	if (e)
+		return e;
+	wr_init(&o, b, EXCHANGE_MAX);
+	put_head(&o, id, recipient, der(&r->own), point);
+	e = wr_end(&o);
+	if (!e)
+		e = hash(ctx, LABEL("keyroom/1 exchange"), (struct span){ b, o.len });
+	if (e) {
+		if (worker_forget(w, handle))
+			e = E_TOKEN;
+		return e;
+	}
+	e = worker_make_bdk(w, kcv, item, &items, handle, to->point, ctx, id);
+	if (e)
+		return e;
+	*made = true;
+	wr_span8(&o, (struct span){ kcv->b, kcv->len });
+	wr_u8(&o, items);
+	for (unsigned i = 0; i < items; i++) {
+		wr_copy(&o, (const uint8_t *)item[i].label, sizeof item[i].label);
+		wr_span8(&o, (struct span){ item[i].b, item[i].len });
+	}
+	e = wr_end(&o);
+	if (!e)
+		e = hash(digest, LABEL("keyroom/1 EXCHANGE"), (struct span){ b, o.len });
+	if (!e)
+		e = worker_sign(w, sig, "identity", digest);
+	wr_copy(&o, sig, e ? 0 : sizeof sig);
+	if (!e)
+		e = wr_end(&o);
+	*len = o.len;
+	return e;
+}
+
+/* Record a key set that the token has; if that fails the token shall not have it either. */
+static enum err record(struct key_set *s, struct room *r)
+{
+	char text[KEY_SET_TEXT];
+	enum err e = journal_key_set_add(r->journal, s);
+
+	key_set_text(text, &s->id);
+	return e ? e : journal_key_set(s, r->journal, text);
+}
+
+static enum err drop(struct room *r, const struct key_set_id *id, enum err e)
+{
+	struct worker *w;
+
+	return room_worker(&w, r) || worker_drop_bdk(w, id) ? E_TOKEN : e;
+}
+
+static void say_orphan(char why[static EXCHANGE_WHY], const struct key_set_id *id)
+{
+	char text[KEY_SET_TEXT];
+
+	key_set_text(text, id);
+	snprintf(why, EXCHANGE_WHY, "the token holds keys of key set %s that the journal does not know", text);
+}
+
+enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, struct key_set *made, struct room *r,
+			   struct key_set_id *set, uint32_t first, uint32_t last, struct span cert,
+			   char why[static EXCHANGE_WHY])
+{
+	struct key_set s = { .id = *set, .state = KEY_SET_ACTIVE, .first = first, .last = last, .next = first };
+	uint8_t b[EXCHANGE_MAX];
+	bool in_token = false;
+	struct cert own, to;
+	struct worker *w;
+	size_t n = 0;
+	enum err e;
+
+	*why = 0;
+	if (!r->own.len || !r->kif_ca.len || !r->exchange_ca.len)
+		return E_NOT_READY;
+	e = check_scheme(set->scheme);
+	if (!e && (first > last || last > dukpt_device_max(set->scheme)))
+		e = E_RANGE;
+	if (e)
+		return e;
+	e = check_cert(&own, r, der(&r->own), &r->kif_ca);
+	if (e) {
+		snprintf(why, EXCHANGE_WHY, "this room's own certificate: %s", err_text(e));
+		return e;
+	}
+	e = check_cert(&to, r, cert, &r->exchange_ca);
+	if (e) {
+		snprintf(why, EXCHANGE_WHY, "the acquirer room's certificate: %s", err_text(e));
+		return e;
+	}
+	e = room_worker(&w, r);
+	if (!e && !s.id.len)
+		e = choose(&s.id, r->journal, w);
+	if (!e)
+		e = check_id(&s.id);
+	if (!e)
+		e = check_new(r->journal, &s.id, why);
+	if (e)
+		return e;
+	e = make(b, &n, &s.kcv, &in_token, r, w, &s.id, &to);
+	if (e == E_EXISTS)
+		say_orphan(why, &s.id);
+	if (!e)
+		e = record(&s, r);
+	if (e && in_token)
+		e = drop(r, &s.id, e);
+	if (!e) {
+		memcpy(package, b, n);
+		*len = n;
+		*made = s;
+		*set = s.id;
+	}
+	return e;
+}
+
+/* Form alone. */
+static enum err parse(struct package *p, struct span in)
+{
+	struct span id, kcv, wrapped;
+	uint8_t magic[4], scheme;
+	struct rd r;
+	enum err e;
+
+	memset(p, 0, sizeof *p);
+	if (in.len > EXCHANGE_MAX)
+		return E_FORMAT;
+	if (in.len < P256_SIG)
+		return E_SHORT;
+	p->body = (struct span){ in.p, in.len - P256_SIG };
+	p->sig = in.p + p->body.len;
+	rd_init(&r, p->body.p, p->body.len);
+	rd_copy(&r, magic, sizeof magic);
+	scheme = rd_u8(&r);
+	id = rd_span8(&r);
+	rd_copy(&r, p->recipient, sizeof p->recipient);
+	p->cert = rd_span16(&r);
+	rd_copy(&r, p->point, sizeof p->point);
+	p->head = (struct span){ p->body.p, p->body.len - r.left };
+	kcv = rd_span8(&r);
+	p->items = rd_u8(&r);
+	if (!r.e && (memcmp(magic, MAGIC, sizeof magic) != 0 || id.len > sizeof p->set.b || kcv.len > sizeof p->kcv.b ||
+		     check_scheme((enum dukpt_scheme)scheme) || p->items != items_of((enum dukpt_scheme)scheme)))
+		r.e = E_FORMAT;
+	for (unsigned i = 0; !r.e && i < p->items; i++) {
+		struct wrapped *it = &p->item[i];
+
+		rd_copy(&r, (uint8_t *)it->label, sizeof it->label);
+		wrapped = rd_span8(&r);
+		if (!r.e && (memcmp(it->label, label_of(i), sizeof it->label) != 0 || wrapped.len > sizeof it->b))
+			r.e = E_FORMAT;
+		if (!r.e && wrapped.len) {
+			memcpy(it->b, wrapped.p, wrapped.len);
+			it->len = (uint8_t)wrapped.len;
+		}
+	}
+	e = rd_end(&r);
+	if (e)
+		return e;
+	p->set = (struct key_set_id){ .len = (uint8_t)id.len, .scheme = (enum dukpt_scheme)scheme };
+	memcpy(p->set.b, id.p, id.len);
+	p->kcv.len = (uint8_t)kcv.len;
+	memcpy(p->kcv.b, kcv.p, kcv.len);
+	return check_id(&p->set);
+}
+
+/* Who made it, and is it for this room? */
+static enum err verify(struct cert *maker, const struct package *p, const struct room *r, char why[static EXCHANGE_WHY])
+{
+	uint8_t digest[32];
+	struct cert own;
+	enum err e = check_cert(maker, r, p->cert, &r->kif_ca);
+
+	if (e) {
+		snprintf(why, EXCHANGE_WHY, "the certificate of the room that made it: %s", err_text(e));
+		return e;
+	}
+	e = hash(digest, LABEL("keyroom/1 EXCHANGE"), p->body);
+	if (!e)
+		e = p256_verify(p->sig, maker->point, digest);
+	if (!e)
+		e = check_cert(&own, r, der(&r->own), &r->exchange_ca);
+	if (!e)
+		e = p256_spki_digest(digest, own.point);
+	if (!e && memcmp(digest, p->recipient, sizeof digest) != 0) {
+		snprintf(why, EXCHANGE_WHY, "the package is for another acquirer room");
+		e = E_KEY;
+	}
+	return e;
+}
+
+enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], struct room *r, struct span package,
+			 char why[static EXCHANGE_WHY])
+{
+	struct key_set s = { .state = KEY_SET_ACTIVE };
+	uint8_t ctx[32];
+	struct package p;
+	struct cert maker;
+	struct worker *w;
+	struct kcv kcv;
+	enum err e;
+
+	*why = 0;
+	*from = 0;
+	if (!r->own.len || !r->kif_ca.len || !r->exchange_ca.len)
+		return E_NOT_READY;
+	e = parse(&p, package);
+	if (!e)
+		e = verify(&maker, &p, r, why);
+	if (!e)
+		e = check_new(r->journal, &p.set, why);
+	if (!e)
+		e = hash(ctx, LABEL("keyroom/1 exchange"), p.head);
+	if (!e)
+		e = room_worker(&w, r);
+	if (e)
+		return e;
+	e = worker_take_bdk(w, &kcv, p.item, p.items, p.point, ctx, &p.set);
+	if (e == E_EXISTS)
+		say_orphan(why, &p.set);
+	if (e)
+		return e;
+	s.id = p.set;
+	s.kcv = kcv;
+	s.last = dukpt_device_max(p.set.scheme);
+	if (kcv.len != p.kcv.len || !ct_equal(kcv.b, p.kcv.b, kcv.len)) {
+		snprintf(why, EXCHANGE_WHY, "the key's check value is not the one announced");
+		e = E_MAC;
+	}
+	if (!e)
+		e = record(&s, r);
+	if (e)
+		return drop(r, &p.set, e);
+	*taken = s;
+	snprintf(from, CERT_TEXT, "%s", maker.name);
+	return E_OK;
+}

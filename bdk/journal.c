@@ -1,0 +1,939 @@
+#include "bdk/journal.h"
+#include "bdk/room.h"
+#include "crypto/sha256.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/*
+ * The rules that must hold whatever the code does stand here, as constraints: one owner for each device id of a key set,
+ * one id for each {terminal, slot, load count}, one identity key for each serial and the other way round.
+ */
+static const char schema[] =
+	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE audit(sequence INTEGER PRIMARY KEY, utc INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL,"
+	"  object TEXT NOT NULL, reason TEXT NOT NULL, hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;"
+	"CREATE TABLE key_set(row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, scheme INTEGER NOT NULL,"
+	"  state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 2), kcv BLOB NOT NULL CHECK(length(kcv) <= 5),"
+	"  first INTEGER NOT NULL, last INTEGER NOT NULL, next INTEGER NOT NULL CHECK(next BETWEEN first AND last + 1),"
+	"  utc INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE device(row INTEGER PRIMARY KEY AUTOINCREMENT, serial TEXT NOT NULL UNIQUE,"
+	"  spki BLOB UNIQUE CHECK(length(spki) = 32), cert BLOB NOT NULL, state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 5),"
+	"  utc INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE load(row INTEGER PRIMARY KEY AUTOINCREMENT, sequence INTEGER NOT NULL UNIQUE,"
+	"  key_set TEXT NOT NULL REFERENCES key_set(id), id INTEGER NOT NULL, serial TEXT NOT NULL,"
+	"  spki BLOB NOT NULL CHECK(length(spki) = 32), point BLOB NOT NULL CHECK(length(point) = 65),"
+	"  slot INTEGER NOT NULL CHECK(slot BETWEEN 0 AND 255), state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 5),"
+	"  first_count INTEGER NOT NULL, load_count INTEGER NOT NULL, kcv BLOB NOT NULL CHECK(length(kcv) <= 5),"
+	"  firmware TEXT NOT NULL, utc INTEGER NOT NULL,"
+	"  UNIQUE(key_set, id), UNIQUE(spki, slot, first_count)) STRICT;"
+	"CREATE INDEX load_serial ON load(serial);"
+	"CREATE TABLE sent(row INTEGER PRIMARY KEY AUTOINCREMENT, load INTEGER NOT NULL REFERENCES load(row),"
+	"  h BLOB NOT NULL CHECK(length(h) = 32), UNIQUE(load, h)) STRICT;"
+	"CREATE TABLE seen(kind TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY(kind, value)) STRICT, WITHOUT ROWID;";
+
+/* Each connection. The file is in WAL mode from its creation on. */
+static const char settings[] = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;";
+
+#define KEY_SET "SELECT row, id, scheme, state, kcv, first, last, next, utc FROM key_set "
+#define DEVICE "SELECT row, serial, coalesce(spki, zeroblob(32)), cert, state, utc FROM device "
+#define LOAD                                                                                                             \
+	"SELECT l.sequence, l.row, k.id, k.scheme, l.id, l.serial, l.spki, l.point, l.slot, l.state, l.first_count,"     \
+	"  l.load_count, l.kcv, l.firmware, l.utc FROM load l JOIN key_set k ON k.id = l.key_set "
+#define AUDIT "SELECT sequence, utc, who, what, object, reason, hash FROM audit "
+#define SENT "SELECT s.row, s.load, s.h FROM sent s JOIN load l ON l.row = s.load "
+#define NEXT_SEQUENCE "(SELECT coalesce(max(sequence), 0) + 1 FROM load)"
+
+enum statement {
+	BEGIN, COMMIT, ROLLBACK, META_GET, META_SET, AUDIT_HEAD, AUDIT_AFTER, AUDIT_ADD, ALL_KEY_SETS, ALL_DEVICES, ALL_LOADS,
+	SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE, KEY_SET_TAKE, DEVICE_BY_SERIAL,
+	DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_TAKEN, LOAD_ADD, LOAD_BY_ROW, LOAD_LAST, LOAD_COUNT, LOAD_SET,
+	LOAD_AFTER, SENT_ADD, SENT_HAS, SENT_NEXT, STATEMENTS
+};
+
+static const char *const sql[STATEMENTS] = {
+	[BEGIN] = "BEGIN IMMEDIATE",
+	[COMMIT] = "COMMIT",
+	[ROLLBACK] = "ROLLBACK",
+	[META_GET] = "SELECT value FROM meta WHERE name = ?",
+	[META_SET] = "INSERT INTO meta(name, value) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+	[AUDIT_HEAD] = AUDIT "ORDER BY sequence DESC LIMIT 1",
+	[AUDIT_AFTER] = AUDIT "WHERE sequence > ? ORDER BY sequence LIMIT 1",
+	[AUDIT_ADD] = "INSERT INTO audit(sequence, utc, who, what, object, reason, hash) VALUES(?, ?, ?, ?, ?, ?, ?)",
+	[ALL_KEY_SETS] = "SELECT * FROM key_set ORDER BY row",
+	[ALL_DEVICES] = "SELECT * FROM device ORDER BY row",
+	[ALL_LOADS] = "SELECT * FROM load ORDER BY row",
+	[SEEN_ADD] = "INSERT INTO seen(kind, value) VALUES(?, ?)",
+	[KEY_SET_BY_ID] = KEY_SET "WHERE id = ?",
+	[KEY_SET_AFTER] = KEY_SET "WHERE row > ? ORDER BY row LIMIT 1",
+	[KEY_SET_ADD] = "INSERT INTO key_set(id, scheme, state, kcv, first, last, next, utc) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+	[KEY_SET_STATE] = "UPDATE key_set SET state = ? WHERE id = ?",
+	[KEY_SET_TAKE] = "UPDATE key_set SET next = next + 1 WHERE id = ?",
+	[DEVICE_BY_SERIAL] = DEVICE "WHERE serial = ?",
+	[DEVICE_BY_SPKI] = DEVICE "WHERE spki = ?",
+	[DEVICE_AFTER] = DEVICE "WHERE row > ? ORDER BY row LIMIT 1",
+	[DEVICE_PUT] = "INSERT INTO device(serial, spki, cert, state, utc) VALUES(?, nullif(?, zeroblob(32)), ?, ?, ?)"
+		       "  ON CONFLICT(serial) DO UPDATE SET spki = excluded.spki, cert = excluded.cert,"
+		       "  state = excluded.state, utc = excluded.utc",
+	[LOAD_TAKEN] = "SELECT row FROM load WHERE spki = ? AND slot = ? AND first_count = ?",
+	[LOAD_ADD] = "INSERT INTO load(sequence, key_set, id, serial, spki, point, slot, state, first_count, load_count, kcv,"
+		     "  firmware, utc) VALUES(" NEXT_SEQUENCE ", ?, ?, ?, ?, ?, ?, ?, ?, 0, zeroblob(0), ?, ?)",
+	[LOAD_BY_ROW] = LOAD "WHERE l.row = ?",
+	[LOAD_LAST] = LOAD "WHERE l.spki = ? AND l.slot = ? ORDER BY l.row DESC LIMIT 1",
+	[LOAD_COUNT] = "SELECT coalesce(max(max(first_count, load_count)), 0) FROM load WHERE spki = ?",
+	[LOAD_SET] = "UPDATE load SET sequence = " NEXT_SEQUENCE ", state = ?, load_count = ?, kcv = ?, utc = ? WHERE row = ?",
+	[LOAD_AFTER] = LOAD "WHERE l.sequence > ? ORDER BY l.sequence LIMIT 1",
+	[SENT_ADD] = "INSERT INTO sent(load, h) VALUES(?, ?)",
+	[SENT_HAS] = "SELECT row FROM sent WHERE load = ? AND h = ?",
+	[SENT_NEXT] = SENT "WHERE l.serial = ? AND s.row < ? ORDER BY s.row DESC LIMIT 1",
+};
+
+struct journal {
+	sqlite3 *db;
+	sqlite3_stmt *stmt[STATEMENTS];
+};
+
+static const char *name_of(const char *const *names, size_t n, unsigned v)
+{
+	return v < n && names[v] ? names[v] : "unknown";
+}
+#define NAME_OF(names, v) name_of(names, sizeof(names) / sizeof *(names), (unsigned)(v))
+
+const char *key_set_state_name(enum key_set_state s)
+{
+	static const char *const names[] = { [KEY_SET_ACTIVE] = "active", [KEY_SET_SUSPENDED] = "suspended" };
+
+	return NAME_OF(names, s);
+}
+
+const char *device_state_name(enum device_state s)
+{
+	static const char *const names[] = {
+		[DEVICE_EXPECTED] = "expected",	      [DEVICE_CERTIFIED] = "certified", [DEVICE_ENROLLED] = "enrolled",
+		[DEVICE_QUARANTINED] = "quarantined", [DEVICE_REVOKED] = "revoked",
+	};
+
+	return NAME_OF(names, s);
+}
+
+const char *load_state_name(enum load_state s)
+{
+	static const char *const names[] = {
+		[LOAD_SENT] = "sent",	      [LOAD_LOADED] = "loaded",	    [LOAD_POSSIBLY] = "possibly-loaded",
+		[LOAD_REPLACED] = "replaced", [LOAD_ZEROIZED] = "zeroized",
+	};
+
+	return NAME_OF(names, s);
+}
+
+bool device_serial(const char *text)
+{
+	size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-");
+
+	return len >= 1 && len <= 32 && !text[len];
+}
+
+/* --- One query: values in, columns out, in order; the first error stays, and query_end() asks once. ---------------------- */
+
+struct query {
+	sqlite3_stmt *s;
+	int in, out;	/* the parameter and the column last used */
+	int rc;		/* SQLite's word on the last step, or the first error */
+	bool bad;	/* a column is not what the schema says */
+};
+
+static struct query query(struct journal *j, enum statement which)
+{
+	return (struct query){ .s = j->stmt[which], .in = 0, .out = -1, .rc = SQLITE_OK };
+}
+
+static void put_number(struct query *q, uint64_t v)
+{
+	if (!q->rc)
+		q->rc = sqlite3_bind_int64(q->s, ++q->in, (sqlite3_int64)v);
+}
+
+static void put_text(struct query *q, const char *text)
+{
+	if (!q->rc)
+		q->rc = sqlite3_bind_text(q->s, ++q->in, text, -1, SQLITE_TRANSIENT);
+}
+
+static void put_blob(struct query *q, const void *p, size_t len)
+{
+	if (!q->rc)
+		q->rc = sqlite3_bind_blob64(q->s, ++q->in, p ? p : "", len, SQLITE_TRANSIENT);
+}
+
+/* True: there is a row to read columns from. */
+static bool query_row(struct query *q)
+{
+	q->out = -1;
+	if (!q->rc || q->rc == SQLITE_ROW)
+		q->rc = sqlite3_step(q->s);
+	return q->rc == SQLITE_ROW;
+}
+
+static uint64_t get_number(struct query *q, uint64_t most)
+{
+	bool ok = sqlite3_column_type(q->s, ++q->out) == SQLITE_INTEGER;
+	sqlite3_int64 v = sqlite3_column_int64(q->s, q->out);
+
+	ok = ok && v >= 0 && (uint64_t)v <= most;
+	q->bad |= !ok;
+	return ok ? (uint64_t)v : 0;
+}
+
+static size_t get_blob(struct query *q, uint8_t *out, size_t least, size_t most)
+{
+	bool ok = sqlite3_column_type(q->s, ++q->out) == SQLITE_BLOB;
+	const void *p = sqlite3_column_blob(q->s, q->out);
+	size_t len = (size_t)sqlite3_column_bytes(q->s, q->out);
+
+	ok = ok && len >= least && len <= most && (p || !len);
+	q->bad |= !ok;
+	memset(out, 0, most);
+	if (ok && len)
+		memcpy(out, p, len);
+	return ok ? len : 0;
+}
+
+static void get_text(struct query *q, char *out, size_t size)
+{
+	bool ok = sqlite3_column_type(q->s, ++q->out) == SQLITE_TEXT;
+	const unsigned char *p = sqlite3_column_text(q->s, q->out);
+	size_t len = (size_t)sqlite3_column_bytes(q->s, q->out);
+
+	ok = ok && p && len < size;
+	q->bad |= !ok;
+	memset(out, 0, size);
+	if (ok)
+		memcpy(out, p, len);
+}
+
+/* E_OK, taken (a UNIQUE rule says no), or E_JOURNAL */
+static enum err query_end_unique(struct query *q, enum err taken)
+{
+	int rc = q->rc == SQLITE_CONSTRAINT ? sqlite3_extended_errcode(sqlite3_db_handle(q->s)) : q->rc;
+	enum err e = E_JOURNAL;
+
+	if (rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY)
+		e = taken;
+	else if ((rc == SQLITE_ROW || rc == SQLITE_DONE) && !q->bad)
+		e = E_OK;
+	sqlite3_reset(q->s);
+	sqlite3_clear_bindings(q->s);
+	return e;
+}
+
+static enum err query_end(struct query *q)
+{
+	return query_end_unique(q, E_JOURNAL);
+}
+
+/* A query without rows. */
+static enum err run(struct query *q)
+{
+	q->bad |= query_row(q);
+	return query_end(q);
+}
+
+/* --- File and transactions ----------------------------------------------------------------------------------------------- */
+
+static uint64_t now(void)
+{
+	return (uint64_t)time(NULL);
+}
+
+static enum err execute(sqlite3 *db, const char *text)
+{
+	return sqlite3_exec(db, text, NULL, NULL, NULL) ? E_JOURNAL : E_OK;
+}
+
+enum err journal_create(const char *path, enum room_purpose purpose)
+{
+	char meta[160];
+	sqlite3 *db = NULL;
+	enum err e = E_JOURNAL;
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return errno == EEXIST ? E_EXISTS : E_JOURNAL;
+	close(fd);
+	snprintf(meta, sizeof meta, "INSERT INTO meta(name, value) VALUES('version', %d), ('purpose', %d); COMMIT;",
+		 ROOM_VERSION, (int)purpose);
+	if (!sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL))
+		e = execute(db, "PRAGMA journal_mode = WAL;");
+	if (!e)
+		e = execute(db, settings);
+	if (!e)
+		e = execute(db, "BEGIN IMMEDIATE;");
+	if (!e)
+		e = execute(db, schema);
+	if (!e)
+		e = execute(db, meta);
+	if (sqlite3_close(db) && !e)
+		e = E_JOURNAL;
+	if (e)
+		unlink(path);
+	return e;
+}
+
+/* Version and purpose, before any statement of this version is tried on what may be another. */
+static enum err identify(struct journal *j, enum room_purpose purpose)
+{
+	uint64_t version = 0, is = 0;
+	enum err e;
+
+	if (sqlite3_prepare_v3(j->db, sql[META_GET], -1, SQLITE_PREPARE_PERSISTENT, &j->stmt[META_GET], NULL))
+		return E_JOURNAL;
+	e = journal_number(&version, j, "version");
+	if (!e)
+		e = journal_number(&is, j, "purpose");
+	if (!e && version > ROOM_VERSION)
+		e = E_ROOM_VERSION;
+	if (!e && version != ROOM_VERSION)
+		e = E_JOURNAL;
+	if (!e && is != (uint64_t)purpose)
+		e = E_ROOM_PURPOSE;
+	return e;
+}
+
+enum err journal_open(struct journal **j, const char *path, enum room_purpose purpose)
+{
+	struct journal *o = calloc(1, sizeof *o);
+	enum err e = E_JOURNAL;
+
+	*j = NULL;
+	if (!o)
+		return E_JOURNAL;
+	if (!sqlite3_open_v2(path, &o->db, SQLITE_OPEN_READWRITE, NULL))
+		e = execute(o->db, settings);
+	if (!e)
+		e = identify(o, purpose);
+	for (size_t i = 0; !e && i < STATEMENTS; i++)
+		if (!o->stmt[i] && sqlite3_prepare_v3(o->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &o->stmt[i], NULL))
+			e = E_JOURNAL;
+	if (e)
+		journal_close(o);
+	else
+		*j = o;
+	return e;
+}
+
+void journal_close(struct journal *j)
+{
+	if (!j)
+		return;
+	for (size_t i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(j->stmt[i]);
+	sqlite3_close(j->db);
+	free(j);
+}
+
+enum err journal_begin(struct journal *j)
+{
+	struct query q = query(j, BEGIN);
+
+	return run(&q);
+}
+
+enum err journal_commit(struct journal *j)
+{
+	struct query q = query(j, COMMIT);
+	enum err e = run(&q);
+
+	if (e)
+		journal_rollback(j);
+	return e;
+}
+
+void journal_rollback(struct journal *j)
+{
+	struct query q = query(j, ROLLBACK);
+
+	if (!sqlite3_get_autocommit(j->db))	/* after some errors SQLite has done it already */
+		query_row(&q);
+	sqlite3_reset(q.s);
+}
+
+/* For functions of several statements: a transaction of their own, unless the caller has one open. */
+static enum err own_begin(struct journal *j, bool *own)
+{
+	*own = sqlite3_get_autocommit(j->db);
+	return *own ? journal_begin(j) : E_OK;
+}
+
+static enum err own_end(struct journal *j, bool own, enum err e)
+{
+	if (own && e)
+		journal_rollback(j);
+	else if (own)
+		e = journal_commit(j);
+	return e;
+}
+
+/* --- Audit ----------------------------------------------------------------------------------------------------------------- */
+
+static enum err audit_hash(uint8_t out[static 32], const uint8_t before[static 32], const struct audit *a)
+{
+	const char *const texts[] = { a->who, a->what, a->object, a->reason };
+	uint8_t b[32 + 8 + 8 + 4 * 2 + sizeof a->who + sizeof a->what + sizeof a->object + sizeof a->reason];
+	struct wr w;
+	enum err e;
+
+	wr_init(&w, b, sizeof b);
+	wr_copy(&w, before, 32);
+	wr_u64(&w, a->sequence);
+	wr_u64(&w, a->utc);
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		wr_span16(&w, (struct span){ (const uint8_t *)texts[i], strlen(texts[i]) });
+	e = wr_end(&w);
+	return e ? e : sha256(out, &(struct span){ b, w.len }, 1);
+}
+
+static void get_audit(struct query *q, struct audit *a)
+{
+	a->sequence = get_number(q, INT64_MAX);
+	a->utc = get_number(q, INT64_MAX);
+	get_text(q, a->who, sizeof a->who);
+	get_text(q, a->what, sizeof a->what);
+	get_text(q, a->object, sizeof a->object);
+	get_text(q, a->reason, sizeof a->reason);
+	get_blob(q, a->hash, sizeof a->hash, sizeof a->hash);
+}
+
+/* As much of a text as fits: an act is recorded even if its object has too long a name. */
+static void cut(char *out, size_t size, const char *text)
+{
+	size_t len = strnlen(text, size - 1);
+
+	memset(out, 0, size);
+	memcpy(out, text, len);
+}
+
+enum err journal_audit(struct journal *j, const char *who, const char *what, const char *object, const char *reason)
+{
+	struct audit head = { 0 }, a = { 0 };
+	struct query q;
+	bool own;
+	enum err e = own_begin(j, &own);
+
+	if (e)
+		return e;
+	q = query(j, AUDIT_HEAD);
+	if (query_row(&q))
+		get_audit(&q, &head);
+	e = query_end(&q);
+	if (e)
+		goto done;
+	a.sequence = head.sequence + 1;
+	a.utc = now();
+	cut(a.who, sizeof a.who, who);
+	cut(a.what, sizeof a.what, what);
+	cut(a.object, sizeof a.object, object);
+	cut(a.reason, sizeof a.reason, reason);
+	e = audit_hash(a.hash, head.hash, &a);
+	if (e) {
+		e = E_JOURNAL;
+		goto done;
+	}
+	q = query(j, AUDIT_ADD);
+	put_number(&q, a.sequence);
+	put_number(&q, a.utc);
+	put_text(&q, a.who);
+	put_text(&q, a.what);
+	put_text(&q, a.object);
+	put_text(&q, a.reason);
+	put_blob(&q, a.hash, sizeof a.hash);
+	e = run(&q);
+done:
+	return own_end(j, own, e);
+}
+
+enum err journal_audit_next(struct audit *a, struct journal *j, uint64_t after)
+{
+	struct query q = query(j, AUDIT_AFTER);
+	bool found;
+	enum err e;
+
+	put_number(&q, after);
+	found = query_row(&q);
+	if (found)
+		get_audit(&q, a);
+	e = query_end(&q);
+	return e || found ? e : E_SHORT;
+}
+
+enum err journal_audit_check(uint64_t *bad, struct journal *j)
+{
+	struct audit a = { 0 };
+	uint8_t before[32] = { 0 }, hash[32];
+	uint64_t at = 0;
+	enum err e;
+
+	*bad = 0;
+	while (!(e = journal_audit_next(&a, j, at))) {
+		at++;
+		if (audit_hash(hash, before, &a))
+			return E_JOURNAL;
+		if (a.sequence != at || memcmp(hash, a.hash, sizeof hash) != 0) {
+			*bad = at;
+			return E_MAC;
+		}
+		memcpy(before, hash, sizeof before);
+	}
+	return e == E_SHORT ? E_OK : e;
+}
+
+/* One row, column by column, with type and length, hashed onto what came before it. */
+static enum err digest_row(uint8_t h[static 32], struct query *q)
+{
+	uint8_t b[CERT_MAX + 1024];
+	struct wr w;
+	enum err e;
+
+	wr_init(&w, b, sizeof b);
+	wr_copy(&w, h, 32);
+	for (int i = 0; i < sqlite3_column_count(q->s); i++) {
+		int type = sqlite3_column_type(q->s, i);	/* asked before the column is read as bytes */
+		const void *p = sqlite3_column_blob(q->s, i);
+
+		wr_u8(&w, (unsigned)type);
+		wr_span16(&w, (struct span){ p, (size_t)sqlite3_column_bytes(q->s, i) });
+	}
+	e = wr_end(&w);
+	return e ? e : sha256(h, &(struct span){ b, w.len }, 1);
+}
+
+enum err journal_digest(uint8_t out[static 32], struct journal *j)
+{
+	static const enum statement tables[] = { ALL_KEY_SETS, ALL_DEVICES, ALL_LOADS };
+	uint8_t h[32] = { 0 };
+	enum err e = E_OK;
+
+	for (size_t i = 0; !e && i < sizeof tables / sizeof *tables; i++) {
+		struct query q = query(j, tables[i]);
+
+		while (query_row(&q))
+			q.bad |= digest_row(h, &q) != E_OK;
+		e = query_end(&q);
+		if (!e)		/* where a table ends is part of the digest */
+			e = sha256(h, &SPAN(h), 1) ? E_JOURNAL : E_OK;
+	}
+	if (!e)
+		memcpy(out, h, sizeof h);
+	return e;
+}
+
+/* --- Seen values, numbers -------------------------------------------------------------------------------------------------- */
+
+enum err journal_seen(struct journal *j, const char *kind, struct span value)
+{
+	struct query q = query(j, SEEN_ADD);
+
+	put_text(&q, kind);
+	put_blob(&q, value.p, value.len);
+	query_row(&q);
+	return query_end_unique(&q, E_REPLAY);
+}
+
+enum err journal_number(uint64_t *v, struct journal *j, const char *name)
+{
+	struct query q = query(j, META_GET);
+
+	put_text(&q, name);
+	*v = query_row(&q) ? get_number(&q, INT64_MAX) : 0;
+	return query_end(&q);
+}
+
+enum err journal_set_number(struct journal *j, const char *name, uint64_t v)
+{
+	struct query q = query(j, META_SET);
+
+	put_text(&q, name);
+	put_number(&q, v);
+	return v > INT64_MAX ? E_JOURNAL : run(&q);
+}
+
+/* --- Key sets -------------------------------------------------------------------------------------------------------------- */
+
+static void get_set_id(struct query *q, struct key_set_id *id)
+{
+	char text[KEY_SET_TEXT];
+	enum dukpt_scheme scheme;
+
+	get_text(q, text, sizeof text);
+	scheme = (enum dukpt_scheme)get_number(q, DUKPT_AES256);
+	q->bad |= key_set_parse(id, text, scheme) != E_OK;
+}
+
+static void get_kcv(struct query *q, struct kcv *kcv)
+{
+	kcv->len = (uint8_t)get_blob(q, kcv->b, 0, sizeof kcv->b);
+}
+
+static uint64_t get_key_set(struct query *q, struct key_set *s)
+{
+	uint64_t row = get_number(q, INT64_MAX);
+
+	get_set_id(q, &s->id);
+	s->state = (enum key_set_state)get_number(q, KEY_SET_SUSPENDED);
+	get_kcv(q, &s->kcv);
+	s->first = (uint32_t)get_number(q, UINT32_MAX);
+	s->last = (uint32_t)get_number(q, UINT32_MAX);
+	s->next = get_number(q, INT64_MAX);
+	s->utc = get_number(q, INT64_MAX);
+	return row;
+}
+
+enum err journal_key_set(struct key_set *out, struct journal *j, const char *id)
+{
+	struct query q = query(j, KEY_SET_BY_ID);
+	struct key_set s = { 0 };
+	bool found;
+	enum err e;
+
+	put_text(&q, id);
+	found = query_row(&q);
+	if (found)
+		get_key_set(&q, &s);
+	e = query_end(&q);
+	if (!e && !found)
+		e = E_KEY_SET;
+	if (!e)
+		*out = s;
+	return e;
+}
+
+enum err journal_key_set_next(struct key_set *out, struct journal *j, uint64_t *at)
+{
+	struct query q = query(j, KEY_SET_AFTER);
+	struct key_set s = { 0 };
+	uint64_t row = 0;
+	enum err e;
+
+	put_number(&q, *at);
+	if (query_row(&q))
+		row = get_key_set(&q, &s);
+	e = query_end(&q);
+	if (!e && !row)
+		e = E_SHORT;
+	if (!e) {
+		*out = s;
+		*at = row;
+	}
+	return e;
+}
+
+enum err journal_key_set_add(struct journal *j, const struct key_set *s)
+{
+	struct query q = query(j, KEY_SET_ADD);
+	char id[KEY_SET_TEXT];
+
+	key_set_text(id, &s->id);
+	put_text(&q, id);
+	put_number(&q, s->id.scheme);
+	put_number(&q, s->state);
+	put_blob(&q, s->kcv.b, s->kcv.len);
+	put_number(&q, s->first);
+	put_number(&q, s->last);
+	put_number(&q, s->next);
+	put_number(&q, now());
+	query_row(&q);
+	return query_end_unique(&q, E_EXISTS);
+}
+
+/* What an UPDATE of one row gives: none is there when nothing was changed. */
+static enum err run_update(struct journal *j, struct query *q, enum err none)
+{
+	enum err e = run(q);
+
+	return !e && sqlite3_changes(j->db) != 1 ? none : e;
+}
+
+enum err journal_key_set_state(struct journal *j, const char *id, enum key_set_state state)
+{
+	struct query q = query(j, KEY_SET_STATE);
+
+	put_number(&q, state);
+	put_text(&q, id);
+	return run_update(j, &q, E_KEY_SET);
+}
+
+/* --- Devices --------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t get_device(struct query *q, struct device *d)
+{
+	uint64_t row = get_number(q, INT64_MAX);
+
+	get_text(q, d->serial, sizeof d->serial);
+	get_blob(q, d->spki, sizeof d->spki, sizeof d->spki);
+	d->cert_len = get_blob(q, d->cert, 0, sizeof d->cert);
+	d->state = (enum device_state)get_number(q, DEVICE_REVOKED);
+	d->utc = get_number(q, INT64_MAX);
+	return row;
+}
+
+/* The device of a query, and its row. E_OK, none, E_JOURNAL */
+static enum err find_device(struct device *out, uint64_t *row, struct query *q, enum err none)
+{
+	struct device d = { 0 };
+	uint64_t at = 0;
+	enum err e;
+
+	if (query_row(q))
+		at = get_device(q, &d);
+	e = query_end(q);
+	if (!e && !at)
+		e = none;
+	if (!e) {
+		*out = d;
+		*row = at;
+	}
+	return e;
+}
+
+enum err journal_device(struct device *out, struct journal *j, const char *serial, const uint8_t *spki)
+{
+	struct query q = query(j, serial ? DEVICE_BY_SERIAL : DEVICE_BY_SPKI);
+	uint64_t row;
+
+	if (serial)
+		put_text(&q, serial);
+	else
+		put_blob(&q, spki, 32);
+	return find_device(out, &row, &q, E_UNKNOWN_DEVICE);
+}
+
+enum err journal_device_next(struct device *out, struct journal *j, uint64_t *at)
+{
+	struct query q = query(j, DEVICE_AFTER);
+
+	put_number(&q, *at);
+	return find_device(out, at, &q, E_SHORT);
+}
+
+enum err journal_device_put(struct journal *j, const struct device *d)
+{
+	struct query q = query(j, DEVICE_PUT);
+
+	put_text(&q, d->serial);
+	put_blob(&q, d->spki, sizeof d->spki);
+	put_blob(&q, d->cert, d->cert_len);
+	put_number(&q, d->state);
+	put_number(&q, now());
+	query_row(&q);
+	return query_end_unique(&q, E_DUPLICATE);
+}
+
+/* --- Loads ----------------------------------------------------------------------------------------------------------------- */
+
+static void get_load(struct query *q, struct load *l)
+{
+	l->sequence = get_number(q, INT64_MAX);
+	l->row = get_number(q, INT64_MAX);
+	get_set_id(q, &l->set);
+	l->id = (uint32_t)get_number(q, UINT32_MAX);
+	get_text(q, l->serial, sizeof l->serial);
+	get_blob(q, l->spki, sizeof l->spki, sizeof l->spki);
+	get_blob(q, l->point, sizeof l->point, sizeof l->point);
+	l->slot = (uint8_t)get_number(q, UINT8_MAX);
+	l->state = (enum load_state)get_number(q, LOAD_ZEROIZED);
+	l->first_count = (uint32_t)get_number(q, UINT32_MAX);
+	l->load_count = (uint32_t)get_number(q, UINT32_MAX);
+	get_kcv(q, &l->kcv);
+	get_text(q, l->firmware, sizeof l->firmware);
+	l->utc = get_number(q, INT64_MAX);
+	q->bad |= ksn_make(&l->iksn, l->set.scheme, l->set.b, l->id) != E_OK;
+}
+
+/* The load of a query. E_OK, none, E_JOURNAL */
+static enum err find_load(struct load *out, struct query *q, enum err none)
+{
+	struct load l = { 0 };
+	bool found = query_row(q);
+	enum err e;
+
+	if (found)
+		get_load(q, &l);
+	e = query_end(q);
+	if (!e && !found)
+		e = none;
+	if (!e)
+		*out = l;
+	return e;
+}
+
+static enum err load_by_row(struct load *out, struct journal *j, uint64_t row)
+{
+	struct query q = query(j, LOAD_BY_ROW);
+
+	put_number(&q, row);
+	return find_load(out, &q, E_JOURNAL);
+}
+
+static enum err load_taken(struct journal *j, const struct load *l)
+{
+	struct query q = query(j, LOAD_TAKEN);
+	bool found;
+	enum err e;
+
+	put_blob(&q, l->spki, sizeof l->spki);
+	put_number(&q, l->slot);
+	put_number(&q, l->first_count);
+	found = query_row(&q);
+	e = query_end(&q);
+	return !e && found ? E_REPLAY : e;
+}
+
+static enum err load_add(uint64_t *row, struct journal *j, const struct load *l, const char *set, uint32_t id)
+{
+	struct query q = query(j, LOAD_ADD);
+	enum err e;
+
+	put_text(&q, set);
+	put_number(&q, id);
+	put_text(&q, l->serial);
+	put_blob(&q, l->spki, sizeof l->spki);
+	put_blob(&q, l->point, sizeof l->point);
+	put_number(&q, l->slot);
+	put_number(&q, LOAD_SENT);
+	put_number(&q, l->first_count);
+	put_text(&q, l->firmware);
+	put_number(&q, now());
+	e = run(&q);
+	*row = (uint64_t)sqlite3_last_insert_rowid(j->db);
+	if (e)
+		return e;
+	q = query(j, KEY_SET_TAKE);
+	put_text(&q, set);
+	return run_update(j, &q, E_JOURNAL);
+}
+
+enum err journal_load_allocate(struct journal *j, struct load *l)
+{
+	char text[KEY_SET_TEXT];
+	struct key_set set = { 0 };
+	struct load made = { 0 };
+	uint64_t row = 0;
+	bool own;
+	enum err e = own_begin(j, &own);
+
+	if (e)
+		return e;
+	key_set_text(text, &l->set);
+	e = journal_key_set(&set, j, text);
+	if (!e && set.id.scheme != l->set.scheme)
+		e = E_KEY_SET;
+	if (!e)
+		e = load_taken(j, l);
+	if (!e && set.next > set.last)
+		e = E_KEY_SET_FULL;
+	if (!e)
+		e = load_add(&row, j, l, text, (uint32_t)set.next);
+	e = own_end(j, own, e);
+	if (!e)
+		e = load_by_row(&made, j, row);
+	if (!e && (made.state != LOAD_SENT || made.id != set.next || made.slot != l->slot ||
+		   made.first_count != l->first_count || strcmp(made.serial, l->serial) != 0 ||
+		   memcmp(made.spki, l->spki, sizeof made.spki) != 0 || memcmp(made.point, l->point, sizeof made.point) != 0))
+		e = E_JOURNAL;
+	if (!e)
+		*l = made;
+	return e;
+}
+
+enum err journal_load_last(struct load *out, struct journal *j, const uint8_t spki[static 32], uint8_t slot)
+{
+	struct query q = query(j, LOAD_LAST);
+
+	put_blob(&q, spki, 32);
+	put_number(&q, slot);
+	return find_load(out, &q, E_UNKNOWN_DEVICE);
+}
+
+enum err journal_load_count(uint32_t *count, struct journal *j, const uint8_t spki[static 32])
+{
+	struct query q = query(j, LOAD_COUNT);
+
+	put_blob(&q, spki, 32);
+	*count = query_row(&q) ? (uint32_t)get_number(&q, UINT32_MAX) : 0;
+	return query_end(&q);
+}
+
+enum err journal_load_sent(struct journal *j, uint64_t row, const uint8_t h[static 32])
+{
+	struct query q = query(j, SENT_ADD);
+
+	put_number(&q, row);
+	put_blob(&q, h, 32);
+	return run(&q);
+}
+
+enum err journal_load_was_sent(struct journal *j, uint64_t row, const uint8_t h[static 32])
+{
+	struct query q = query(j, SENT_HAS);
+	bool found;
+	enum err e;
+
+	put_number(&q, row);
+	put_blob(&q, h, 32);
+	found = query_row(&q);
+	e = query_end(&q);
+	return e || found ? e : E_UNKNOWN_DEVICE;
+}
+
+enum err journal_load_sent_next(struct load *l, uint8_t h[static 32], struct journal *j, const char *serial, uint64_t *at)
+{
+	struct query q = query(j, SENT_NEXT);
+	uint8_t was[32];
+	uint64_t row = 0, load = 0;
+	enum err e;
+
+	put_text(&q, serial);
+	put_number(&q, *at ? *at : INT64_MAX);
+	if (query_row(&q)) {
+		row = get_number(&q, INT64_MAX);
+		load = get_number(&q, INT64_MAX);
+		get_blob(&q, was, sizeof was, sizeof was);
+	}
+	e = query_end(&q);
+	if (!e && !row)
+		e = E_SHORT;
+	if (!e)
+		e = load_by_row(l, j, load);
+	if (!e) {
+		memcpy(h, was, sizeof was);
+		*at = row;
+	}
+	return e;
+}
+
+enum err journal_load_set(struct journal *j, struct load *l)
+{
+	struct query q = query(j, LOAD_SET);
+	enum err e;
+
+	put_number(&q, l->state);
+	put_number(&q, l->load_count);
+	put_blob(&q, l->kcv.b, l->kcv.len);
+	put_number(&q, now());
+	put_number(&q, l->row);
+	e = run_update(j, &q, E_UNKNOWN_DEVICE);
+	return e ? e : load_by_row(l, j, l->row);
+}
+
+enum err journal_load_after(struct load *out, struct journal *j, uint64_t sequence)
+{
+	struct query q = query(j, LOAD_AFTER);
+
+	put_number(&q, sequence);
+	return find_load(out, &q, E_SHORT);
+}

@@ -1,0 +1,482 @@
+#include "bdk/kdh.h"
+#include "base/wipe.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* --- Exactly once ---------------------------------------------------------------------------------------------------------- */
+
+/* What may be asked of a slot and of the newest row of {terminal, slot}; columns of the table below. */
+enum shown { NO, YES, ANY };
+
+enum verdict {
+	RECEIVED,	/* the OFFER is the receipt */
+	AGAIN,		/* the row's KSN, in a new KEY */
+	FRESH,		/* a new device id */
+	HOLDS,		/* E_LOADED */
+	DOUBT		/* E_ROLLBACK: what it shows cannot be */
+};
+
+#define NO_ROW 1u
+#define IN(state) (1u << (state))
+#define OVER (IN(LOAD_POSSIBLY) | IN(LOAD_REPLACED) | IN(LOAD_ZEROIZED))
+#define ANY_ROW (NO_ROW | IN(LOAD_SENT) | IN(LOAD_LOADED) | OVER)
+
+/*
+ * The first line that fits decides. "its KEY": the slot shows the row's KSN with an h that was sent for it. "higher": than in
+ * the row's first OFFER; lower than anything seen has been refused before.
+ */
+static const struct rule {
+	unsigned row;			/* newest row of this slot: one of these states */
+	enum shown holds, its_key, higher;
+	enum load_state becomes;	/* of the row; 0: it stays */
+	enum verdict verdict;
+} rules[] = {
+	/* newest row         holds a key  its KEY  higher   the row becomes  then     */
+	{ IN(LOAD_SENT),      YES,         YES,     YES,     LOAD_LOADED,     RECEIVED },
+	{ IN(LOAD_SENT),      NO,          YES,     YES,     LOAD_ZEROIZED,   FRESH    },
+	{ IN(LOAD_SENT),      NO,          NO,      NO,      0,               AGAIN    },
+	{ IN(LOAD_SENT),      YES,         NO,      YES,     LOAD_POSSIBLY,   HOLDS    },
+	{ IN(LOAD_SENT),      NO,          NO,      YES,     LOAD_POSSIBLY,   FRESH    },
+	{ IN(LOAD_LOADED),    NO,          ANY,     YES,     LOAD_ZEROIZED,   FRESH    },
+	{ NO_ROW | OVER,      NO,          ANY,     YES,     0,               FRESH    },
+	{ ANY_ROW,            YES,         ANY,     ANY,     0,               HOLDS    },
+	{ ANY_ROW,            NO,          ANY,     ANY,     0,               DOUBT    },
+};
+
+static bool fits(enum shown rule, bool is)
+{
+	return rule == ANY || (rule == YES) == is;
+}
+
+static const struct rule *decide(unsigned row, bool holds, bool its_key, bool higher)
+{
+	const struct rule *u = rules;
+
+	while (!(u->row & row) || !fits(u->holds, holds) || !fits(u->its_key, its_key) || !fits(u->higher, higher))
+		u++;	/* the last two lines take whatever is left */
+	return u;
+}
+
+/* --- HELLO ----------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t monotonic(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec;
+}
+
+static struct span der(const struct der *d)
+{
+	return (struct span){ d->b, d->len };
+}
+
+static enum err check_key_set(struct journal *j, const struct key_set_id *id, char why[static KDH_WHY])
+{
+	char text[KEY_SET_TEXT];
+	struct key_set set;
+	enum err e;
+
+	key_set_text(text, id);
+	e = journal_key_set(&set, j, text);
+	if (!e && set.id.scheme != id->scheme)
+		e = E_KEY_SET;
+	if (!e && set.state != KEY_SET_ACTIVE)
+		e = E_KEY_SET_STATE;
+	if (e == E_KEY_SET || e == E_KEY_SET_STATE)
+		snprintf(why, KDH_WHY, "key set %s %s", text, e == E_KEY_SET ? "is not in this room" : "is suspended");
+	return e;
+}
+
+/* May this room load at all, now? */
+static enum err check_room(const struct room *r, uint64_t utc, char why[static KDH_WHY])
+{
+	struct cert own;
+	uint64_t number;
+	size_t revoked;
+	enum err e;
+
+	if (!r->own.len || !r->kif_ca.len || !r->device_ca.len)
+		return E_NOT_READY;
+	e = cert_verify(&own, der(&r->own), der(&r->kif_ca), utc);
+	if (e) {
+		snprintf(why, KDH_WHY, "this room's own certificate is %s", e == E_EXPIRED ? "outside its dates" : "not one of its KIF CA");
+		return e;
+	}
+	if (r->crl_len)
+		e = pki_crl_verify(&number, &revoked, (struct span){ r->crl, r->crl_len }, der(&r->device_ca), utc);
+	if (e)
+		snprintf(why, KDH_WHY, "the revocation list is not valid now: install a newer one");
+	return e;
+}
+
+enum err kdh_begin(struct kdh *k, uint8_t hello[static MSG_MAX], size_t *len, struct room *r, const char *serial,
+		   const struct key_set_id *set, uint8_t slot, char why[static KDH_WHY])
+{
+	struct msg_hello m = { .version = MSG_VERSION, .suite = MSG_SUITE, .utc = room_utc(), .cert = der(&r->own) };
+	struct kdh o = { .state = KDH_GREETED, .until = monotonic() + KDH_SECONDS, .set = *set, .slot = slot };
+	struct worker *w;
+	size_t n = 0;
+	enum err e;
+
+	kdh_end(k);
+	*why = 0;
+	if (!device_serial(serial))
+		return E_FORMAT;
+	if (slot == MSG_SLOT_ALL)
+		return E_SLOT;
+	snprintf(o.serial, sizeof o.serial, "%s", serial);
+	e = check_room(r, m.utc, why);
+	if (!e)
+		e = check_key_set(r->journal, set, why);
+	if (!e)
+		e = room_worker(&w, r);
+	if (!e)
+		e = worker_random(w, m.nonce, sizeof m.nonce);
+	if (e)
+		return e;
+	memcpy(m.environment, r->environment, sizeof m.environment);
+	e = msg_put_hello(hello, &n, MSG_MAX, &m);
+	if (!e)
+		e = transcript_start(&o.t);
+	if (!e)
+		e = transcript_add(&o.t, MSG_HELLO, (struct span){ hello, n });
+	if (!e) {
+		*k = o;
+		*len = n;
+	}
+	return e;
+}
+
+/* --- OFFER ----------------------------------------------------------------------------------------------------------------- */
+
+/* Who offers, and what; the spans of m point into the OFFER. */
+struct offer {
+	struct msg_offer m;
+	struct cert cert;
+	uint8_t spki[32];
+	const struct msg_slot *slot;
+};
+
+/* All that can be said without the journal. */
+static enum err verify(struct offer *o, const struct kdh *k, const struct room *r, struct span message,
+		       char why[static KDH_WHY])
+{
+	const uint8_t *sig;
+	uint8_t digest[32];
+	struct span body;
+	enum err e = msg_open(&body, &sig, MSG_OFFER, message);
+
+	if (!e)
+		e = msg_get_offer(&o->m, body);
+	if (!e)
+		e = cert_verify(&o->cert, o->m.cert, der(&r->device_ca), room_utc());
+	if (!e && r->crl_len)
+		e = pki_crl_has((struct span){ r->crl, r->crl_len }, o->m.cert);
+	if (!e && strcmp(o->cert.serial, k->serial) != 0) {
+		snprintf(why, KDH_WHY, "expected %s, this is %s", k->serial, o->cert.serial);
+		e = E_SERIAL;
+	}
+	if (!e)
+		e = transcript_digest(digest, &k->t, MSG_OFFER, body);
+	if (!e)
+		e = p256_verify(sig, o->cert.point, digest);
+	if (!e)
+		e = p256_check(o->m.point);
+	if (!e)
+		e = p256_spki_digest(o->spki, o->cert.point);
+	for (unsigned i = 0; !e && i < o->m.slots; i++)
+		if (o->m.slot[i].index == k->slot)
+			o->slot = &o->m.slot[i];
+	if (!e && !o->slot) {
+		snprintf(why, KDH_WHY, "%s has no slot %u", k->serial, k->slot);
+		e = E_SLOT;
+	}
+	return e;
+}
+
+/* One serial, one identity key, for ever. */
+static enum err know(struct journal *j, const struct kdh *k, const struct offer *o, char why[static KDH_WHY])
+{
+	struct device known, d = { .state = DEVICE_ENROLLED, .cert_len = o->m.cert.len };
+	enum err e = journal_device(&known, j, k->serial, NULL);
+
+	if (!e && memcmp(known.spki, o->spki, sizeof known.spki) != 0) {
+		snprintf(why, KDH_WHY, "%s was here before with another identity key", k->serial);
+		return E_DUPLICATE;
+	}
+	if (e != E_UNKNOWN_DEVICE)
+		return e;
+	snprintf(d.serial, sizeof d.serial, "%s", k->serial);
+	memcpy(d.spki, o->spki, sizeof d.spki);
+	memcpy(d.cert, o->m.cert.p, o->m.cert.len);
+	e = journal_device_put(j, &d);
+	if (e == E_DUPLICATE)
+		snprintf(why, KDH_WHY, "the identity key of %s was here before under another serial", k->serial);
+	return e;
+}
+
+/* An OFFER that verified is remembered, whatever is decided about it. */
+static enum err remember(struct journal *j, const struct kdh *k, const struct offer *o, char why[static KDH_WHY])
+{
+	enum err e = journal_begin(j);
+
+	if (!e)
+		e = know(j, k, o, why);
+	if (!e)
+		e = journal_seen(j, "nonce", SPAN(o->m.nonce));
+	if (!e)
+		e = journal_seen(j, "point", SPAN(o->m.point));
+	if (e) {
+		journal_rollback(j);
+		return e;
+	}
+	return journal_commit(j);
+}
+
+/* Does the slot show, as what it holds or last held, the KSN of this row in a KEY that was sent? E_OK, E_JOURNAL */
+static enum err shows_row(bool *yes, struct journal *j, const struct msg_slot *s, const struct load *row)
+{
+	enum err e;
+
+	*yes = false;
+	if (!row->row || s->ksn.len != row->iksn.len || memcmp(s->ksn.p, row->iksn.b, s->ksn.len) != 0)
+		return E_OK;
+	if (s->state != SLOT_EMPTY &&
+	    (s->scheme != row->set.scheme || s->kcv.len != (row->set.scheme == DUKPT_TDES ? 3 : 5)))
+		return E_OK;
+	e = journal_load_was_sent(j, row->row, s->key_hash);
+	*yes = !e;
+	return e == E_UNKNOWN_DEVICE ? E_OK : e;
+}
+
+static void take_kcv(struct kcv *kcv, struct span s)
+{
+	memset(kcv, 0, sizeof *kcv);
+	memcpy(kcv->b, s.p, s.len);
+	kcv->len = (uint8_t)s.len;
+}
+
+/* The verdict on an OFFER, carried out in the journal. E_OK: *l is loaded (a receipt), or the load that KEY is for. */
+static enum err settle(struct load *l, struct journal *j, const struct kdh *k, const struct offer *o,
+		       char why[static KDH_WHY])
+{
+	bool holds = o->slot->state != SLOT_EMPTY, its_key;
+	struct load row = { 0 };
+	const struct rule *rule;
+	char ksn[KSN_TEXT], set[KEY_SET_TEXT];
+	uint32_t highest = 0;
+	enum err e = journal_load_count(&highest, j, o->spki);
+
+	if (!e && o->m.load_count < highest) {
+		snprintf(why, KDH_WHY, "%s showed load count %u before and shows %u now", k->serial, (unsigned)highest,
+			 (unsigned)o->m.load_count);
+		e = E_ROLLBACK;
+	}
+	if (!e)
+		e = journal_load_last(&row, j, o->spki, k->slot);
+	if (e == E_UNKNOWN_DEVICE)
+		e = E_OK;
+	if (!e)
+		e = shows_row(&its_key, j, o->slot, &row);
+	if (e)
+		return e;
+
+	rule = decide(row.row ? IN(row.state) : NO_ROW, holds, its_key, !row.row || o->m.load_count > row.first_count);
+	if (rule->becomes) {
+		row.state = rule->becomes;
+		row.load_count = its_key ? o->m.load_count : row.load_count;
+		if (its_key && o->slot->kcv.len)
+			take_kcv(&row.kcv, o->slot->kcv);
+		e = journal_load_set(j, &row);
+		if (e)
+			return e;
+	}
+	if (rule->verdict == AGAIN || rule->verdict == FRESH)
+		e = check_key_set(j, &k->set, why);
+	if (e)
+		return e;
+	switch (rule->verdict) {
+	case RECEIVED:
+		*l = row;
+		break;
+	case AGAIN:
+		key_set_text(set, &row.set);
+		ksn_text(ksn, &row.iksn);
+		if (row.set.len != k->set.len || memcmp(row.set.b, k->set.b, row.set.len) != 0) {
+			snprintf(why, KDH_WHY, "slot %u of %s waits for KSN %s of key set %s", k->slot, k->serial, ksn, set);
+			e = E_DENIED;
+		}
+		*l = row;
+		break;
+	case FRESH:
+		*l = (struct load){ .set = k->set, .slot = k->slot, .first_count = o->m.load_count };
+		memcpy(l->serial, k->serial, sizeof l->serial);
+		memcpy(l->spki, o->spki, sizeof l->spki);
+		memcpy(l->point, o->cert.point, sizeof l->point);
+		memcpy(l->firmware, o->m.firmware.p, o->m.firmware.len);
+		e = journal_load_allocate(j, l);
+		break;
+	case HOLDS:
+		snprintf(why, KDH_WHY, "slot %u of %s holds a key already", k->slot, k->serial);
+		e = E_LOADED;
+		break;
+	case DOUBT:
+		snprintf(why, KDH_WHY, "slot %u of %s contradicts its load count %u", k->slot, k->serial,
+			 (unsigned)o->m.load_count);
+		e = E_ROLLBACK;
+		break;
+	}
+	return e;
+}
+
+/* --- KEY ------------------------------------------------------------------------------------------------------------------- */
+
+/* KEY for a load; k->t holds HELLO and OFFER. Only when h is in the journal does key hold anything. */
+static enum err make_key(uint8_t key[static MSG_MAX], size_t *len, const struct kdh *k, struct room *r,
+			 const struct load *l, const uint8_t peer[static P256_POINT])
+{
+	struct msg_key m = { .slot = l->slot, .scheme = (uint8_t)l->set.scheme, .usage = { 'B', '1' },
+			     .ksn = { l->iksn.b, l->iksn.len } };
+	uint8_t b[MSG_MAX], ctx[32], digest[32], sig[P256_SIG];
+	struct wrapped item[2] = { 0 };
+	struct transcript t = k->t;
+	size_t n = 0, head = 0;
+	uint64_t handle;
+	struct worker *w;
+	enum err e;
+
+	memcpy(m.environment, r->environment, sizeof m.environment);
+	e = room_worker(&w, r);
+	if (!e)
+		e = worker_ephemeral(w, &handle, m.point);
+	if (e)
+		return e;
+	e = msg_put_key(b, &n, sizeof b, &m, &head);
+	if (!e)
+		e = transcript_ctx(ctx, &t, (struct span){ b, head });
+	if (e) {
+		if (worker_forget(w, handle))
+			e = E_TOKEN;
+		return e;
+	}
+	e = worker_wrap_initial_key(w, item, &m.items, handle, peer, ctx, &l->set, &l->iksn);
+	for (unsigned i = 0; !e && i < m.items; i++) {
+		memcpy(m.item[i].label, item[i].label, sizeof m.item[i].label);
+		m.item[i].wrapped = (struct span){ item[i].b, item[i].len };
+	}
+	if (!e)
+		e = msg_put_key(b, &n, sizeof b, &m, &head);
+	if (!e)
+		e = transcript_digest(digest, &t, MSG_KEY, (struct span){ b, n });
+	if (!e)
+		e = worker_sign(w, sig, "identity", digest);
+	if (!e)
+		e = msg_seal(b, &n, sizeof b, sig);
+	if (!e)
+		e = transcript_add(&t, MSG_KEY, (struct span){ b, n });
+	if (!e)
+		e = journal_load_sent(r->journal, l->row, t.h);
+	if (!e) {
+		memcpy(key, b, n);
+		*len = n;
+	}
+	return e;
+}
+
+enum err kdh_offer(struct kdh *k, uint8_t key[static MSG_MAX], size_t *len, struct load *facts, struct room *r,
+		   struct span offer, char why[static KDH_WHY])
+{
+	struct offer o = { 0 };
+	struct load l = { 0 };
+	enum err e = E_OK;
+
+	*len = 0;
+	*why = 0;
+	if (k->state != KDH_GREETED || monotonic() >= k->until)
+		e = E_SEQUENCE;
+	if (!e)
+		e = verify(&o, k, r, offer, why);
+	if (!e)
+		e = transcript_add(&k->t, MSG_OFFER, offer);
+	if (!e)
+		e = remember(r->journal, k, &o, why);
+	if (!e)
+		e = settle(&l, r->journal, k, &o, why);
+	if (!e && l.state == LOAD_SENT)
+		e = make_key(key, len, k, r, &l, o.m.point);
+	if (!e)
+		*facts = l;
+	if (e || !*len)
+		kdh_end(k);
+	else
+		k->state = KDH_KEYED;
+	return e;
+}
+
+/* --- RECEIPT --------------------------------------------------------------------------------------------------------------- */
+
+/* The load whose KEY this RECEIPT answers: the one under whose h the signature is right. */
+static enum err find_signed(struct load *l, struct journal *j, const char *serial, struct span body, const uint8_t *sig)
+{
+	struct transcript t;
+	uint8_t digest[32];
+	uint64_t at = 0;
+	enum err e, none = E_UNKNOWN_DEVICE;
+
+	while (!(e = journal_load_sent_next(l, t.h, j, serial, &at))) {
+		e = transcript_digest(digest, &t, MSG_RECEIPT, body);
+		if (!e)
+			e = p256_verify(sig, l->point, digest);
+		if (e != E_SIGNATURE)
+			return e;
+		none = E_SIGNATURE;
+	}
+	return e == E_SHORT ? none : e;
+}
+
+enum err kdh_receipt(struct load *facts, struct room *r, const char *serial, struct span receipt,
+		     char why[static KDH_WHY])
+{
+	struct msg_receipt m;
+	const uint8_t *sig;
+	struct span body;
+	struct load l;
+	enum err e;
+
+	*why = 0;
+	e = msg_open(&body, &sig, MSG_RECEIPT, receipt);
+	if (!e)
+		e = msg_get_receipt(&m, body);
+	if (!e)
+		e = find_signed(&l, r->journal, serial, body, sig);
+	if (!e && m.result) {
+		snprintf(why, KDH_WHY, "%s refused the key", serial);
+		e = (enum err)m.result;
+	}
+	if (!e && (m.slot != l.slot || m.load_count != l.first_count + 1 || m.ksn.len != l.iksn.len ||
+		   memcmp(m.ksn.p, l.iksn.b, m.ksn.len) != 0)) {
+		snprintf(why, KDH_WHY, "%s signed for another slot, KSN or load count than it was sent", serial);
+		e = E_REPLAY;
+	}
+	if (!e && m.kcv.len != (l.set.scheme == DUKPT_TDES ? 3 : 5))
+		e = E_FORMAT;
+	if (!e && l.state == LOAD_SENT) {
+		l.state = LOAD_LOADED;
+		l.load_count = m.load_count;
+		take_kcv(&l.kcv, m.kcv);
+		e = journal_load_set(r->journal, &l);
+	}
+	if (!e)
+		*facts = l;
+	return e;
+}
+
+void kdh_end(struct kdh *k)
+{
+	wipe(k, sizeof *k);
+	k->state = KDH_IDLE;
+}

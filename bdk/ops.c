@@ -1,0 +1,82 @@
+#include "bdk/ops.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { ROW_MAX = 1024, SERIAL_MAX = 32 };
+
+enum err ops_serial(char serial[static CERT_TEXT], struct ask *a, struct span value)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
+	bool ok = value.len && value.len <= SERIAL_MAX;
+
+	for (size_t i = 0; ok && i < value.len; i++)
+		ok = value.p[i] && strchr(allowed, value.p[i]);
+	if (!ok) {
+		serial[0] = 0;
+		snprintf(a->why, sizeof a->why, "a serial is 1 to %d letters, digits and dashes", SERIAL_MAX);
+		return E_FORMAT;
+	}
+	memcpy(serial, value.p, value.len);
+	serial[value.len] = 0;
+	return E_OK;
+}
+
+enum err ops_since(uint64_t *since, const struct ask *a)
+{
+	*since = 0;
+	return field_get(a->fields, F_SINCE).p ? field_number(since, a->fields, F_SINCE, INT64_MAX) : E_OK;
+}
+
+bool ops_full(const struct record *answer)
+{
+	return answer->e || answer->len > RECORD_MAX - ROW_MAX;
+}
+
+void ops_more(struct record *answer, bool more, uint64_t sequence)
+{
+	record_put_number(answer, F_MORE, more);
+	record_put_number(answer, F_SEQUENCE, sequence);
+}
+
+void ops_facts(struct record *answer, const struct load *l)
+{
+	size_t row = record_open(answer, F_ROW);
+	char set[KEY_SET_TEXT];
+
+	key_set_text(set, &l->set);
+	record_put_number(answer, F_SEQUENCE, l->sequence);
+	record_put_number(answer, F_TIME, l->utc);
+	record_put_text(answer, F_SERIAL, l->serial);
+	record_put(answer, F_SPKI, SPAN(l->spki));
+	record_put_text(answer, F_KEY_SET, set);
+	record_put_text(answer, F_SCHEME, dukpt_scheme_name(l->set.scheme));
+	record_put_number(answer, F_SLOT, l->slot);
+	record_put(answer, F_KSN, (struct span){ l->iksn.b, l->iksn.len });
+	record_put_text(answer, F_STATE, load_state_name(l->state));
+	if (l->kcv.len)
+		record_put(answer, F_KCV, (struct span){ l->kcv.b, l->kcv.len });
+	record_put_number(answer, F_LOAD_COUNT, l->load_count);
+	record_put_text(answer, F_FIRMWARE, l->firmware);
+	record_close(answer, row);
+}
+
+enum err ops_loads(struct ask *a)
+{
+	struct load l;
+	uint64_t at;
+	bool full = false;
+	enum err e = ops_since(&at, a);
+
+	while (!e && !(full = ops_full(a->answer))) {
+		e = journal_load_after(&l, a->room->journal, at);
+		if (!e) {
+			ops_facts(a->answer, &l);
+			at = l.sequence;
+		}
+	}
+	if (e && e != E_SHORT)
+		return e;
+	ops_more(a->answer, full, at);
+	return E_OK;
+}

@@ -1,0 +1,43 @@
+/*
+ * The handlers of bdkd's table (bdk/server.c): each takes a request's fields apart, calls the part of bdk/ that does the
+ * work, and puts the answer's fields. What they take and give stands in bdk/request.h.
+ */
+#ifndef KEYROOM_BDK_OPS_H
+#define KEYROOM_BDK_OPS_H
+
+#include "bdk/server.h"
+
+typedef enum err op_handler(struct ask *a);
+
+/* ops_people.c */
+op_handler op_info, op_list, op_devices, op_audit, op_digest;
+op_handler op_request, op_certify, op_anchors, op_install, op_install_crl;
+op_handler op_generate, op_import, op_state;
+/* ops_enrol.c */
+op_handler op_expect, op_enrol, op_enrol_csr, op_enrol_digest, op_enrol_done, op_revoke, op_crl;
+/* ops_station.c */
+op_handler op_session, op_begin, op_offer, op_receipt, op_abort, op_history;
+/* ops_acquirer.c */
+op_handler op_recover;
+
+/* --- What several of them share (ops.c) -------------------------------------------------------------------------------- */
+
+/* ops_serial - a field as a terminal's serial: 1..32 of [A-Za-z0-9-]. E_OK, E_FORMAT (why says so) */
+MUST_USE enum err ops_serial(char serial[static CERT_TEXT], struct ask *a, struct span value);
+
+/* ops_since - F_SINCE, 0 where it is absent. E_OK, E_FORMAT */
+MUST_USE enum err ops_since(uint64_t *since, const struct ask *a);
+
+/* ops_full - is there no space for another row in this answer? */
+bool ops_full(const struct record *answer);
+
+/* ops_more - what ends a list: F_MORE, and F_SEQUENCE, after which the next piece begins */
+void ops_more(struct record *answer, bool more, uint64_t sequence);
+
+/* ops_facts - F_ROW with the facts of a load */
+void ops_facts(struct record *answer, const struct load *l);
+
+/* ops_loads - a piece of the list of all loads, in the order of their last change. E_OK, E_FORMAT, E_JOURNAL */
+MUST_USE enum err ops_loads(struct ask *a);
+
+#endif

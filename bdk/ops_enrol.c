@@ -1,0 +1,201 @@
+#include "bdk/ops.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Number of the revocation list that OP_CRL issues. */
+static const char list_number[] = "revocation list";
+
+/* One serial onto the maker's list; one that stands there already is as it was. */
+static enum err expect(struct ask *a, const char *serial)
+{
+	struct device d;
+	enum err e = journal_device(&d, a->room->journal, serial, NULL);
+
+	if (!e && d.state == DEVICE_EXPECTED)
+		return E_OK;
+	if (!e) {
+		snprintf(a->why, sizeof a->why, "%s is %s already", serial, device_state_name(d.state));
+		return E_EXISTS;
+	}
+	if (e != E_UNKNOWN_DEVICE)
+		return e;
+	memset(&d, 0, sizeof d);
+	snprintf(d.serial, sizeof d.serial, "%s", serial);
+	d.state = DEVICE_EXPECTED;
+	d.utc = room_utc();
+	return journal_device_put(a->room->journal, &d);
+}
+
+enum err op_expect(struct ask *a)
+{
+	char serial[CERT_TEXT], first[CERT_TEXT] = "";
+	struct span value;
+	size_t at = 0, n = 0;
+	enum err e = journal_begin(a->room->journal);
+
+	while (!e && field_next(&value, a->fields, F_SERIAL, &at)) {
+		e = ops_serial(serial, a, value);
+		if (!e)
+			e = expect(a, serial);
+		if (!n++)
+			snprintf(first, sizeof first, "%s", serial);
+	}
+	if (!e && !n)
+		e = E_FORMAT;
+	if (!e)
+		e = journal_commit(a->room->journal);
+	if (e)
+		journal_rollback(a->room->journal);
+	/* The last one is the one that an error is about. */
+	if (n > 1 && !e)
+		snprintf(a->object, sizeof a->object, "%s to %s, %zu in all", first, serial, n);
+	else if (n)
+		snprintf(a->object, sizeof a->object, "%s", serial);
+	return e;
+}
+
+enum err op_enrol(struct ask *a)
+{
+	uint8_t identify[MSG_MAX];
+	char serial[CERT_TEXT];
+	size_t len = 0;
+	enum err e = ops_serial(serial, a, field_get(a->fields, F_SERIAL));
+
+	snprintf(a->object, sizeof a->object, "%s", serial);
+	if (!e)
+		e = enrol_begin(&a->peer->enrol, identify, &len, a->room, serial, a->why);
+	if (!e)
+		record_put(a->answer, F_MESSAGE, (struct span){ identify, len });
+	return e;
+}
+
+enum err op_enrol_csr(struct ask *a)
+{
+	struct enrol *enrol = &a->peer->enrol;
+	char firmware[CERT_TEXT], serial[CERT_TEXT];
+	enum err e;
+
+	snprintf(serial, sizeof serial, "%s", enrol->serial);
+	snprintf(a->object, sizeof a->object, "%s", serial);
+	e = enrol_csr(enrol, a->room, field_get(a->fields, F_MESSAGE), firmware, a->why);
+	if (!e) {
+		record_put_text(a->answer, F_SERIAL, serial);
+		record_put_text(a->answer, F_NAME, firmware);
+	}
+	return e;
+}
+
+enum err op_enrol_digest(struct ask *a)
+{
+	struct span digest = field_get(a->fields, F_DIGEST);
+	uint8_t cert[MSG_MAX];
+	size_t len = 0;
+	enum err e;
+
+	snprintf(a->object, sizeof a->object, "%s", a->peer->enrol.serial);
+	if (digest.len != ENROL_DIGEST)
+		return E_FORMAT;
+	e = enrol_digest(&a->peer->enrol, cert, &len, a->room, digest.p, a->why);
+	if (!e)
+		record_put(a->answer, F_MESSAGE, (struct span){ cert, len });
+	return e;
+}
+
+enum err op_enrol_done(struct ask *a)
+{
+	struct device d;
+	enum err e;
+
+	snprintf(a->object, sizeof a->object, "%s", a->peer->enrol.serial);
+	e = enrol_done(&a->peer->enrol, &d, a->room, field_get(a->fields, F_MESSAGE), a->why);
+	if (!e) {
+		record_put_text(a->answer, F_SERIAL, d.serial);
+		record_put(a->answer, F_SPKI, SPAN(d.spki));
+		record_put(a->answer, F_CERT, (struct span){ d.cert, d.cert_len });
+	}
+	return e;
+}
+
+enum err op_revoke(struct ask *a)
+{
+	struct journal *j = a->room->journal;
+	char serial[CERT_TEXT], reason[CERT_TEXT];
+	struct device d;
+	uint64_t number;
+	enum err e = ops_serial(serial, a, field_get(a->fields, F_SERIAL));
+
+	if (e)
+		return e;
+	snprintf(a->object, sizeof a->object, "%s", serial);
+	if (field_text(reason, sizeof reason, a->fields, F_REASON)) {
+		snprintf(a->why, sizeof a->why, "a revocation needs a reason of 1 to %d characters", CERT_TEXT - 1);
+		return E_FORMAT;
+	}
+	snprintf(a->object, sizeof a->object, "%s: %s", serial, reason);
+	e = journal_begin(j);
+	if (!e)
+		e = journal_device(&d, j, serial, NULL);
+	if (!e && !d.cert_len) {
+		snprintf(a->why, sizeof a->why, "%s has no certificate", serial);
+		e = E_UNKNOWN_DEVICE;
+	}
+	if (!e)
+		e = journal_number(&number, j, list_number);
+	if (!e && d.state != DEVICE_REVOKED) {
+		d.state = DEVICE_REVOKED;
+		d.utc = room_utc();
+		e = journal_device_put(j, &d);
+		if (!e)
+			e = journal_set_number(j, list_number, ++number);
+	}
+	if (!e)
+		e = journal_commit(j);
+	if (e) {
+		journal_rollback(j);
+		return e;
+	}
+	record_put_text(a->answer, F_SERIAL, serial);
+	record_put_number(a->answer, F_SEQUENCE, number);
+	return E_OK;
+}
+
+enum err op_crl(struct ask *a)
+{
+	struct room *r = a->room;
+	struct room_key key = { r, "device-ca" };
+	struct pki_signer signer = { room_sign, &key };
+	struct pki_revoked *revoked = NULL;
+	uint8_t *der = malloc(PKI_CRL_MAX);
+	struct device d;
+	uint64_t at = 0, number;
+	size_t n = 0, len = 0;
+	enum err e = der ? journal_number(&number, r->journal, list_number) : E_INTERNAL;
+
+	while (!e && !(e = journal_device_next(&d, r->journal, &at))) {
+		struct pki_revoked *more;
+
+		if (d.state != DEVICE_REVOKED)
+			continue;
+		more = realloc(revoked, (n + 1) * sizeof *revoked);
+		if (!more) {
+			e = E_INTERNAL;
+			break;
+		}
+		revoked = more;
+		revoked[n].utc = d.utc;
+		e = pki_number(revoked[n++].number, (struct span){ d.cert, d.cert_len });
+	}
+	if (e == E_SHORT)
+		e = pki_crl(der, &len, PKI_CRL_MAX, (struct span){ r->device_ca.b, r->device_ca.len }, number, revoked, n,
+			    room_utc(), r->config.crl_days, &signer);
+	if (!e) {
+		snprintf(a->object, sizeof a->object, "list %llu, %zu revoked", (unsigned long long)number, n);
+		record_put(a->answer, F_CRL, (struct span){ der, len });
+		record_put_number(a->answer, F_SEQUENCE, number);
+	}
+	free(revoked);
+	free(der);
+	return e;
+}

@@ -1,0 +1,343 @@
+#include "bdk/ops.h"
+#include "bdk/exchange.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- What a room is and has done ---------------------------------------------------------------------------------------- */
+
+enum err op_info(struct ask *a)
+{
+	const struct room_config *c = &a->room->config;
+
+	record_put_text(a->answer, F_PURPOSE, room_purpose_name(c->purpose));
+	record_put_text(a->answer, F_NAME, c->name);
+	record_put_number(a->answer, F_TEST_ROOM, c->test);
+	if (a->room->kif_ca.len)
+		record_put(a->answer, F_ENVIRONMENT, SPAN(a->room->environment));
+	if (a->room->device_ca.len)
+		record_put(a->answer, F_ROOT, SPAN(a->room->device_environment));
+	record_put_number(a->answer, F_SOFTWARE_TOKEN, room_config_software(c));
+	return E_OK;
+}
+
+enum err op_list(struct ask *a)
+{
+	struct key_set s;
+	char id[KEY_SET_TEXT];
+	uint64_t at;
+	bool full = false;
+	enum err e = ops_since(&at, a);
+
+	while (!e && !(full = ops_full(a->answer))) {
+		size_t row;
+
+		e = journal_key_set_next(&s, a->room->journal, &at);
+		if (e)
+			break;
+		row = record_open(a->answer, F_ROW);
+		key_set_text(id, &s.id);
+		record_put_text(a->answer, F_KEY_SET, id);
+		record_put_text(a->answer, F_SCHEME, dukpt_scheme_name(s.id.scheme));
+		record_put_text(a->answer, F_STATE, key_set_state_name(s.state));
+		record_put(a->answer, F_KCV, (struct span){ s.kcv.b, s.kcv.len });
+		record_put_number(a->answer, F_FIRST, s.first);
+		record_put_number(a->answer, F_LAST, s.last);
+		record_put_number(a->answer, F_USED, s.next - s.first);
+		record_put_number(a->answer, F_TIME, s.utc);
+		record_close(a->answer, row);
+	}
+	if (e && e != E_SHORT)
+		return e;
+	ops_more(a->answer, full, at);
+	return E_OK;
+}
+
+enum err op_devices(struct ask *a)
+{
+	struct device d;
+	uint64_t at;
+	bool full = false;
+	enum err e;
+
+	if (a->room->config.purpose == ROOM_LOAD)
+		return ops_loads(a);
+	e = ops_since(&at, a);
+	while (!e && !(full = ops_full(a->answer))) {
+		size_t row;
+
+		e = journal_device_next(&d, a->room->journal, &at);
+		if (e)
+			break;
+		row = record_open(a->answer, F_ROW);
+		record_put_text(a->answer, F_SERIAL, d.serial);
+		if (d.cert_len)
+			record_put(a->answer, F_SPKI, SPAN(d.spki));
+		record_put_text(a->answer, F_STATE, device_state_name(d.state));
+		record_put_number(a->answer, F_TIME, d.utc);
+		record_close(a->answer, row);
+	}
+	if (e && e != E_SHORT)
+		return e;
+	ops_more(a->answer, full, at);
+	return E_OK;
+}
+
+enum err op_audit(struct ask *a)
+{
+	struct audit x;
+	uint64_t at;
+	bool full = false;
+	enum err e = ops_since(&at, a);
+
+	while (!e && !(full = ops_full(a->answer))) {
+		size_t row;
+
+		e = journal_audit_next(&x, a->room->journal, at);
+		if (e)
+			break;
+		at = x.sequence;
+		row = record_open(a->answer, F_ROW);
+		record_put_number(a->answer, F_SEQUENCE, x.sequence);
+		record_put_number(a->answer, F_TIME, x.utc);
+		record_put_text(a->answer, F_WHO, x.who);
+		record_put_text(a->answer, F_WHAT, x.what);
+		record_put_text(a->answer, F_OBJECT, x.object);
+		record_put_text(a->answer, F_REASON, x.reason);
+		record_put(a->answer, F_HASH, SPAN(x.hash));
+		record_close(a->answer, row);
+	}
+	if (e && e != E_SHORT)
+		return e;
+	ops_more(a->answer, full, at);
+	return E_OK;
+}
+
+enum err op_digest(struct ask *a)
+{
+	uint8_t digest[32];
+	enum err e = journal_digest(digest, a->room->journal);
+
+	if (!e)
+		record_put(a->answer, F_HASH, SPAN(digest));
+	return e;
+}
+
+/* --- Identities and anchors ---------------------------------------------------------------------------------------------- */
+
+enum err op_request(struct ask *a)
+{
+	struct room_key key = { a->room, room_own_label(a->room) };
+	struct pki_signer signer = { room_sign, &key };
+	uint8_t der[PKI_MAX], point[P256_POINT];
+	struct worker *w;
+	size_t len = 0;
+	enum err e = room_worker(&w, a->room);
+
+	if (!e)
+		e = worker_point(w, point, key.label);
+	if (!e)
+		e = pki_request(der, &len, sizeof der, point, a->room->config.name, &signer);
+	if (!e)
+		record_put(a->answer, F_CSR, (struct span){ der, len });
+	return e;
+}
+
+enum err op_certify(struct ask *a)
+{
+	const struct room_config *c = &a->room->config;
+	char role[16], name[CERT_TEXT], unit[CERT_TEXT];
+	uint8_t der[PKI_MAX], point[P256_POINT], number[16], spki[32];
+	struct room_key key = { a->room, NULL };
+	struct pki_signer signer = { room_sign, &key };
+	struct pki_subject who = { name, NULL, NULL };
+	const struct der *ca;
+	struct worker *w;
+	size_t len = 0;
+	bool load;
+	enum err e = field_text(role, sizeof role, a->fields, F_ROLE);
+
+	load = !strcmp(role, "load");
+	if (e || (!load && strcmp(role, "acquirer"))) {
+		snprintf(a->why, sizeof a->why, "a role is load or acquirer");
+		return E_FORMAT;
+	}
+	e = pki_request_read(point, name, field_get(a->fields, F_CSR));
+	if (e)
+		return e;
+	snprintf(a->object, sizeof a->object, "%s as %s", name, role);
+	/* Roles are separated by CA. The epoch stands where terminals look for it. */
+	snprintf(unit, sizeof unit, "epoch %u", c->epoch);
+	who.unit = load ? unit : NULL;
+	key.label = load ? "kif-ca" : "exchange-ca";
+	ca = load ? &a->room->kif_ca : &a->room->exchange_ca;
+	e = room_worker(&w, a->room);
+	if (!e)
+		e = worker_random(w, number, sizeof number);
+	if (!e)
+		e = pki_issue(der, &len, sizeof der, point, &who, (struct span){ ca->b, ca->len }, number, room_utc(),
+			      c->room_days, !load, &signer);
+	if (!e)
+		e = p256_spki_digest(spki, point);
+	if (!e) {
+		record_put(a->answer, F_CERT, (struct span){ der, len });
+		record_put(a->answer, F_SPKI, SPAN(spki));
+		record_put_text(a->answer, F_NAME, name);
+	}
+	return e;
+}
+
+enum err op_anchors(struct ask *a)
+{
+	const struct room *r = a->room;
+
+	record_put(a->answer, F_DEVICE_CA, (struct span){ r->device_ca.b, r->device_ca.len });
+	record_put(a->answer, F_KIF_CA, (struct span){ r->kif_ca.b, r->kif_ca.len });
+	record_put(a->answer, F_EXCHANGE_CA, (struct span){ r->exchange_ca.b, r->exchange_ca.len });
+	return E_OK;
+}
+
+enum err op_install(struct ask *a)
+{
+	const struct room_certs in = { field_get(a->fields, F_CERT), field_get(a->fields, F_DEVICE_CA),
+				       field_get(a->fields, F_KIF_CA), field_get(a->fields, F_EXCHANGE_CA) };
+	enum err e = room_install(a->room, &in, a->why);
+
+	if (!e)
+		record_put(a->answer, F_ENVIRONMENT, SPAN(a->room->environment));
+	return e;
+}
+
+enum err op_install_crl(struct ask *a)
+{
+	struct room *r = a->room;
+	struct span crl = field_get(a->fields, F_CRL);
+	uint64_t number, seen;
+	size_t n;
+	enum err e;
+
+	if (!r->device_ca.len)
+		return E_NOT_READY;
+	if (crl.len > sizeof r->crl)
+		return E_FORMAT;
+	e = pki_crl_verify(&number, &n, crl, (struct span){ r->device_ca.b, r->device_ca.len }, room_utc());
+	if (!e)
+		e = journal_number(&seen, r->journal, "crl");
+	if (e)
+		return e;
+	snprintf(a->object, sizeof a->object, "list %llu", (unsigned long long)number);
+	if (number < seen) {
+		snprintf(a->why, sizeof a->why, "this is list %llu, but list %llu was installed before",
+			 (unsigned long long)number, (unsigned long long)seen);
+		return E_REPLAY;
+	}
+	/* The number first: a list that is not stored after all may be installed again, an older one may not. */
+	e = journal_set_number(r->journal, "crl", number);
+	if (!e)
+		e = room_store(r, "crl", crl);
+	if (e)
+		return e;
+	memcpy(r->crl, crl.p, crl.len);
+	r->crl_len = crl.len;
+	record_put_number(a->answer, F_SEQUENCE, number);
+	record_put_number(a->answer, F_USED, n);
+	return E_OK;
+}
+
+/* --- Key sets ------------------------------------------------------------------------------------------------------------ */
+
+enum err op_generate(struct ask *a)
+{
+	uint8_t package[EXCHANGE_MAX];
+	struct key_set_id set = { .len = 0 };
+	struct key_set made;
+	char scheme[16], id[KEY_SET_TEXT];
+	uint64_t first = 0, last;
+	size_t len = 0;
+	enum err e = field_text(scheme, sizeof scheme, a->fields, F_SCHEME);
+
+	if (!e)
+		e = dukpt_scheme_parse(&set.scheme, scheme);
+	if (e) {
+		snprintf(a->why, sizeof a->why, "a scheme is tdes or aes128");
+		return E_SCHEME;
+	}
+	last = dukpt_device_max(set.scheme);
+	if (field_get(a->fields, F_KEY_SET).p) {
+		e = field_text(id, sizeof id, a->fields, F_KEY_SET);
+		if (!e)
+			e = key_set_parse(&set, id, set.scheme);
+		if (e) {
+			snprintf(a->why, sizeof a->why, "a key set is 10 hex digits beginning FFFF (tdes), or 8 (aes128)");
+			return e;
+		}
+		snprintf(a->object, sizeof a->object, "%s", id);
+	}
+	if (field_get(a->fields, F_FIRST).p || field_get(a->fields, F_LAST).p) {
+		e = field_number(&first, a->fields, F_FIRST, last);
+		if (!e)
+			e = field_number(&last, a->fields, F_LAST, last);
+		if (!e && first > last)
+			e = E_RANGE;
+		if (e) {
+			snprintf(a->why, sizeof a->why, "device ids are FIRST-LAST, from 0 to %lu",
+				 (unsigned long)dukpt_device_max(set.scheme));
+			return e;
+		}
+	}
+	e = exchange_generate(package, &len, &made, a->room, &set, (uint32_t)first, (uint32_t)last,
+			      field_get(a->fields, F_CERT), a->why);
+	if (e)
+		return e;
+	key_set_text(id, &made.id);
+	snprintf(a->object, sizeof a->object, "%s", id);
+	record_put_text(a->answer, F_KEY_SET, id);
+	record_put(a->answer, F_KCV, (struct span){ made.kcv.b, made.kcv.len });
+	record_put(a->answer, F_PACKAGE, (struct span){ package, len });
+	return E_OK;
+}
+
+enum err op_import(struct ask *a)
+{
+	struct key_set taken;
+	char from[CERT_TEXT], id[KEY_SET_TEXT];
+	enum err e = exchange_import(&taken, from, a->room, field_get(a->fields, F_PACKAGE), a->why);
+
+	if (e)
+		return e;
+	key_set_text(id, &taken.id);
+	snprintf(a->object, sizeof a->object, "%s from %s", id, from);
+	record_put_text(a->answer, F_KEY_SET, id);
+	record_put_text(a->answer, F_SCHEME, dukpt_scheme_name(taken.id.scheme));
+	record_put(a->answer, F_KCV, (struct span){ taken.kcv.b, taken.kcv.len });
+	record_put_text(a->answer, F_NAME, from);
+	return E_OK;
+}
+
+enum err op_state(struct ask *a)
+{
+	static const enum key_set_state states[] = { KEY_SET_ACTIVE, KEY_SET_SUSPENDED };
+	char id[KEY_SET_TEXT], state[16];
+	struct key_set s;
+	enum err e = field_text(id, sizeof id, a->fields, F_KEY_SET);
+
+	if (e)
+		return E_KEY_SET;
+	snprintf(a->object, sizeof a->object, "%s", id);
+	e = field_text(state, sizeof state, a->fields, F_STATE);
+	if (!e)
+		e = journal_key_set(&s, a->room->journal, id);
+	if (e)
+		return e;
+	for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+		if (strcmp(state, key_set_state_name(states[i])))
+			continue;
+		snprintf(a->object, sizeof a->object, "%s %s", id, state);
+		e = journal_key_set_state(a->room->journal, id, states[i]);
+		if (!e)
+			record_put_text(a->answer, F_STATE, state);
+		return e;
+	}
+	snprintf(a->why, sizeof a->why, "a state is active or suspended");
+	return E_FORMAT;
+}

@@ -1,0 +1,147 @@
+#include "bdk/ops.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum err op_session(struct ask *a)
+{
+	struct peer *p = a->peer;
+	struct key_set s;
+	struct span value;
+	uint64_t slot;
+	size_t at = 0, n = 0;
+	char id[KEY_SET_TEXT], serial[CERT_TEXT];
+	uint8_t *copy;
+	enum err e;
+
+	if (!a->room->config.test) {
+		snprintf(a->why, sizeof a->why, "operators open sessions: not in this version");
+		return E_DENIED;
+	}
+	e = field_text(id, sizeof id, a->fields, F_KEY_SET);
+	if (e)
+		return E_KEY_SET;
+	snprintf(a->object, sizeof a->object, "%s", id);
+	e = field_number(&slot, a->fields, F_SLOT, MSG_SLOTS - 1);
+	if (e)
+		return e == E_RANGE ? E_SLOT : e;
+	e = journal_key_set(&s, a->room->journal, id);
+	if (!e && s.state != KEY_SET_ACTIVE)
+		e = E_KEY_SET_STATE;
+	while (!e && field_next(&value, a->fields, F_SERIAL, &at)) {
+		e = ops_serial(serial, a, value);
+		n++;
+	}
+	if (!e && !n) {
+		snprintf(a->why, sizeof a->why, "a session names its terminals");
+		e = E_FORMAT;
+	}
+	if (e)
+		return e;
+	copy = malloc(a->fields.len);
+	if (!copy)
+		return E_INTERNAL;
+	memcpy(copy, a->fields.p, a->fields.len);
+	p->serials = copy;
+	p->serials_len = a->fields.len;
+	p->set = s.id;
+	p->slot = (uint8_t)slot;
+	p->session = true;
+	snprintf(a->object, sizeof a->object, "%s slot %u, %zu terminals", id, p->slot, n);
+	record_put_text(a->answer, F_SCHEME, dukpt_scheme_name(s.id.scheme));
+	return E_OK;
+}
+
+static bool in_session(const struct peer *p, const char *serial)
+{
+	struct span value;
+	size_t at = 0;
+
+	while (field_next(&value, (struct span){ p->serials, p->serials_len }, F_SERIAL, &at))
+		if (value.len == strlen(serial) && !memcmp(value.p, serial, value.len))
+			return true;
+	return false;
+}
+
+enum err op_begin(struct ask *a)
+{
+	struct peer *p = a->peer;
+	uint8_t hello[MSG_MAX];
+	char serial[CERT_TEXT];
+	size_t len = 0;
+	enum err e = ops_serial(serial, a, field_get(a->fields, F_SERIAL));
+
+	if (e)
+		return e;
+	snprintf(a->object, sizeof a->object, "%s", serial);
+	if (!in_session(p, serial)) {
+		snprintf(a->why, sizeof a->why, "%s is not in this session", serial);
+		a->end = true;
+		return E_DENIED;
+	}
+	kdh_end(&p->kdh);
+	e = kdh_begin(&p->kdh, hello, &len, a->room, serial, &p->set, p->slot, a->why);
+	if (!e)
+		record_put(a->answer, F_MESSAGE, (struct span){ hello, len });
+	return e;
+}
+
+/* What the audit calls a load: its serial, initial KSN and state. */
+static void name_load(struct ask *a, const struct load *l)
+{
+	char ksn[KSN_TEXT];
+
+	ksn_text(ksn, &l->iksn);
+	snprintf(a->object, sizeof a->object, "%s %s %s", l->serial, ksn, load_state_name(l->state));
+}
+
+enum err op_offer(struct ask *a)
+{
+	uint8_t key[MSG_MAX];
+	size_t len = 0;
+	struct load facts;
+	enum err e;
+
+	snprintf(a->object, sizeof a->object, "%s", a->peer->kdh.serial);
+	e = kdh_offer(&a->peer->kdh, key, &len, &facts, a->room, field_get(a->fields, F_MESSAGE), a->why);
+	if (e)
+		return e;
+	name_load(a, &facts);
+	if (len)
+		record_put(a->answer, F_MESSAGE, (struct span){ key, len });
+	ops_facts(a->answer, &facts);
+	return E_OK;
+}
+
+enum err op_receipt(struct ask *a)
+{
+	struct load facts;
+	char serial[CERT_TEXT];
+	enum err e = ops_serial(serial, a, field_get(a->fields, F_SERIAL));
+
+	if (e)
+		return e;
+	snprintf(a->object, sizeof a->object, "%s", serial);
+	e = kdh_receipt(&facts, a->room, serial, field_get(a->fields, F_MESSAGE), a->why);
+	if (e)
+		return e;
+	name_load(a, &facts);
+	ops_facts(a->answer, &facts);
+	return E_OK;
+}
+
+enum err op_abort(struct ask *a)
+{
+	char reason[CERT_TEXT];
+	enum err e = field_text(reason, sizeof reason, a->fields, F_REASON);
+
+	snprintf(a->object, sizeof a->object, "%s%s%s", a->peer->kdh.serial, a->peer->kdh.serial[0] ? ": " : "", reason);
+	kdh_end(&a->peer->kdh);
+	return e;
+}
+
+enum err op_history(struct ask *a)
+{
+	return ops_loads(a);
+}

@@ -1,0 +1,537 @@
+#include "bdk/room.h"
+#include "base/hex.h"
+#include "base/host/file.h"
+#include "base/wipe.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SOFTHSM "/usr/lib/softhsm/libsofthsm2.so"
+enum { CA_DAYS = 7305, PIN_BYTES = 16, PIN_TEXT = 2 * PIN_BYTES + 1, PATH = PATH_MAX + 64 };
+
+static const char no_custodians[] = "production rooms need the ceremony (m of n custodians), which this version does not have";
+
+/* --- Names ------------------------------------------------------------------------------------------------------------- */
+
+static void path_of(char out[static PATH], const struct room *r, const char *name)
+{
+	snprintf(out, PATH, "%s/%s", r->dir, name);
+}
+
+uint64_t room_utc(void)
+{
+	return (uint64_t)time(NULL);
+}
+
+const char *room_own_label(const struct room *r)
+{
+	return r->config.purpose == ROOM_LOAD ? "identity" : r->config.purpose == ROOM_ACQUIRER ? "exchange" : NULL;
+}
+
+/* The pairs of each purpose; the first three of a ca room are its CAs. */
+static const char *const pairs[][5] = {
+	[ROOM_CA] = { "device-ca", "kif-ca", "exchange-ca", "records", NULL },
+	[ROOM_LOAD] = { "identity", "records", NULL },
+	[ROOM_ACQUIRER] = { "exchange", "records", NULL },
+};
+enum { CAS = 3 };
+
+static struct der *ca_of(struct room *r, int i)
+{
+	return i == 0 ? &r->device_ca : i == 1 ? &r->kif_ca : &r->exchange_ca;
+}
+
+static struct span der_span(const struct der *d)
+{
+	return (struct span){ d->b, d->len };
+}
+
+/* --- The worker -------------------------------------------------------------------------------------------------------- */
+
+/* SoftHSM's own configuration names its folder by an absolute path: written at every start, so that a room can be moved. */
+static enum err write_softhsm_conf(const struct room *r)
+{
+	char path[PATH], text[PATH + 128];
+
+	path_of(path, r, "token/softhsm2.conf");
+	snprintf(text, sizeof text,
+		 "directories.tokendir = %s/token\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n",
+		 r->dir);
+	return file_write(path, (struct span){ (const uint8_t *)text, strlen(text) }, 0600);
+}
+
+static enum err read_pin(char pin[static PIN_TEXT], const struct room *r)
+{
+	char path[PATH];
+	size_t len = 0;
+
+	path_of(path, r, "pin");
+	if (file_read((uint8_t *)pin, &len, PIN_TEXT, path) || len < PIN_TEXT - 1) {
+		wipe(pin, PIN_TEXT);
+		return E_ROOM;
+	}
+	pin[PIN_TEXT - 1] = 0;
+	return E_OK;
+}
+
+static enum err start_worker(struct room *r)
+{
+	char conf[PATH], pin[PIN_TEXT];
+	struct token_place at = { r->config.token, room_config_software(&r->config) ? conf : NULL };
+	enum err e;
+
+	path_of(conf, r, "token/softhsm2.conf");
+	e = read_pin(pin, r);
+	if (!e)
+		e = worker_start(&r->worker, &at, r->config.purpose, (struct span){ (const uint8_t *)pin, PIN_TEXT - 1 });
+	wipe(pin, sizeof pin);
+	return e;
+}
+
+enum err room_worker(struct worker **w, struct room *r)
+{
+	siginfo_t ended = { 0 };
+	bool dead = r->worker.fd < 0;
+	enum err e = E_OK;
+
+	/* Looked at, not reaped: that is worker_stop()'s. */
+	if (!dead && (waitid(P_PID, (id_t)r->worker.pid, &ended, WEXITED | WNOHANG | WNOWAIT) || ended.si_pid))
+		dead = true;
+	if (dead) {
+		worker_stop(&r->worker);
+		e = start_worker(r);
+	}
+	*w = &r->worker;
+	return e;
+}
+
+enum err room_sign(void *room_key, uint8_t sig[static P256_SIG], const uint8_t digest[static 32])
+{
+	const struct room_key *k = room_key;
+	struct worker *w;
+	enum err e = room_worker(&w, k->room);
+
+	return e ? e : worker_sign(w, sig, k->label, digest);
+}
+
+/* --- Certificates ------------------------------------------------------------------------------------------------------ */
+
+enum err room_store(struct room *r, const char *name, struct span der)
+{
+	char path[PATH];
+
+	snprintf(path, sizeof path, "%s/certs/%s.der", r->dir, name);
+	return file_write(path, der, 0600);
+}
+
+/* A file that is not there has no bytes. */
+static enum err read_der(uint8_t *out, size_t *len, size_t size, const struct room *r, const char *name,
+			 char why[static ROOM_WHY])
+{
+	char path[PATH];
+
+	*len = 0;
+	snprintf(path, sizeof path, "%s/certs/%s.der", r->dir, name);
+	if (!file_read(out, len, size, path) || errno == ENOENT)
+		return E_OK;
+	snprintf(why, ROOM_WHY, "certs/%s.der cannot be read", name);
+	return E_ROOM;
+}
+
+static enum err anchor_digest(uint8_t digest[static 32], const struct der *ca)
+{
+	struct cert c;
+	enum err e = cert_anchor(&c, der_span(ca));
+
+	return e ? e : p256_spki_digest(digest, c.point);
+}
+
+/* The environment is what the anchors say it is. */
+static enum err set_environment(struct room *r)
+{
+	enum err e = E_OK;
+
+	if (r->kif_ca.len)
+		e = anchor_digest(r->environment, &r->kif_ca);
+	if (!e && r->device_ca.len)
+		e = anchor_digest(r->device_environment, &r->device_ca);
+	return e;
+}
+
+/* Is point that of the token's pair? */
+static enum err same_pair(struct room *r, const char *label, const uint8_t point[static P256_POINT])
+{
+	uint8_t mine[P256_POINT];
+	struct worker *w;
+	enum err e = room_worker(&w, r);
+
+	if (!e)
+		e = worker_point(w, mine, label);
+	if (!e && memcmp(mine, point, sizeof mine))
+		e = E_KEY;
+	return e;
+}
+
+static enum err read_certs(struct room *r, char why[static ROOM_WHY])
+{
+	struct cert c;
+	enum err e;
+
+	e = read_der(r->own.b, &r->own.len, sizeof r->own.b, r, "own", why);
+	for (int i = 0; !e && i < CAS; i++)
+		e = read_der(ca_of(r, i)->b, &ca_of(r, i)->len, sizeof r->own.b, r, pairs[ROOM_CA][i], why);
+	if (!e)
+		e = read_der(r->crl, &r->crl_len, sizeof r->crl, r, "crl", why);
+	if (!e && set_environment(r)) {
+		snprintf(why, ROOM_WHY, "a CA certificate in certs/ is damaged");
+		e = E_ROOM;
+	}
+	/* A ca room whose certificates are not of its token would certify for nobody. */
+	for (int i = 0; !e && i < CAS && r->config.purpose == ROOM_CA; i++) {
+		e = cert_anchor(&c, der_span(ca_of(r, i)));
+		if (!e)
+			e = same_pair(r, pairs[ROOM_CA][i], c.point);
+		if (e && e != E_TOKEN) {
+			snprintf(why, ROOM_WHY, "certs/%s.der is missing, or not of the key in the token", pairs[ROOM_CA][i]);
+			e = E_ROOM;
+		}
+	}
+	return e;
+}
+
+/* The anchors of in against what is installed, and against each other: one CA for one role. */
+static enum err check_anchors(struct room *r, const struct span in[static CAS], char why[static ROOM_WHY])
+{
+	struct cert c[CAS];
+	enum err e = E_OK;
+
+	for (int i = 0; !e && i < CAS; i++) {
+		const struct der *old = ca_of(r, i);
+
+		e = in[i].len > sizeof old->b ? E_FORMAT : cert_anchor(&c[i], in[i]);
+		if (e)
+			snprintf(why, ROOM_WHY, "the %s certificate is not that of a CA", pairs[ROOM_CA][i]);
+		else if (old->len && (old->len != in[i].len || memcmp(old->b, in[i].p, in[i].len)))
+			e = E_ENVIRONMENT;
+		if (e == E_ENVIRONMENT)
+			snprintf(why, ROOM_WHY, "another %s is installed; a room's environment is fixed", pairs[ROOM_CA][i]);
+		for (int j = 0; !e && j < i; j++)
+			if (!memcmp(c[i].point, c[j].point, P256_POINT)) {
+				snprintf(why, ROOM_WHY, "one CA stands for two roles");
+				e = E_CERTIFICATE;
+			}
+	}
+	return e;
+}
+
+enum err room_install(struct room *r, const struct room_certs *in, char why[static ROOM_WHY])
+{
+	const struct span anchors[CAS] = { in->device_ca, in->kif_ca, in->exchange_ca };
+	struct cert own;
+	uint32_t epoch;
+	enum err e;
+
+	if (!room_own_label(r))
+		return E_ROOM_PURPOSE;
+	e = check_anchors(r, anchors, why);
+	if (e)
+		return e;
+	e = in->own.len > sizeof r->own.b ? E_FORMAT
+					  : cert_verify(&own, in->own, r->config.purpose == ROOM_LOAD ? in->kif_ca : in->exchange_ca,
+							room_utc());
+	if (e)
+		return e;
+	if (r->config.purpose == ROOM_LOAD && cert_epoch(&epoch, &own)) {
+		snprintf(why, ROOM_WHY, "the certificate carries no epoch");
+		return E_EPOCH;
+	}
+	e = same_pair(r, room_own_label(r), own.point);
+	if (e == E_KEY)
+		snprintf(why, ROOM_WHY, "the certificate is not for this room's key");
+	/* The room's own comes last: until then it is not ready, and the same call may be made again. */
+	for (int i = 0; !e && i < CAS; i++)
+		e = room_store(r, pairs[ROOM_CA][i], anchors[i]);
+	if (!e)
+		e = room_store(r, "own", in->own);
+	if (e)
+		return e;
+	for (int i = 0; i < CAS; i++) {
+		memcpy(ca_of(r, i)->b, anchors[i].p, anchors[i].len);
+		ca_of(r, i)->len = anchors[i].len;
+	}
+	memcpy(r->own.b, in->own.p, in->own.len);
+	r->own.len = in->own.len;
+	return set_environment(r);
+}
+
+/* --- Making a room ----------------------------------------------------------------------------------------------------- */
+
+static enum err write_config(const struct room *r)
+{
+	char path[PATH], text[1024];
+
+	path_of(path, r, "room.conf");
+	snprintf(text, sizeof text,
+		 "# A Keyroom room; bdkd(8) tells what may stand here.\n[room]\nversion = %u\npurpose = %s\nkind = %s\nname = %s\n"
+		 "token = %s\n%s",
+		 (unsigned)ROOM_VERSION, room_purpose_name(r->config.purpose), r->config.test ? "test" : "production",
+		 r->config.name, r->config.token, r->config.purpose == ROOM_CA ? "epoch = 1\n" : "");
+	return file_write(path, (struct span){ (const uint8_t *)text, strlen(text) }, 0600);
+}
+
+static enum err make_token(struct room *r)
+{
+	char conf[PATH], pin_path[PATH], pin[PIN_TEXT + 1];
+	uint8_t random[PIN_BYTES + 4];
+	char label[9];
+	struct token_place at = { r->config.token, conf };
+	enum err e;
+
+	if (getrandom(random, sizeof random, 0) != sizeof random)
+		return E_RANDOM;
+	hex_encode(pin, random, PIN_BYTES);
+	hex_encode(label, random + PIN_BYTES, 4);
+	snprintf(r->config.token, sizeof r->config.token, "pkcs11:token=keyroom-%s?module-path=" SOFTHSM, label);
+	path_of(conf, r, "token/softhsm2.conf");
+	path_of(pin_path, r, "pin");
+	e = write_softhsm_conf(r);
+	if (!e)
+		e = worker_init_token(&at, (struct span){ (const uint8_t *)pin, PIN_TEXT - 1 });
+	pin[PIN_TEXT - 1] = '\n';
+	if (!e)
+		e = file_write(pin_path, (struct span){ (const uint8_t *)pin, PIN_TEXT }, 0400);
+	wipe(pin, sizeof pin);
+	wipe(random, sizeof random);
+	return e;
+}
+
+static enum err make_cas(struct room *r)
+{
+	static const char *const titles[CAS] = { "device CA", "KIF CA", "exchange CA" };
+	enum err e = E_OK;
+
+	for (int i = 0; !e && i < CAS; i++) {
+		struct room_key key = { r, pairs[ROOM_CA][i] };
+		struct pki_signer signer = { room_sign, &key };
+		struct der *ca = ca_of(r, i);
+		uint8_t point[P256_POINT];
+		char name[CERT_TEXT];
+
+		snprintf(name, sizeof name, "%s %s", r->config.name, titles[i]);
+		e = worker_point(&r->worker, point, pairs[ROOM_CA][i]);
+		if (!e)
+			e = pki_ca(ca->b, &ca->len, sizeof ca->b, point, name, room_utc(), CA_DAYS, &signer);
+		if (!e)
+			e = room_store(r, pairs[ROOM_CA][i], der_span(ca));
+	}
+	return e;
+}
+
+/* Everything inside the folder; room.conf, which makes it a room, last. */
+static enum err furnish(struct room *r)
+{
+	char token[PATH], certs[PATH], journal[PATH];
+	uint8_t point[P256_POINT];
+	enum err e;
+
+	path_of(token, r, "token");
+	path_of(certs, r, "certs");
+	path_of(journal, r, "journal.db");
+	if (mkdir(token, 0700) || mkdir(certs, 0700))
+		return E_IO;
+	e = make_token(r);
+	if (!e)
+		e = start_worker(r);
+	for (int i = 0; !e && pairs[r->config.purpose][i]; i++)
+		e = worker_make_pair(&r->worker, point, pairs[r->config.purpose][i]);
+	if (!e && r->config.purpose == ROOM_CA)
+		e = make_cas(r);
+	worker_stop(&r->worker);
+	if (!e)
+		e = journal_create(journal, r->config.purpose);
+	if (!e)
+		e = write_config(r);
+	return e;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	return at->level ? remove(path) : 0;
+}
+
+static bool empty(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *x;
+	int n = 0;
+
+	if (!d)
+		return false;
+	while ((x = readdir(d)))
+		n += strcmp(x->d_name, ".") && strcmp(x->d_name, "..");
+	closedir(d);
+	return !n;
+}
+
+enum err room_init(const char *dir, const struct room_config *config, char why[static ROOM_WHY])
+{
+	char lock[PATH];
+	struct room *r;
+	bool made;
+	enum err e;
+
+	why[0] = 0;
+	if (!config->test) {
+		snprintf(why, ROOM_WHY, "%s", no_custodians);
+		return E_DENIED;
+	}
+	if (!room_config_name(config->name)) {
+		snprintf(why, ROOM_WHY, "a room's name is 1 to %d letters, digits, dots, dashes, underscores and single blanks", ROOM_NAME - 1);
+		return E_RANGE;
+	}
+	made = !mkdir(dir, 0700);
+	if (!made && errno != EEXIST) {
+		snprintf(why, ROOM_WHY, "%s", strerror(errno));
+		return E_IO;
+	}
+	if (!made && !empty(dir)) {
+		snprintf(why, ROOM_WHY, "it is no empty folder");
+		return E_EXISTS;
+	}
+	r = calloc(1, sizeof *r);
+	if (!r)
+		return E_INTERNAL;
+	r->lock = r->worker.fd = -1;
+	r->config = *config;
+	if (!realpath(dir, r->dir) || chmod(dir, 0700)) {
+		e = E_IO;
+	} else if (strpbrk(r->dir, "#\n\r")) {
+		snprintf(why, ROOM_WHY, "SoftHSM's configuration cannot name a folder with a # or line end in its path");
+		e = E_RANGE;
+	} else {
+		path_of(lock, r, "lock");
+		r->lock = open(lock, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);	/* of two at the same time, one */
+		e = r->lock < 0 ? errno == EEXIST ? E_EXISTS : E_IO : furnish(r);
+		if (e == E_IO)
+			snprintf(why, ROOM_WHY, "%s", strerror(errno));
+		if (e && r->lock >= 0)
+			nftw(r->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	}
+	if (e && made)
+		rmdir(dir);
+	room_close(r);
+	free(r);
+	return e;
+}
+
+/* --- Opening ----------------------------------------------------------------------------------------------------------- */
+
+static enum err read_config(struct room *r, const char *dir, char why[static ROOM_WHY])
+{
+	char path[PATH];
+	uint8_t text[8192];
+	size_t len;
+
+	if (!realpath(dir, r->dir)) {
+		snprintf(why, ROOM_WHY, "%s", errno == ENOENT ? "no such folder" : strerror(errno));
+		return E_ROOM;
+	}
+	path_of(path, r, "room.conf");
+	if (file_read(text, &len, sizeof text, path)) {
+		snprintf(why, ROOM_WHY, "room.conf cannot be read: %s", strerror(errno));
+		return E_ROOM;
+	}
+	return room_config_parse(&r->config, (struct span){ text, len }, why);
+}
+
+static enum err take_lock(struct room *r, char why[static ROOM_WHY])
+{
+	char path[PATH];
+
+	path_of(path, r, "lock");
+	r->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (r->lock >= 0 && !flock(r->lock, LOCK_EX | LOCK_NB))
+		return E_OK;
+	if (r->lock >= 0 && errno == EWOULDBLOCK)
+		return E_ROOM_BUSY;
+	snprintf(why, ROOM_WHY, "lock: %s", strerror(errno));
+	return E_ROOM;
+}
+
+static enum err permit_kind(const struct room *r, char why[static ROOM_WHY])
+{
+	char pin[PATH];
+
+	if (r->config.test)
+		return E_OK;
+	path_of(pin, r, "pin");
+	snprintf(why, ROOM_WHY, "%s",
+		 !access(pin, F_OK) ? "a PIN file lies in a production room"
+		 : room_config_software(&r->config) && !r->config.accept_software_token
+			 ? "a production room on a software token, which its room.conf does not accept"
+			 : no_custodians);
+	return E_DENIED;
+}
+
+enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
+{
+	char journal[PATH];
+	uint64_t bad;
+	enum err e;
+
+	memset(r, 0, sizeof *r);
+	r->lock = r->worker.fd = -1;
+	why[0] = 0;
+	e = read_config(r, dir, why);
+	if (!e)
+		e = permit_kind(r, why);
+	if (!e)
+		e = take_lock(r, why);
+	path_of(journal, r, "journal.db");
+	if (!e)
+		e = journal_open(&r->journal, journal, r->config.purpose);
+	if (!e) {
+		e = journal_audit_check(&bad, r->journal);
+		if (e == E_MAC) {
+			snprintf(why, ROOM_WHY, "audit record %llu does not fit the chain", (unsigned long long)bad);
+			e = E_JOURNAL;
+		}
+	}
+	if (!e && room_config_software(&r->config) && write_softhsm_conf(r)) {
+		snprintf(why, ROOM_WHY, "token/softhsm2.conf cannot be written: %s", strerror(errno));
+		e = E_ROOM;
+	}
+	if (!e) {
+		e = start_worker(r);
+		if (e == E_ROOM)
+			snprintf(why, ROOM_WHY, "the token's PIN is not in the file pin");
+	}
+	if (!e)
+		e = read_certs(r, why);
+	if (e)
+		room_close(r);
+	return e;
+}
+
+void room_close(struct room *r)
+{
+	worker_stop(&r->worker);
+	journal_close(r->journal);
+	if (r->lock >= 0)
+		close(r->lock);
+	wipe(r, sizeof *r);
+	r->lock = r->worker.fd = -1;
+}

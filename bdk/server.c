@@ -1,0 +1,388 @@
+#include "bdk/server.h"
+#include "bdk/ops.h"
+#include "base/wipe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* A PKCS#11 module may leak a little with every session object (SoftHSM: about 250 bytes): a worker is replaced in time. */
+enum { WORKER_REQUESTS = 50000 };
+
+struct server {
+	struct room *room;
+	int dir;			/* the room's folder */
+	uid_t owner;
+	int listener[ROLES];		/* -1: not in this room */
+	struct peer *peer[SERVER_CLIENTS];
+	struct recover recover;
+	struct record in, out;
+	unsigned requests;		/* since the worker was replaced */
+};
+
+/* --- The table --------------------------------------------------------------------------------------------------------- */
+
+enum { CA = 1 << ROOM_CA, LOAD = 1 << ROOM_LOAD, ACQ = 1 << ROOM_ACQUIRER, ANY = CA | LOAD | ACQ };
+enum { ONCE = 1, READ = 2 };	/* READ changes nothing and is not audited, unless it is refused */
+
+enum state { NOTHING, SESSION, GREETED, IDENTIFIED, PENDING, CERTIFIED };
+
+static const struct row {
+	uint16_t op;
+	enum role role;
+	unsigned purposes;
+	enum state needs;
+	unsigned flags;
+	op_handler *run;
+	const char *name;		/* in the audit */
+} rows[] = {
+	/* clang-format off */
+	{ OP_INFO,         ROLE_PEOPLE,   ANY,        NOTHING,    READ, op_info,         "info" },
+	{ OP_LIST,         ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    READ, op_list,         "list" },
+	{ OP_DEVICES,      ROLE_PEOPLE,   CA | LOAD,  NOTHING,    READ, op_devices,      "devices" },
+	{ OP_AUDIT,        ROLE_PEOPLE,   ANY,        NOTHING,    READ, op_audit,        "audit" },
+	{ OP_DIGEST,       ROLE_PEOPLE,   ANY,        NOTHING,    READ, op_digest,       "digest" },
+	{ OP_REQUEST,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    0,    op_request,      "request" },
+	{ OP_CERTIFY,      ROLE_PEOPLE,   CA,         NOTHING,    0,    op_certify,      "certify" },
+	{ OP_ANCHORS,      ROLE_PEOPLE,   CA,         NOTHING,    READ, op_anchors,      "anchors" },
+	{ OP_INSTALL,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    0,    op_install,      "install" },
+	{ OP_CRL,          ROLE_PEOPLE,   CA,         NOTHING,    0,    op_crl,          "crl" },
+	{ OP_INSTALL_CRL,  ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    0,    op_install_crl,  "install-crl" },
+	{ OP_GENERATE,     ROLE_PEOPLE,   LOAD,       NOTHING,    0,    op_generate,     "generate" },
+	{ OP_IMPORT,       ROLE_PEOPLE,   ACQ,        NOTHING,    0,    op_import,       "import" },
+	{ OP_STATE,        ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    0,    op_state,        "state" },
+	{ OP_EXPECT,       ROLE_PEOPLE,   CA,         NOTHING,    0,    op_expect,       "expect" },
+	{ OP_ENROL,        ROLE_PEOPLE,   CA,         NOTHING,    0,    op_enrol,        "enrol" },
+	{ OP_ENROL_CSR,    ROLE_PEOPLE,   CA,         IDENTIFIED, 0,    op_enrol_csr,    "enrol-csr" },
+	{ OP_ENROL_DIGEST, ROLE_PEOPLE,   CA,         PENDING,    0,    op_enrol_digest, "enrol-digest" },
+	{ OP_ENROL_DONE,   ROLE_PEOPLE,   CA,         CERTIFIED,  0,    op_enrol_done,   "enrol-done" },
+	{ OP_REVOKE,       ROLE_PEOPLE,   CA,         NOTHING,    0,    op_revoke,       "revoke" },
+	{ OP_SESSION,      ROLE_STATION,  LOAD,       NOTHING,    ONCE, op_session,      "session" },
+	{ OP_BEGIN,        ROLE_STATION,  LOAD,       SESSION,    0,    op_begin,        "begin" },
+	{ OP_OFFER,        ROLE_STATION,  LOAD,       GREETED,    0,    op_offer,        "offer" },
+	{ OP_RECEIPT,      ROLE_STATION,  LOAD,       NOTHING,    0,    op_receipt,      "receipt" },
+	{ OP_ABORT,        ROLE_STATION,  LOAD,       SESSION,    0,    op_abort,        "abort" },
+	{ OP_HISTORY,      ROLE_STATION,  LOAD,       NOTHING,    READ, op_history,      "history" },
+	{ OP_RECOVER,      ROLE_ACQUIRER, ACQ,        NOTHING,    0,    op_recover,      "recover" },
+	/* clang-format on */
+};
+enum { ROWS = sizeof rows / sizeof rows[0] };
+_Static_assert(ROWS <= 64, "struct peer has a bit for each row");
+
+static const struct {
+	const char *name, *socket;
+	unsigned purposes;
+} roles[ROLES] = {
+	[ROLE_PEOPLE] = { "people", "people.sock", ANY },
+	[ROLE_STATION] = { "station", "station.sock", LOAD },
+	[ROLE_ACQUIRER] = { "acquirer", "acquirer.sock", ACQ },
+};
+
+static bool in_state(const struct peer *p, enum state needs)
+{
+	switch (needs) {
+	case NOTHING:
+		return true;
+	case SESSION:
+		return p->session;
+	case GREETED:
+		return p->session && p->kdh.state == KDH_GREETED;
+	case IDENTIFIED:
+		return p->enrol.state == ENROL_IDENTIFIED;
+	case PENDING:
+		return p->enrol.state == ENROL_PENDING;
+	case CERTIFIED:
+		return p->enrol.state == ENROL_CERTIFIED;
+	}
+	return false;
+}
+
+/* The row of an op, NULL if there is none. */
+static const struct row *find(uint16_t op)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (rows[i].op == op)
+			return &rows[i];
+	return NULL;
+}
+
+static enum err permit(const struct row *row, const struct ask *a, char *why, size_t size)
+{
+	enum room_purpose purpose = a->room->config.purpose;
+
+	if (!row || row->role != a->peer->role) {
+		snprintf(why, size, "that cannot be asked on this socket");
+		return E_DENIED;
+	}
+	if (!(row->purposes & 1u << purpose)) {
+		snprintf(why, size, "that is not for a room of purpose %s", room_purpose_name(purpose));
+		return E_ROOM_PURPOSE;
+	}
+	if (!in_state(a->peer, row->needs) || a->peer->spent >> (row - rows) & 1) {
+		snprintf(why, size, "not at this point of the conversation");
+		return E_DENIED;
+	}
+	return E_OK;
+}
+
+/* --- A request --------------------------------------------------------------------------------------------------------- */
+
+static void begin_answer(struct record *out, uint16_t op, enum err e, const char *why)
+{
+	wipe(out->b, out->len);
+	record_begin(out, op);
+	record_put_number(out, F_RESULT, (uint64_t)e);
+	if (why && *why)
+		record_put_text(out, F_WHY, why);
+}
+
+static enum err audit(const struct ask *a, const char *what, enum err e)
+{
+	char who[CERT_TEXT];
+
+	snprintf(who, sizeof who, "uid %u %s", (unsigned)a->peer->uid, roles[a->peer->role].name);
+	return journal_audit(a->room->journal, who, what, a->object, e ? err_text(e) : "");
+}
+
+/* Runs the request in s->in and leaves its answer in s->out. False: the connection ends after it. */
+static bool answer(struct server *s, struct peer *p, size_t len)
+{
+	struct ask a = { .room = s->room, .peer = p, .recover = &s->recover, .answer = &s->out };
+	uint16_t op = len >= 2 ? get_be16(s->in.b) : 0;
+	const struct row *row = NULL;
+	char unknown[16];
+	bool quiet = false;
+	enum err e;
+
+	snprintf(unknown, sizeof unknown, "op %u", op);
+	e = record_parse(&op, &a.fields, (struct span){ s->in.b, len });
+	if (!e) {
+		row = find(op);
+		e = permit(row, &a, a.why, sizeof a.why);
+	}
+	a.end = e;
+	if (!e) {
+		begin_answer(&s->out, op, E_OK, NULL);
+		e = row->run(&a);
+		if (!e && s->out.e)
+			e = E_INTERNAL;
+		if (!e && row->flags & ONCE)
+			p->spent |= (uint64_t)1 << (row - rows);
+		quiet = row->flags & READ;
+	}
+	/* Nothing leaves that is not in the journal. */
+	if (!quiet && audit(&a, row ? row->name : unknown, e)) {
+		e = E_JOURNAL;
+		a.why[0] = 0;
+	}
+	if (e)
+		begin_answer(&s->out, op, e, a.why);
+	return !a.end;
+}
+
+static void hang_up(struct peer **slot)
+{
+	struct peer *p = *slot;
+
+	close(p->fd);
+	kdh_end(&p->kdh);
+	enrol_end(&p->enrol);
+	free(p->serials);
+	wipe(p, sizeof *p);
+	free(p);
+	*slot = NULL;
+}
+
+/* One record of a connection that has something to read. */
+static void serve(struct server *s, struct peer **slot)
+{
+	struct peer *p = *slot;
+	ssize_t n = recv(p->fd, s->in.b, sizeof s->in.b, MSG_DONTWAIT | MSG_TRUNC), sent;
+	bool keep;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		hang_up(slot);
+		return;
+	}
+	s->in.len = (size_t)n < sizeof s->in.b ? (size_t)n : sizeof s->in.b;
+	keep = answer(s, p, (size_t)n);		/* a longer one than RECORD_MAX is refused by its length */
+	sent = send(p->fd, s->out.b, s->out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (!keep || sent != (ssize_t)s->out.len)
+		hang_up(slot);
+	wipe(s->in.b, s->in.len);
+	wipe(s->out.b, s->out.len);
+	s->in.len = s->out.len = 0;
+	if (++s->requests >= WORKER_REQUESTS) {
+		worker_stop(&s->room->worker);	/* room_worker() starts the next */
+		s->requests = 0;
+	}
+}
+
+static void welcome(struct server *s, enum role role)
+{
+	struct ucred who = { 0 };
+	socklen_t len = sizeof who;
+	int fd = accept4(s->listener[role], NULL, NULL, SOCK_CLOEXEC);
+	size_t i = 0;
+
+	if (fd < 0)
+		return;
+	while (i < SERVER_CLIENTS && s->peer[i])
+		i++;
+	if (i < SERVER_CLIENTS && !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) &&
+	    (who.uid == s->owner || who.uid == 0))
+		s->peer[i] = calloc(1, sizeof *s->peer[i]);
+	if (i == SERVER_CLIENTS || !s->peer[i]) {
+		close(fd);
+		return;
+	}
+	s->peer[i]->fd = fd;
+	s->peer[i]->role = role;
+	s->peer[i]->uid = who.uid;
+}
+
+/* --- The loop ---------------------------------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t told_to_stop;
+
+static void on_stop(int sig)
+{
+	(void)sig;
+	told_to_stop = 1;
+}
+
+/* SIGTERM and SIGINT arrive inside ppoll() alone, so that no request is cut in two. */
+static void hold_signals(void)
+{
+	struct sigaction stop = { .sa_handler = on_stop };
+	sigset_t held;
+
+	told_to_stop = 0;
+	sigemptyset(&held);
+	sigaddset(&held, SIGTERM);
+	sigaddset(&held, SIGINT);
+	sigprocmask(SIG_BLOCK, &held, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGINT, &stop, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int listen_at(int dir, const char *name)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	mode_t before;
+	int fd, bad;
+
+	/* A room's path may be longer than sun_path, so the folder is named by its descriptor. */
+	snprintf(at.sun_path, sizeof at.sun_path, "/proc/self/fd/%d/%s", dir, name);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	unlinkat(dir, name, 0);		/* left by one that was killed: we hold the room's lock */
+	before = umask(0177);
+	bad = bind(fd, (struct sockaddr *)&at, sizeof at);
+	umask(before);
+	if (bad || listen(fd, 16)) {
+		bad = errno;
+		close(fd);
+		errno = bad;
+		return -1;
+	}
+	return fd;
+}
+
+enum err server_open(struct server **out, struct room *r, char why[static ROOM_WHY])
+{
+	struct server *s = calloc(1, sizeof *s);
+	struct stat st;
+	enum err e = E_OK;
+
+	*out = NULL;
+	if (!s)
+		return E_INTERNAL;
+	s->room = r;
+	for (int i = 0; i < ROLES; i++)
+		s->listener[i] = -1;
+	s->dir = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir < 0 || fstat(s->dir, &st)) {
+		snprintf(why, ROOM_WHY, "%s", strerror(errno));
+		e = E_IO;
+	} else {
+		s->owner = st.st_uid;
+	}
+	for (int i = 0; !e && i < ROLES; i++) {
+		if (!(roles[i].purposes & 1u << r->config.purpose))
+			continue;
+		s->listener[i] = listen_at(s->dir, roles[i].socket);
+		if (s->listener[i] < 0) {
+			snprintf(why, ROOM_WHY, "%s: %s", roles[i].socket, strerror(errno));
+			e = E_IO;
+		}
+	}
+	if (e) {
+		server_close(s);
+		return e;
+	}
+	hold_signals();
+	*out = s;
+	return E_OK;
+}
+
+enum err server_run(struct server *s)
+{
+	struct pollfd fds[ROLES + SERVER_CLIENTS];
+	sigset_t open;
+
+	sigprocmask(SIG_SETMASK, NULL, &open);
+	sigdelset(&open, SIGTERM);
+	sigdelset(&open, SIGINT);
+	while (!told_to_stop) {
+		/* poll() passes over descriptors below 0. */
+		for (int i = 0; i < ROLES; i++)
+			fds[i] = (struct pollfd){ s->listener[i], POLLIN, 0 };
+		for (int i = 0; i < SERVER_CLIENTS; i++)
+			fds[ROLES + i] = (struct pollfd){ s->peer[i] ? s->peer[i]->fd : -1, POLLIN, 0 };
+		if (ppoll(fds, ROLES + SERVER_CLIENTS, NULL, &open) < 0) {
+			if (errno == EINTR)
+				continue;
+			return E_IO;
+		}
+		/* One request of each, so that nobody waits for more than a round. */
+		for (int i = 0; i < SERVER_CLIENTS; i++)
+			if (fds[ROLES + i].revents)
+				serve(s, &s->peer[i]);
+		for (int i = 0; i < ROLES; i++)
+			if (fds[i].revents)
+				welcome(s, (enum role)i);
+	}
+	return E_OK;
+}
+
+void server_close(struct server *s)
+{
+	if (!s)
+		return;
+	for (int i = 0; i < SERVER_CLIENTS; i++)
+		if (s->peer[i])
+			hang_up(&s->peer[i]);
+	for (int i = 0; i < ROLES; i++)
+		if (s->listener[i] >= 0) {
+			close(s->listener[i]);
+			unlinkat(s->dir, roles[i].socket, 0);
+		}
+	if (s->dir >= 0)
+		close(s->dir);
+	recover_end(&s->recover);
+	wipe(s, sizeof *s);
+	free(s);
+}

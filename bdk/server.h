@@ -1,0 +1,62 @@
+/*
+ * The supervisor's loop: a room's sockets, who may ask what on which, and the audit of every request before its answer.
+ *
+ * One table (server.c) holds a row for each op: the socket it is permitted on, the purposes of room, the state the connection
+ * has to be in, and whether it may be asked only once. What has no row on this socket, or not now, is answered with E_DENIED,
+ * what only rooms of another purpose do with E_ROOM_PURPOSE, and the connection ends. Requests run one after the other; a client that does not read its answers is dropped.
+ */
+#ifndef KEYROOM_BDK_SERVER_H
+#define KEYROOM_BDK_SERVER_H
+
+#include "bdk/enrol.h"
+#include "bdk/kdh.h"
+#include "bdk/recover.h"
+#include "bdk/record.h"
+#include "bdk/request.h"
+
+#define SERVER_CLIENTS 64	/* one more is hung up on */
+
+struct server;
+
+/* server_open - the room's sockets, ready for clients; SIGTERM and SIGINT are held back from here on.
+ * E_OK, E_IO (why says what), E_INTERNAL (no memory) */
+MUST_USE enum err server_open(struct server **s, struct room *r, char why[static ROOM_WHY]);
+
+/* server_run - serve until SIGTERM or SIGINT. E_OK, E_IO */
+MUST_USE enum err server_run(struct server *s);
+
+/* server_close - connections ended and wiped, sockets removed; NULL is fine. The room stays the caller's. */
+void server_close(struct server *s);
+
+/* --- Inside bdkd: what a handler (bdk/ops.h) sees ---------------------------------------------------------------------- */
+
+enum role { ROLE_PEOPLE = 0, ROLE_STATION = 1, ROLE_ACQUIRER = 2, ROLES = 3 };
+
+/* One connection, and how far it has come. */
+struct peer {
+	int fd;
+	enum role role;
+	uid_t uid;
+	uint64_t spent;			/* rows of the table that may not be asked again */
+	bool session;			/* station: a session is open, for these */
+	struct key_set_id set;
+	uint8_t slot;
+	uint8_t *serials;		/* fields F_SERIAL*, on the heap */
+	size_t serials_len;
+	struct kdh kdh;			/* station: the loading under way */
+	struct enrol enrol;		/* people: the enrolment under way */
+};
+
+/* One request on its way. */
+struct ask {
+	struct room *room;
+	struct peer *peer;
+	struct recover *recover;
+	struct span fields;		/* what was asked */
+	struct record *answer;		/* op and F_RESULT E_OK stand in it; thrown away on an error */
+	char object[144];		/* for the audit, which keeps 127 characters: what it was about */
+	char why[256];			/* a sentence for people, if there is more to say than err_text() */
+	bool end;			/* end the connection after the answer */
+};
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * The acts on the PKCS#11 token: what a worker process (bdk/worker.h) does when it is asked. No other process calls
+ * these functions or loads a module.
+ *
+ * libp11 loads the module, finds the token, logs in, gives random bytes and initialises. What it does not offer (secret
+ * keys, derive, wrap, pairs in the token) is raw PKCS#11 on the same instance of the module, in a session of our own.
+ *
+ * Every object is private, sensitive, not modifiable and, but for what is about to be wrapped, not extractable; a key
+ * may do one thing: a BDK derives, a KEK wraps or unwraps, Z runs the KDF. Session objects are destroyed before the act
+ * returns, on every path; ephemeral pairs alone outlive it.
+ *
+ * Only BDKs of 16 bytes, TDES and AES-128, are made, taken or used: everything stronger is stronger than P-256.
+ */
+#ifndef KEYROOM_BDK_TOKEN_H
+#define KEYROOM_BDK_TOKEN_H
+
+#include "bdk/worker.h"
+
+#include <p11-kit/pkcs11.h>
+
+#include <libp11.h>
+#include <limits.h>
+
+#define TOKEN_NAME 33  /* longest token name, with its NUL */
+#define TOKEN_LABEL 24 /* longest object label, with its NUL */
+#define TOKEN_EPHEMERALS 64
+#define TOKEN_KNOWN 32
+
+/* What a token URI says. */
+struct token_uri {
+	char name[TOKEN_NAME];
+	char module[PATH_MAX]; /* absolute path */
+};
+
+struct token_pair {
+	uint64_t handle; /* 0: free */
+	CK_OBJECT_HANDLE pub, priv;
+};
+
+/* A token object that was looked up before: searching is slow. */
+struct token_known {
+	CK_OBJECT_CLASS class;
+	char label[TOKEN_LABEL];
+	CK_OBJECT_HANDLE object;
+};
+
+struct token {
+	PKCS11_CTX *p11;
+	PKCS11_SLOT *slots, *slot; /* all, and the one with the token */
+	unsigned n;
+	void *module;
+	CK_FUNCTION_LIST *f;
+	CK_SESSION_HANDLE session;
+	struct token_pair ephemeral[TOKEN_EPHEMERALS];
+	struct token_known known[TOKEN_KNOWN];
+	unsigned oldest; /* of known[], the next to be replaced */
+	char why[96];    /* after E_TOKEN: one sentence without a full stop */
+};
+
+/*
+ * token_uri_parse - "pkcs11:token=NAME?module-path=PATH" (RFC 7512), both attributes once, percent-encoding decoded, no
+ * others: what is not looked at should not be there to be believed. E_OK, E_FORMAT (u is as it was)
+ */
+MUST_USE enum err token_uri_parse(struct token_uri *u, const char *text);
+
+/* token_init - worker_init_token() in this process. why as in struct token. E_OK, E_EXISTS, E_TOKEN */
+MUST_USE enum err token_init(const char *uri, struct span pin, char why[static 96]);
+
+/*
+ * token_open - load the module, find the token, log in, probe
+ *
+ *   t  out  to be closed with token_close(), also after an error
+ *
+ * The probe takes every key path once on published figures: the KDF and the wrap of crypto/kbkdf.h and
+ * crypto/keywrap.h, both halves of a TDES initial key, an AES initial key, ECDH and ECDSA against this program's own
+ * arithmetic. Then what has to fail: reading a sensitive value, wrapping an unextractable key, changing an unmodifiable
+ * one, using a BDK to encrypt. A token that fails in any of them is refused and t->why says in which.
+ *
+ *   E_OK, E_TOKEN
+ */
+MUST_USE enum err token_open(struct token *t, const char *uri, struct span pin);
+
+/* token_close - log out and unload. Ends PKCS#11 for the whole process. */
+void token_close(struct token *t);
+
+/* The acts: as the worker_ function of the same name says (bdk/worker.h). E_SPACE (token_ephemeral): TOKEN_EPHEMERALS
+ * pairs are waiting. */
+MUST_USE enum err token_random(struct token *t, uint8_t *out, size_t len);
+MUST_USE enum err token_make_pair(struct token *t, uint8_t point[static P256_POINT], const char *label);
+MUST_USE enum err token_point(struct token *t, uint8_t point[static P256_POINT], const char *label);
+MUST_USE enum err token_sign(struct token *t, uint8_t sig[static P256_SIG], const char *label,
+			     const uint8_t digest[static 32]);
+MUST_USE enum err token_ephemeral(struct token *t, uint64_t *handle, uint8_t point[static P256_POINT]);
+MUST_USE enum err token_forget(struct token *t, uint64_t handle);
+MUST_USE enum err token_wrap_initial_key(struct token *t, struct wrapped item[static 2], uint8_t *items,
+					 uint64_t handle, const uint8_t peer[static P256_POINT],
+					 const uint8_t ctx[static 32], const struct key_set_id *set,
+					 const struct ksn *iksn);
+MUST_USE enum err token_make_bdk(struct token *t, struct kcv *kcv, struct wrapped item[static 2], uint8_t *items,
+				 uint64_t handle, const uint8_t peer[static P256_POINT], const uint8_t ctx[static 32],
+				 const struct key_set_id *set);
+MUST_USE enum err token_take_bdk(struct token *t, struct kcv *kcv, const struct wrapped *item, uint8_t items,
+				 const uint8_t point[static P256_POINT], const uint8_t ctx[static 32],
+				 const struct key_set_id *set);
+MUST_USE enum err token_drop_bdk(struct token *t, const struct key_set_id *set);
+MUST_USE enum err token_initial_key(struct token *t, struct key *ik, const struct key_set_id *set,
+				    const struct ksn *iksn);
+
+#endif

@@ -1,0 +1,673 @@
+#include "bdk/worker.h"
+#include "base/host/fail.h"
+#include "base/host/guard.h"
+#include "base/wipe.h"
+#include "bdk/token.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/*
+ * A request is one record: act (1), then its arguments; the answer is one record: result (1), then, if that is E_OK,
+ * its outputs. The first request is the PIN alone. Both ends are this file, so what does not parse is a bug or a broken
+ * process: the worker ends, the supervisor calls it E_TOKEN.
+ */
+#define RPC_MAX (4096 + 64) /* the longest: worker_random() */
+#define RPC_SECONDS 30      /* longer than any act takes: a worker that hangs is dead */
+#define RPC_FD 3            /* in the worker */
+#define RANDOM_MAX 4096
+
+enum act {
+	ACT_RANDOM,
+	ACT_MAKE_PAIR,
+	ACT_POINT,
+	ACT_SIGN,
+	ACT_EPHEMERAL,
+	ACT_FORGET,
+	ACT_WRAP_INITIAL_KEY,
+	ACT_MAKE_BDK,
+	ACT_TAKE_BDK,
+	ACT_DROP_BDK,
+	ACT_INITIAL_KEY,
+	ACTS
+};
+
+/* --- The codec: every shape is read and written here, once
+ * -------------------------------------------------------------- */
+
+static void wr_text(struct wr *w, const char *text)
+{
+	wr_span8(w, (struct span){ (const uint8_t *)text, strlen(text) });
+}
+
+static void rd_label(struct rd *r, char label[static TOKEN_LABEL])
+{
+	struct span s = rd_span8(r);
+
+	if (!r->e && (!s.len || s.len >= TOKEN_LABEL || memchr(s.p, 0, s.len)))
+		r->e = E_KEY;
+	memset(label, 0, TOKEN_LABEL);
+	if (!r->e)
+		memcpy(label, s.p, s.len);
+}
+
+static void wr_set(struct wr *w, const struct key_set_id *set)
+{
+	wr_u8(w, set->scheme);
+	wr_span8(w, (struct span){ set->b, set->len });
+}
+
+/* span8 of one of these lengths into a field of that type; the rest of the field is zero */
+static uint8_t rd_short(struct rd *r, uint8_t *out, size_t size)
+{
+	struct span s = rd_span8(r);
+
+	if (!r->e && s.len > size)
+		r->e = E_FORMAT;
+	memset(out, 0, size);
+	if (r->e)
+		return 0;
+	memcpy(out, s.p, s.len);
+	return (uint8_t)s.len;
+}
+
+static void rd_set(struct rd *r, struct key_set_id *set)
+{
+	set->scheme = (enum dukpt_scheme)rd_u8(r);
+	set->len = rd_short(r, set->b, sizeof set->b);
+}
+
+static void wr_ksn(struct wr *w, const struct ksn *k)
+{
+	wr_span8(w, (struct span){ k->b, k->len });
+}
+
+static void rd_ksn(struct rd *r, struct ksn *k)
+{
+	k->len = rd_short(r, k->b, sizeof k->b);
+}
+
+static void wr_kcv(struct wr *w, const struct kcv *v)
+{
+	wr_span8(w, (struct span){ v->b, v->len });
+}
+
+static void rd_kcv(struct rd *r, struct kcv *v)
+{
+	v->len = rd_short(r, v->b, sizeof v->b);
+}
+
+static void wr_items(struct wr *w, const struct wrapped *item, uint8_t items)
+{
+	wr_u8(w, items);
+	for (unsigned i = 0; i < items; i++) {
+		wr_copy(w, (const uint8_t *)item[i].label, KBKDF_LABEL);
+		wr_span8(w, (struct span){ item[i].b, item[i].len });
+	}
+}
+
+static void rd_items(struct rd *r, struct wrapped item[static 2], uint8_t *items)
+{
+	*items = rd_u8(r);
+	memset(item, 0, 2 * sizeof *item);
+	if (*items > 2 && !r->e)
+		r->e = E_FORMAT;
+	for (unsigned i = 0; !r->e && i < *items; i++) {
+		rd_copy(r, (uint8_t *)item[i].label, KBKDF_LABEL);
+		item[i].len = rd_short(r, item[i].b, sizeof item[i].b);
+	}
+	if (r->e)
+		*items = 0;
+}
+
+/* --- In the worker: one function an act, one table
+ * ---------------------------------------------------------------------- */
+
+/* What the acts read, in whichever combination. */
+struct args {
+	char label[TOKEN_LABEL];
+	uint64_t handle;
+	uint8_t point[P256_POINT], ctx[32];
+	struct key_set_id set;
+	struct ksn iksn;
+	struct wrapped item[2];
+	uint8_t items;
+	uint8_t out[RANDOM_MAX];
+};
+
+typedef enum err act_fn(struct token *t, struct rd *r, struct wr *w, struct args *a);
+
+static enum err do_random(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	size_t len = rd_u16(r);
+	enum err e = rd_end(r);
+
+	if (!e)
+		e = len > sizeof a->out ? E_RANGE : token_random(t, a->out, len);
+	if (!e)
+		wr_copy(w, a->out, len);
+	return e;
+}
+
+static enum err do_make_pair(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	enum err e;
+
+	rd_label(r, a->label);
+	e = rd_end(r);
+	if (!e)
+		e = token_make_pair(t, a->point, a->label);
+	wr_copy(w, a->point, sizeof a->point);
+	return e;
+}
+
+static enum err do_point(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	enum err e;
+
+	rd_label(r, a->label);
+	e = rd_end(r);
+	if (!e)
+		e = token_point(t, a->point, a->label);
+	wr_copy(w, a->point, sizeof a->point);
+	return e;
+}
+
+static enum err do_sign(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	uint8_t digest[32];
+	enum err e;
+
+	rd_label(r, a->label);
+	rd_copy(r, digest, sizeof digest);
+	e = rd_end(r);
+	if (!e)
+		e = token_sign(t, a->out, a->label, digest);
+	wr_copy(w, a->out, P256_SIG);
+	return e;
+}
+
+static enum err do_ephemeral(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	enum err e = rd_end(r);
+
+	if (!e)
+		e = token_ephemeral(t, &a->handle, a->point);
+	wr_u64(w, a->handle);
+	wr_copy(w, a->point, sizeof a->point);
+	return e;
+}
+
+static enum err do_forget(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	enum err e;
+
+	(void)w;
+	a->handle = rd_u64(r);
+	e = rd_end(r);
+	return e ? e : token_forget(t, a->handle);
+}
+
+static enum err do_wrap_initial_key(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	enum err e;
+
+	a->handle = rd_u64(r);
+	rd_copy(r, a->point, sizeof a->point);
+	rd_copy(r, a->ctx, sizeof a->ctx);
+	rd_set(r, &a->set);
+	rd_ksn(r, &a->iksn);
+	e = rd_end(r);
+	if (!e)
+		e = token_wrap_initial_key(t, a->item, &a->items, a->handle, a->point, a->ctx, &a->set, &a->iksn);
+	wr_items(w, a->item, a->items);
+	return e;
+}
+
+static enum err do_make_bdk(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	struct kcv kcv = { .len = 0 };
+	enum err e;
+
+	a->handle = rd_u64(r);
+	rd_copy(r, a->point, sizeof a->point);
+	rd_copy(r, a->ctx, sizeof a->ctx);
+	rd_set(r, &a->set);
+	e = rd_end(r);
+	if (!e)
+		e = token_make_bdk(t, &kcv, a->item, &a->items, a->handle, a->point, a->ctx, &a->set);
+	wr_kcv(w, &kcv);
+	wr_items(w, a->item, a->items);
+	return e;
+}
+
+static enum err do_take_bdk(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	struct kcv kcv = { .len = 0 };
+	enum err e;
+
+	rd_items(r, a->item, &a->items);
+	rd_copy(r, a->point, sizeof a->point);
+	rd_copy(r, a->ctx, sizeof a->ctx);
+	rd_set(r, &a->set);
+	e = rd_end(r);
+	if (!e)
+		e = token_take_bdk(t, &kcv, a->item, a->items, a->point, a->ctx, &a->set);
+	wr_kcv(w, &kcv);
+	return e;
+}
+
+static enum err do_drop_bdk(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	enum err e;
+
+	(void)w;
+	rd_set(r, &a->set);
+	e = rd_end(r);
+	return e ? e : token_drop_bdk(t, &a->set);
+}
+
+static enum err do_initial_key(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	struct key ik = { .len = 0 };
+	enum err e;
+
+	rd_set(r, &a->set);
+	rd_ksn(r, &a->iksn);
+	e = rd_end(r);
+	if (!e)
+		e = token_initial_key(t, &ik, &a->set, &a->iksn);
+	wr_span8(w, (struct span){ ik.b, ik.len });
+	wipe(&ik, sizeof ik);
+	return e;
+}
+
+#define IN(room) (1u << (room))
+#define IN_ANY (IN(ROOM_CA) | IN(ROOM_LOAD) | IN(ROOM_ACQUIRER))
+
+/* clang-format off */
+static const struct {
+	act_fn *run;
+	unsigned rooms;
+} table[ACTS] = {
+	[ACT_RANDOM]		= { do_random,		 IN_ANY },
+	[ACT_MAKE_PAIR]		= { do_make_pair,	 IN_ANY },
+	[ACT_POINT]		= { do_point,		 IN_ANY },
+	[ACT_SIGN]		= { do_sign,		 IN_ANY },
+	[ACT_EPHEMERAL]		= { do_ephemeral,	 IN(ROOM_LOAD) },
+	[ACT_FORGET]		= { do_forget,		 IN(ROOM_LOAD) },
+	[ACT_WRAP_INITIAL_KEY]	= { do_wrap_initial_key, IN(ROOM_LOAD) },
+	[ACT_MAKE_BDK]		= { do_make_bdk,	 IN(ROOM_LOAD) },
+	[ACT_TAKE_BDK]		= { do_take_bdk,	 IN(ROOM_ACQUIRER) },
+	[ACT_DROP_BDK]		= { do_drop_bdk,	 IN(ROOM_LOAD) | IN(ROOM_ACQUIRER) },
+	[ACT_INITIAL_KEY]	= { do_initial_key,	 IN(ROOM_ACQUIRER) },
+};
+/* clang-format on */
+
+static bool send_record(int fd, const uint8_t *p, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = send(fd, p, len, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n >= 0 && (size_t)n == len;
+}
+
+/* False at the other end's end, on a timeout, or if the record is longer than size. */
+static bool receive_record(int fd, uint8_t *p, size_t *len, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = recv(fd, p, size, MSG_TRUNC);
+	while (n < 0 && errno == EINTR);
+	*len = n > 0 && (size_t)n <= size ? (size_t)n : 0;
+	return *len;
+}
+
+/* Answers until the supervisor is gone, or asks what has no row. */
+static void serve(struct token *t, enum room_purpose purpose)
+{
+	uint8_t in[RPC_MAX], out[RPC_MAX];
+	struct args a;
+	struct rd r;
+	struct wr w;
+	size_t len;
+	uint8_t act;
+	enum err e;
+	bool served = true;
+
+	while (served && receive_record(RPC_FD, in, &len, sizeof in)) {
+		rd_init(&r, in, len);
+		wr_init(&w, out, sizeof out);
+		memset(&a, 0, sizeof a);
+		act = rd_u8(&r);
+		if (act >= ACTS)
+			break;
+		wr_u8(&w, E_OK);
+		e = table[act].rooms & IN(purpose) ? table[act].run(t, &r, &w, &a) : E_DENIED;
+		if (!e)
+			e = wr_end(&w);
+		if (e == E_TOKEN)
+			fail_why(e, t->why, "", "token");
+		out[0] = (uint8_t)e;
+		served = send_record(RPC_FD, out, e ? 1 : w.len);
+		wipe(&a, sizeof a);
+		wipe(in, sizeof in);
+		wipe(out, sizeof out);
+	}
+	wipe(in, sizeof in);
+}
+
+/*
+ * The walls of a child: it dies with the supervisor, owns no descriptor but its own, leaves signals from the keyboard
+ * and from service managers to the supervisor, and its memory to nobody.
+ */
+static bool enter(int fd, pid_t supervisor, const struct token_place *at)
+{
+	static const int left[] = { SIGINT, SIGHUP, SIGTERM, SIGQUIT };
+	sigset_t none;
+	bool locked;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) || getppid() != supervisor)
+		return false;
+	for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+		signal(left[i], SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (fd >= 0 && fd != RPC_FD && dup2(fd, RPC_FD) < 0)
+		return false;
+	if (close_range(fd >= 0 ? RPC_FD + 1 : RPC_FD, ~0u, 0) || guard_secrets(&locked))
+		return false;
+	return !at->softhsm_conf || !setenv("SOFTHSM2_CONF", at->softhsm_conf, 1);
+}
+
+static _Noreturn void work(const struct token_place *at, enum room_purpose purpose)
+{
+	static struct token t;
+	uint8_t pin[RPC_MAX], answer;
+	size_t len;
+
+	if (!receive_record(RPC_FD, pin, &len, sizeof pin))
+		_exit(0);
+	answer = (uint8_t)token_open(&t, at->uri, (struct span){ pin, len });
+	wipe(pin, sizeof pin);
+	if (answer)
+		fail_why((enum err)answer, t.why, "", "token");
+	if (send_record(RPC_FD, &answer, 1) && !answer)
+		serve(&t, purpose);
+	token_close(&t);
+	_exit(0);
+}
+
+/* --- In the supervisor
+ * -------------------------------------------------------------------------------------------------- */
+
+struct call {
+	uint8_t b[RPC_MAX];
+	struct wr w; /* the request */
+	struct rd r; /* the answer's outputs: reading gives zeros if there are none */
+	enum err e;
+};
+
+static void begin(struct call *c, enum act act)
+{
+	wr_init(&c->w, c->b, sizeof c->b);
+	wr_u8(&c->w, act);
+}
+
+static void ask(struct worker *w, struct call *c)
+{
+	size_t len = 0;
+
+	c->e = wr_end(&c->w);
+	if (!c->e &&
+	    (w->fd < 0 || !send_record(w->fd, c->b, c->w.len) || !receive_record(w->fd, c->b, &len, sizeof c->b)))
+		c->e = E_TOKEN;
+	rd_init(&c->r, c->b, len);
+	if (!c->e)
+		c->e = (enum err)rd_u8(&c->r);
+	c->r.e = c->e;
+}
+
+/* The call's result. After E_TOKEN the worker is gone: whatever its state was, the next one begins with a probe. */
+static enum err end(struct worker *w, struct call *c)
+{
+	enum err e = c->e;
+
+	if (!e && rd_end(&c->r))
+		e = E_TOKEN;
+	if (e == E_TOKEN)
+		worker_stop(w);
+	wipe(c, sizeof *c);
+	return e;
+}
+
+static pid_t wait_for(pid_t pid, int *status)
+{
+	pid_t p;
+
+	do
+		p = waitpid(pid, status, 0);
+	while (p < 0 && errno == EINTR);
+	return p;
+}
+
+void worker_stop(struct worker *w)
+{
+	int status;
+
+	if (w->fd < 0)
+		return;
+	close(w->fd);
+	/* Between acts it holds nothing that must be finished, and within one it hangs. */
+	kill(w->pid, SIGKILL);
+	wait_for(w->pid, &status);
+	w->fd = -1;
+	w->pid = -1;
+}
+
+enum err worker_init_token(const struct token_place *at, struct span pin)
+{
+	pid_t self = getpid(), pid = fork();
+	int status;
+
+	if (pid < 0)
+		return E_TOKEN;
+	if (!pid) {
+		char why[96] = "the process could not be walled in";
+		enum err e = E_TOKEN;
+
+		if (enter(-1, self, at)) {
+			alarm(RPC_SECONDS);
+			e = token_init(at->uri, pin, why);
+		}
+		if (e == E_TOKEN)
+			fail_why(e, why, "", "token");
+		_exit((int)e);
+	}
+	if (wait_for(pid, &status) != pid || !WIFEXITED(status))
+		return E_TOKEN;
+	return (enum err)WEXITSTATUS(status);
+}
+
+enum err worker_start(struct worker *w, const struct token_place *at, enum room_purpose purpose, struct span pin)
+{
+	const struct timeval limit = { RPC_SECONDS, 0 };
+	pid_t self = getpid();
+	struct call c;
+	int fd[2];
+
+	w->fd = -1;
+	w->pid = -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd))
+		return E_TOKEN;
+	w->pid = fork();
+	if (!w->pid) {
+		if (enter(fd[1], self, at))
+			work(at, purpose);
+		_exit(0);
+	}
+	close(fd[1]);
+	if (w->pid < 0) {
+		close(fd[0]);
+		return E_TOKEN;
+	}
+	w->fd = fd[0];
+	wr_init(&c.w, c.b, sizeof c.b);
+	if (setsockopt(w->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) ||
+	    setsockopt(w->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit))
+		c.w.e = E_TOKEN;
+	wr_copy(&c.w, pin.p, pin.len);
+	ask(w, &c);
+	return end(w, &c);
+}
+
+enum err worker_random(struct worker *w, uint8_t *out, size_t len)
+{
+	struct call c;
+
+	begin(&c, ACT_RANDOM);
+	if (len > RANDOM_MAX)
+		c.w.e = E_RANGE;
+	wr_u16(&c.w, (unsigned)len);
+	ask(w, &c);
+	rd_copy(&c.r, out, len);
+	return end(w, &c);
+}
+
+enum err worker_make_pair(struct worker *w, uint8_t point[static P256_POINT], const char *label)
+{
+	struct call c;
+
+	begin(&c, ACT_MAKE_PAIR);
+	wr_text(&c.w, label);
+	ask(w, &c);
+	rd_copy(&c.r, point, P256_POINT);
+	return end(w, &c);
+}
+
+enum err worker_point(struct worker *w, uint8_t point[static P256_POINT], const char *label)
+{
+	struct call c;
+
+	begin(&c, ACT_POINT);
+	wr_text(&c.w, label);
+	ask(w, &c);
+	rd_copy(&c.r, point, P256_POINT);
+	return end(w, &c);
+}
+
+enum err worker_sign(struct worker *w, uint8_t sig[static P256_SIG], const char *label, const uint8_t digest[static 32])
+{
+	struct call c;
+
+	begin(&c, ACT_SIGN);
+	wr_text(&c.w, label);
+	wr_copy(&c.w, digest, 32);
+	ask(w, &c);
+	rd_copy(&c.r, sig, P256_SIG);
+	return end(w, &c);
+}
+
+enum err worker_ephemeral(struct worker *w, uint64_t *handle, uint8_t point[static P256_POINT])
+{
+	struct call c;
+
+	begin(&c, ACT_EPHEMERAL);
+	ask(w, &c);
+	*handle = rd_u64(&c.r);
+	rd_copy(&c.r, point, P256_POINT);
+	return end(w, &c);
+}
+
+enum err worker_forget(struct worker *w, uint64_t handle)
+{
+	struct call c;
+
+	begin(&c, ACT_FORGET);
+	wr_u64(&c.w, handle);
+	ask(w, &c);
+	return end(w, &c);
+}
+
+enum err worker_wrap_initial_key(struct worker *w, struct wrapped item[static 2], uint8_t *items, uint64_t handle,
+				 const uint8_t peer[static P256_POINT], const uint8_t ctx[static 32],
+				 const struct key_set_id *set, const struct ksn *iksn)
+{
+	struct call c;
+
+	begin(&c, ACT_WRAP_INITIAL_KEY);
+	wr_u64(&c.w, handle);
+	wr_copy(&c.w, peer, P256_POINT);
+	wr_copy(&c.w, ctx, 32);
+	wr_set(&c.w, set);
+	wr_ksn(&c.w, iksn);
+	ask(w, &c);
+	rd_items(&c.r, item, items);
+	return end(w, &c);
+}
+
+enum err worker_make_bdk(struct worker *w, struct kcv *kcv, struct wrapped item[static 2], uint8_t *items,
+			 uint64_t handle, const uint8_t peer[static P256_POINT], const uint8_t ctx[static 32],
+			 const struct key_set_id *set)
+{
+	struct call c;
+
+	begin(&c, ACT_MAKE_BDK);
+	wr_u64(&c.w, handle);
+	wr_copy(&c.w, peer, P256_POINT);
+	wr_copy(&c.w, ctx, 32);
+	wr_set(&c.w, set);
+	ask(w, &c);
+	rd_kcv(&c.r, kcv);
+	rd_items(&c.r, item, items);
+	return end(w, &c);
+}
+
+enum err worker_take_bdk(struct worker *w, struct kcv *kcv, const struct wrapped *item, uint8_t items,
+			 const uint8_t point[static P256_POINT], const uint8_t ctx[static 32],
+			 const struct key_set_id *set)
+{
+	struct call c;
+
+	begin(&c, ACT_TAKE_BDK);
+	if (items > 2)
+		c.w.e = E_UNWRAP;
+	wr_items(&c.w, item, items > 2 ? 0 : items);
+	wr_copy(&c.w, point, P256_POINT);
+	wr_copy(&c.w, ctx, 32);
+	wr_set(&c.w, set);
+	ask(w, &c);
+	rd_kcv(&c.r, kcv);
+	return end(w, &c);
+}
+
+enum err worker_drop_bdk(struct worker *w, const struct key_set_id *set)
+{
+	struct call c;
+
+	begin(&c, ACT_DROP_BDK);
+	wr_set(&c.w, set);
+	ask(w, &c);
+	return end(w, &c);
+}
+
+enum err worker_initial_key(struct worker *w, struct key *ik, const struct key_set_id *set, const struct ksn *iksn)
+{
+	struct call c;
+
+	begin(&c, ACT_INITIAL_KEY);
+	wr_set(&c.w, set);
+	wr_ksn(&c.w, iksn);
+	ask(w, &c);
+	ik->len = rd_short(&c.r, ik->b, sizeof ik->b);
+	return end(w, &c);
+}

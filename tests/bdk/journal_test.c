@@ -1,0 +1,619 @@
+/*
+ * The journal: what is committed is there after reopening, what its rules forbid does not happen, and an error changes
+ * nothing.
+ */
+#include "base/hex.h"
+#include "bdk/journal.h"
+#include "bdk/room.h"
+#include "crypto/sha256.h"
+#include "tests/lib/test.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char dir[64], path[96];
+static struct journal *j;
+
+static void setup(void)
+{
+	strcpy(dir, "/tmp/keyroom-journal-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/journal.db", dir);
+	ck_assert_int_eq(journal_create(path, ROOM_LOAD), E_OK);
+	ck_assert_int_eq(journal_open(&j, path, ROOM_LOAD), E_OK);
+}
+
+static void teardown(void)
+{
+	static const char *const ends[] = { "", "-wal", "-shm" };
+
+	journal_close(j);
+	for (size_t i = 0; i < 3; i++) {
+		char file[112];
+
+		snprintf(file, sizeof file, "%s%s", path, ends[i]);
+		unlink(file);
+	}
+	rmdir(dir);
+}
+
+static void reopen(void)
+{
+	journal_close(j);
+	ck_assert_int_eq(journal_open(&j, path, ROOM_LOAD), E_OK);
+}
+
+/* Something else's hand on the file. */
+static void meddle(const char *sql)
+{
+	sqlite3 *db;
+	char *why = NULL;
+
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &why) == SQLITE_OK, "%s: %s", sql, why);
+	sqlite3_close(db);
+}
+
+static struct key_set key_set(const char *id, enum dukpt_scheme scheme, uint32_t first, uint32_t last)
+{
+	struct key_set s = { .state = KEY_SET_ACTIVE, .kcv = { { 1, 2, 3 }, 3 }, .first = first, .last = last, .next = first };
+
+	ck_assert_int_eq(key_set_parse(&s.id, id, scheme), E_OK);
+	return s;
+}
+
+static void add_set(const char *id, enum dukpt_scheme scheme, uint32_t first, uint32_t last)
+{
+	struct key_set s = key_set(id, scheme, first, last);
+
+	ck_assert_int_eq(journal_key_set_add(j, &s), E_OK);
+}
+
+static struct load load(const char *set, enum dukpt_scheme scheme, const char *serial, uint8_t slot, uint32_t count)
+{
+	struct load l = { .slot = slot, .first_count = count };
+
+	ck_assert_int_eq(key_set_parse(&l.set, set, scheme), E_OK);
+	strcpy(l.serial, serial);
+	memset(l.spki, serial[strlen(serial) - 1], sizeof l.spki);
+	memset(l.point, serial[strlen(serial) - 1], sizeof l.point);
+	strcpy(l.firmware, "1.0");
+	return l;
+}
+
+static struct device device(const char *serial, uint8_t spki, enum device_state state)
+{
+	struct device d = { .state = state, .cert_len = 3, .cert = { 1, 2, 3 } };
+
+	strcpy(d.serial, serial);
+	memset(d.spki, spki, sizeof d.spki);
+	return d;
+}
+
+static void digest(uint8_t out[static 32])
+{
+	ck_assert_int_eq(journal_digest(out, j), E_OK);
+}
+
+START_TEST(a_journal_is_made_once)
+{
+	ck_assert_int_eq(journal_create(path, ROOM_LOAD), E_EXISTS);
+	ck_assert_int_eq(journal_create("/nonexistent/journal.db", ROOM_LOAD), E_JOURNAL);
+}
+END_TEST
+
+START_TEST(refuses_what_is_not_this_room_s_journal)
+{
+	struct journal *other = j;
+
+	ck_assert_int_eq(journal_open(&other, path, ROOM_CA), E_ROOM_PURPOSE);
+	ck_assert_ptr_null(other);
+	ck_assert_int_eq(journal_open(&other, "/nonexistent/journal.db", ROOM_LOAD), E_JOURNAL);
+	ck_assert_int_eq(journal_open(&other, "/bin/sh", ROOM_LOAD), E_JOURNAL);
+	meddle("UPDATE meta SET value = 2 WHERE name = 'version'; DROP TABLE sent");
+	ck_assert_int_eq(journal_open(&other, path, ROOM_LOAD), E_ROOM_VERSION);
+	meddle("UPDATE meta SET value = 1 WHERE name = 'version'");
+	ck_assert_int_eq(journal_open(&other, path, ROOM_LOAD), E_JOURNAL);
+	meddle("DELETE FROM meta");
+	ck_assert_int_eq(journal_open(&other, path, ROOM_LOAD), E_JOURNAL);
+}
+END_TEST
+
+START_TEST(the_file_is_private_and_in_wal_mode)
+{
+	sqlite3 *db;
+	sqlite3_stmt *s;
+	struct stat st;
+
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0600);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_prepare_v2(db, "PRAGMA journal_mode", -1, &s, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(s), SQLITE_ROW);
+	ck_assert_str_eq((const char *)sqlite3_column_text(s, 0), "wal");
+	sqlite3_finalize(s);
+	sqlite3_close(db);
+}
+END_TEST
+
+START_TEST(numbers_keep)
+{
+	uint64_t v = 9;
+
+	ck_assert_int_eq(journal_number(&v, j, "list"), E_OK);
+	ck_assert_uint_eq(v, 0);
+	ck_assert_int_eq(journal_set_number(j, "list", 7), E_OK);
+	ck_assert_int_eq(journal_set_number(j, "list", INT64_MAX), E_OK);
+	reopen();
+	ck_assert_int_eq(journal_number(&v, j, "list"), E_OK);
+	ck_assert_uint_eq(v, INT64_MAX);
+}
+END_TEST
+
+START_TEST(a_value_is_new_once)
+{
+	static const uint8_t a[16] = { 1 }, b[16] = { 2 };
+
+	ck_assert_int_eq(journal_seen(j, "nonce", SPAN(a)), E_OK);
+	ck_assert_int_eq(journal_seen(j, "nonce", SPAN(a)), E_REPLAY);
+	ck_assert_int_eq(journal_seen(j, "nonce", SPAN(b)), E_OK);
+	ck_assert_int_eq(journal_seen(j, "point", SPAN(a)), E_OK);
+	reopen();
+	ck_assert_int_eq(journal_seen(j, "nonce", SPAN(a)), E_REPLAY);
+}
+END_TEST
+
+START_TEST(key_sets_keep_in_order_and_once)
+{
+	struct key_set s, twin = key_set("FFFF987654", DUKPT_TDES, 5, 9), back;
+	uint64_t at = 0;
+	char id[KEY_SET_TEXT];
+
+	add_set("FFFF987654", DUKPT_TDES, 5, 9);
+	add_set("12345678", DUKPT_AES128, 0, UINT32_MAX);
+	add_set("00000001", DUKPT_AES256, 0, 1);
+	ck_assert_int_eq(journal_key_set_add(j, &twin), E_EXISTS);
+	twin = key_set("12345678", DUKPT_AES192, 0, 1);
+	ck_assert_int_eq(journal_key_set_add(j, &twin), E_EXISTS);
+	reopen();
+	ck_assert_int_eq(journal_key_set_next(&s, j, &at), E_OK);
+	ck_assert_int_eq(s.id.scheme, DUKPT_TDES);
+	ck_assert_uint_eq(s.first, 5);
+	ck_assert_uint_eq(s.last, 9);
+	ck_assert_uint_eq(s.next, 5);
+	ck_assert_uint_eq(s.kcv.len, 3);
+	ck_assert_uint_gt(s.utc, 1600000000);
+	ck_assert_int_eq(journal_key_set_next(&s, j, &at), E_OK);
+	key_set_text(id, &s.id);
+	ck_assert_str_eq(id, "12345678");
+	ck_assert_uint_eq(s.last, UINT32_MAX);
+	ck_assert_int_eq(journal_key_set_next(&s, j, &at), E_OK);
+	ck_assert_int_eq(journal_key_set_next(&s, j, &at), E_SHORT);
+	ck_assert_int_eq(journal_key_set(&back, j, "00000001"), E_OK);
+	ck_assert_int_eq(back.id.scheme, DUKPT_AES256);
+	ck_assert_int_eq(journal_key_set(&back, j, "00000002"), E_KEY_SET);
+}
+END_TEST
+
+START_TEST(a_key_set_is_suspended_and_active_again)
+{
+	struct key_set s;
+
+	add_set("FFFF987654", DUKPT_TDES, 0, 9);
+	ck_assert_int_eq(journal_key_set_state(j, "FFFF987654", KEY_SET_SUSPENDED), E_OK);
+	ck_assert_int_eq(journal_key_set(&s, j, "FFFF987654"), E_OK);
+	ck_assert_int_eq(s.state, KEY_SET_SUSPENDED);
+	ck_assert_int_eq(journal_key_set_state(j, "FFFF987654", KEY_SET_ACTIVE), E_OK);
+	ck_assert_int_eq(journal_key_set(&s, j, "FFFF987654"), E_OK);
+	ck_assert_int_eq(s.state, KEY_SET_ACTIVE);
+	ck_assert_int_eq(journal_key_set_state(j, "FFFF000000", KEY_SET_ACTIVE), E_KEY_SET);
+}
+END_TEST
+
+START_TEST(a_serial_and_an_identity_key_belong_together)
+{
+	struct device a = device("TC1", 1, DEVICE_CERTIFIED), b = device("TC2", 1, DEVICE_CERTIFIED), d;
+	struct device e1 = device("E1", 0, DEVICE_EXPECTED), e2 = device("E2", 0, DEVICE_EXPECTED);
+	static const uint8_t spki[32] = { 0 };
+	uint64_t at = 0;
+
+	ck_assert_int_eq(journal_device_put(j, &a), E_OK);
+	ck_assert_int_eq(journal_device_put(j, &b), E_DUPLICATE);
+	ck_assert_int_eq(journal_device_put(j, &e1), E_OK);
+	ck_assert_int_eq(journal_device_put(j, &e2), E_OK);	/* no key yet: nothing to be unique */
+	ck_assert_int_eq(journal_device(&d, j, NULL, spki), E_UNKNOWN_DEVICE);
+	a.state = DEVICE_ENROLLED;
+	ck_assert_int_eq(journal_device_put(j, &a), E_OK);
+	memcpy(e2.spki, a.spki, 32);
+	ck_assert_int_eq(journal_device_put(j, &e2), E_DUPLICATE);
+	reopen();
+	ck_assert_int_eq(journal_device(&d, j, NULL, a.spki), E_OK);
+	ck_assert_str_eq(d.serial, "TC1");
+	ck_assert_int_eq(d.state, DEVICE_ENROLLED);
+	ck_assert_uint_eq(d.cert_len, 3);
+	ck_assert_int_eq(journal_device(&d, j, "E2", NULL), E_OK);
+	ck_assert_mem_eq(d.spki, spki, 32);
+	ck_assert_int_eq(journal_device(&d, j, "TC2", NULL), E_UNKNOWN_DEVICE);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(journal_device_next(&d, j, &at), E_OK);
+	ck_assert_int_eq(journal_device_next(&d, j, &at), E_SHORT);
+}
+END_TEST
+
+START_TEST(no_two_loads_share_an_id)
+{
+	struct load l;
+	uint32_t next = 5;
+
+	add_set("FFFF987654", DUKPT_TDES, 5, 8);
+	for (uint32_t i = 0; i < 4; i++) {
+		char serial[] = "TC0", iksn[KSN_TEXT], expect[KSN_TEXT];
+
+		serial[2] = (char)('0' + i);
+		l = load("FFFF987654", DUKPT_TDES, serial, 0, 0);
+		ck_assert_int_eq(journal_load_allocate(j, &l), E_OK);
+		ck_assert_uint_eq(l.id, next);
+		ck_assert_int_eq(l.state, LOAD_SENT);
+		ck_assert_uint_eq(l.sequence, i + 1);
+		ksn_text(iksn, &l.iksn);
+		snprintf(expect, sizeof expect, "FFFF987654%05X00000", 2 * next++);
+		ck_assert_str_eq(iksn, expect);
+		reopen();
+	}
+	l = load("FFFF987654", DUKPT_TDES, "TC9", 0, 0);
+	ck_assert_int_eq(journal_load_allocate(j, &l), E_KEY_SET_FULL);
+	l = load("FFFF000000", DUKPT_TDES, "TC9", 0, 0);
+	ck_assert_int_eq(journal_load_allocate(j, &l), E_KEY_SET);
+}
+END_TEST
+
+START_TEST(the_last_aes_id_is_used_and_then_the_set_is_full)
+{
+	struct load l = load("12345678", DUKPT_AES128, "TC1", 0, 0);
+
+	add_set("12345678", DUKPT_AES128, UINT32_MAX, UINT32_MAX);
+	ck_assert_int_eq(journal_load_allocate(j, &l), E_OK);
+	ck_assert_uint_eq(l.id, UINT32_MAX);
+	l = load("12345678", DUKPT_AES128, "TC2", 0, 0);
+	ck_assert_int_eq(journal_load_allocate(j, &l), E_KEY_SET_FULL);
+}
+END_TEST
+
+START_TEST(a_terminal_gets_one_id_for_a_slot_and_load_count)
+{
+	struct load l = load("FFFF987654", DUKPT_TDES, "TC1", 0, 3);
+	uint8_t before[32], after[32];
+
+	add_set("FFFF987654", DUKPT_TDES, 0, 99);
+	ck_assert_int_eq(journal_load_allocate(j, &l), E_OK);
+	digest(before);
+	ck_assert_int_eq(journal_load_allocate(j, &l), E_REPLAY);
+	digest(after);
+	ck_assert_mem_eq(before, after, 32);
+	l = load("FFFF987654", DUKPT_TDES, "TC1", 1, 3);
+	ck_assert_int_eq(journal_load_allocate(j, &l), E_OK);
+	ck_assert_uint_eq(l.id, 1);
+	l = load("FFFF987654", DUKPT_TDES, "TC1", 0, 4);
+	ck_assert_int_eq(journal_load_allocate(j, &l), E_OK);
+	ck_assert_uint_eq(l.id, 2);
+}
+END_TEST
+
+START_TEST(the_file_itself_forbids_a_second_owner)
+{
+	struct load l = load("FFFF987654", DUKPT_TDES, "TC1", 0, 0);
+	uint8_t before[32], after[32];
+
+	add_set("FFFF987654", DUKPT_TDES, 0, 99);
+	ck_assert_int_eq(journal_load_allocate(j, &l), E_OK);
+	meddle("UPDATE key_set SET next = 0");	/* a number gone wrong: the constraint still holds */
+	digest(before);
+	l = load("FFFF987654", DUKPT_TDES, "TC2", 0, 0);
+	ck_assert_int_eq(journal_load_allocate(j, &l), E_JOURNAL);
+	digest(after);
+	ck_assert_mem_eq(before, after, 32);
+}
+END_TEST
+
+START_TEST(changes_are_found_in_the_order_they_happened)
+{
+	struct load a = load("FFFF987654", DUKPT_TDES, "TC1", 0, 0), b = load("FFFF987654", DUKPT_TDES, "TC2", 0, 0), l;
+	uint32_t count;
+
+	add_set("FFFF987654", DUKPT_TDES, 0, 99);
+	ck_assert_int_eq(journal_load_allocate(j, &a), E_OK);
+	ck_assert_int_eq(journal_load_allocate(j, &b), E_OK);
+	a.state = LOAD_LOADED;
+	a.load_count = 1;
+	a.kcv = (struct kcv){ { 7, 8, 9 }, 3 };
+	ck_assert_int_eq(journal_load_set(j, &a), E_OK);
+	ck_assert_uint_eq(a.sequence, 3);
+	ck_assert_int_eq(journal_load_after(&l, j, 0), E_OK);
+	ck_assert_str_eq(l.serial, "TC2");
+	ck_assert_int_eq(journal_load_after(&l, j, l.sequence), E_OK);
+	ck_assert_str_eq(l.serial, "TC1");
+	ck_assert_int_eq(l.state, LOAD_LOADED);
+	ck_assert_uint_eq(l.kcv.b[1], 8);
+	ck_assert_int_eq(journal_load_after(&l, j, l.sequence), E_SHORT);
+	ck_assert_int_eq(journal_load_count(&count, j, a.spki), E_OK);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_int_eq(journal_load_last(&l, j, a.spki, 0), E_OK);
+	ck_assert_uint_eq(l.row, a.row);
+	ck_assert_int_eq(journal_load_last(&l, j, a.spki, 1), E_UNKNOWN_DEVICE);
+	a.row = 99;
+	ck_assert_int_eq(journal_load_set(j, &a), E_UNKNOWN_DEVICE);
+}
+END_TEST
+
+START_TEST(what_was_sent_is_remembered_newest_first)
+{
+	struct load a = load("FFFF987654", DUKPT_TDES, "TC1", 0, 0), b = load("FFFF987654", DUKPT_TDES, "TC2", 0, 0), l;
+	uint8_t h[3][32] = { { 1 }, { 2 }, { 3 } }, was[32];
+	uint64_t at = 0;
+
+	add_set("FFFF987654", DUKPT_TDES, 0, 99);
+	ck_assert_int_eq(journal_load_allocate(j, &a), E_OK);
+	ck_assert_int_eq(journal_load_allocate(j, &b), E_OK);
+	ck_assert_int_eq(journal_load_sent(j, a.row, h[0]), E_OK);
+	ck_assert_int_eq(journal_load_sent(j, b.row, h[1]), E_OK);
+	ck_assert_int_eq(journal_load_sent(j, a.row, h[2]), E_OK);
+	ck_assert_int_eq(journal_load_sent(j, 99, h[2]), E_JOURNAL);	/* no such load */
+	reopen();
+	ck_assert_int_eq(journal_load_was_sent(j, a.row, h[0]), E_OK);
+	ck_assert_int_eq(journal_load_was_sent(j, a.row, h[1]), E_UNKNOWN_DEVICE);
+	ck_assert_int_eq(journal_load_sent_next(&l, was, j, "TC1", &at), E_OK);
+	ck_assert_mem_eq(was, h[2], 32);
+	ck_assert_uint_eq(l.row, a.row);
+	ck_assert_int_eq(journal_load_sent_next(&l, was, j, "TC1", &at), E_OK);
+	ck_assert_mem_eq(was, h[0], 32);
+	ck_assert_int_eq(journal_load_sent_next(&l, was, j, "TC1", &at), E_SHORT);
+}
+END_TEST
+
+START_TEST(a_transaction_is_all_or_nothing)
+{
+	struct load l = load("FFFF987654", DUKPT_TDES, "TC1", 0, 0);
+	uint8_t before[32], after[32];
+	struct audit a;
+
+	add_set("FFFF987654", DUKPT_TDES, 0, 99);
+	digest(before);
+	ck_assert_int_eq(journal_begin(j), E_OK);
+	ck_assert_int_eq(journal_load_allocate(j, &l), E_OK);
+	ck_assert_int_eq(journal_audit(j, "me", "load", "TC1", ""), E_OK);
+	journal_rollback(j);
+	journal_rollback(j);
+	digest(after);
+	ck_assert_mem_eq(before, after, 32);
+	ck_assert_int_eq(journal_audit_next(&a, j, 0), E_SHORT);
+	ck_assert_int_eq(journal_begin(j), E_OK);
+	ck_assert_int_eq(journal_load_allocate(j, &l), E_OK);
+	ck_assert_int_eq(journal_audit(j, "me", "load", "TC1", ""), E_OK);
+	ck_assert_int_eq(journal_commit(j), E_OK);
+	reopen();
+	digest(after);
+	ck_assert_mem_ne(before, after, 32);
+	ck_assert_int_eq(journal_audit_next(&a, j, 0), E_OK);
+	ck_assert_int_eq(journal_commit(j), E_JOURNAL);	/* none is open */
+}
+END_TEST
+
+/* Each writer, while something in the file makes writing fail. */
+START_TEST(an_error_while_writing_changes_nothing)
+{
+	static const char *const tables[] = { "meta", "audit", "key_set", "device", "load", "sent", "seen" };
+	struct load l = load("FFFF987654", DUKPT_TDES, "TC1", 0, 0), m = load("FFFF987654", DUKPT_TDES, "TC2", 0, 0);
+	struct key_set s = key_set("12345678", DUKPT_AES128, 0, 1);
+	struct device d = device("TC1", 1, DEVICE_EXPECTED);
+	uint8_t before[32], after[32];
+	static const uint8_t h[32] = { 1 };
+	struct audit a;
+	uint64_t v;
+
+	add_set("FFFF987654", DUKPT_TDES, 0, 99);
+	ck_assert_int_eq(journal_load_allocate(j, &l), E_OK);
+	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+		char sql[256];
+
+		snprintf(sql, sizeof sql,
+			 "CREATE TRIGGER no_%s BEFORE INSERT ON %s BEGIN SELECT RAISE(ABORT, 'disk'); END;"
+			 "CREATE TRIGGER nu_%s BEFORE UPDATE ON %s BEGIN SELECT RAISE(ABORT, 'disk'); END",
+			 tables[i], tables[i], tables[i], tables[i]);
+		meddle(sql);
+	}
+	digest(before);
+	ck_assert_int_eq(journal_load_allocate(j, &m), E_JOURNAL);
+	ck_assert_int_eq(journal_load_set(j, &l), E_JOURNAL);
+	ck_assert_int_eq(journal_load_sent(j, l.row, h), E_JOURNAL);
+	ck_assert_int_eq(journal_key_set_add(j, &s), E_JOURNAL);
+	ck_assert_int_eq(journal_key_set_state(j, "FFFF987654", KEY_SET_SUSPENDED), E_JOURNAL);
+	ck_assert_int_eq(journal_device_put(j, &d), E_JOURNAL);
+	ck_assert_int_eq(journal_set_number(j, "list", 1), E_JOURNAL);
+	ck_assert_int_eq(journal_seen(j, "nonce", SPAN(h)), E_JOURNAL);
+	ck_assert_int_eq(journal_audit(j, "me", "load", "TC1", ""), E_JOURNAL);
+	digest(after);
+	ck_assert_mem_eq(before, after, 32);
+	ck_assert_int_eq(journal_audit_next(&a, j, 0), E_SHORT);
+	ck_assert_int_eq(journal_number(&v, j, "list"), E_OK);
+	ck_assert_uint_eq(v, 0);
+	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+		char sql[128];
+
+		snprintf(sql, sizeof sql, "DROP TRIGGER no_%s; DROP TRIGGER nu_%s", tables[i], tables[i]);
+		meddle(sql);
+	}
+	ck_assert_int_eq(journal_load_allocate(j, &m), E_OK);	/* and it goes on where it was */
+	ck_assert_uint_eq(m.id, 1);
+}
+END_TEST
+
+START_TEST(a_journal_locked_by_another_gives_no_id)
+{
+	struct load l = load("FFFF987654", DUKPT_TDES, "TC1", 0, 0);
+	sqlite3 *db;
+
+	add_set("FFFF987654", DUKPT_TDES, 0, 99);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	ck_assert_int_eq(journal_load_allocate(j, &l), E_JOURNAL);
+	ck_assert_int_eq(journal_begin(j), E_JOURNAL);
+	ck_assert_int_eq(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	ck_assert_int_eq(journal_load_allocate(j, &l), E_OK);
+	ck_assert_uint_eq(l.id, 0);
+}
+END_TEST
+
+START_TEST(a_row_that_breaks_the_schema_is_an_error_not_a_fact)
+{
+	struct key_set s;
+	struct load l = load("FFFF987654", DUKPT_TDES, "TC1", 0, 0);
+
+	add_set("FFFF987654", DUKPT_TDES, 0, 99);
+	ck_assert_int_eq(journal_load_allocate(j, &l), E_OK);
+	meddle("UPDATE key_set SET scheme = 2");	/* ten digits are no AES id */
+	ck_assert_int_eq(journal_key_set(&s, j, "FFFF987654"), E_JOURNAL);
+	ck_assert_int_eq(journal_load_after(&l, j, 0), E_JOURNAL);
+	meddle("UPDATE key_set SET scheme = 1, first = -5");
+	ck_assert_int_eq(journal_key_set(&s, j, "FFFF987654"), E_JOURNAL);
+	meddle("UPDATE key_set SET first = 0; UPDATE load SET id = 524288");
+	ck_assert_int_eq(journal_load_after(&l, j, 0), E_JOURNAL);
+}
+END_TEST
+
+/* The chain, from its definition in journal.h, by hand. */
+START_TEST(the_audit_chain_is_what_the_header_says)
+{
+	static const uint8_t texts[] = { 0, 12, 'u', 'i', 'd', ' ', '0', ' ', 'p', 'e', 'o', 'p', 'l', 'e',
+					 0, 8, 'g', 'e', 'n', 'e', 'r', 'a', 't', 'e', 0, 1, 'X', 0, 0 };
+	uint8_t before[32] = { 0 }, sequence[8] = { 0, 0, 0, 0, 0, 0, 0, 1 }, utc[8], hash[32];
+	char longer[400];
+	struct audit a;
+	uint64_t bad;
+
+	memset(longer, 'x', sizeof longer - 1);
+	longer[sizeof longer - 1] = 0;
+	ck_assert_int_eq(journal_audit(j, "uid 0 people", "generate", "X", ""), E_OK);
+	ck_assert_int_eq(journal_audit(j, longer, longer, longer, longer), E_OK);
+	ck_assert_int_eq(journal_audit(j, "", "", "", ""), E_OK);
+	reopen();
+	ck_assert_int_eq(journal_audit_check(&bad, j), E_OK);
+	ck_assert_int_eq(journal_audit_next(&a, j, 0), E_OK);
+	ck_assert_str_eq(a.who, "uid 0 people");
+	ck_assert_str_eq(a.object, "X");
+	put_be64(utc, a.utc);
+	ck_assert_int_eq(sha256(hash, (struct span[]){ SPAN(before), SPAN(sequence), SPAN(utc), SPAN(texts) }, 4), E_OK);
+	ck_assert_mem_eq(a.hash, hash, 32);
+	ck_assert_int_eq(journal_audit_next(&a, j, 1), E_OK);
+	ck_assert_uint_eq(strlen(a.reason), sizeof a.reason - 1);
+	ck_assert_int_eq(journal_audit_next(&a, j, 3), E_SHORT);
+}
+END_TEST
+
+START_TEST(a_changed_audit_record_shows)
+{
+	static const char *const changes[] = {
+		"UPDATE audit SET who = 'nobody' WHERE sequence = 3",
+		"UPDATE audit SET what = 'x' WHERE sequence = 3",
+		"UPDATE audit SET object = 'x' WHERE sequence = 3",
+		"UPDATE audit SET reason = 'x' WHERE sequence = 3",
+		"UPDATE audit SET utc = utc + 1 WHERE sequence = 3",
+		"UPDATE audit SET hash = zeroblob(32) WHERE sequence = 3",
+		"DELETE FROM audit WHERE sequence = 3",
+		"UPDATE audit SET who = what, what = who WHERE sequence = 3",
+		"UPDATE audit SET sequence = 99 WHERE sequence = 3",
+	};
+	uint64_t bad;
+
+	for (int i = 0; i < 5; i++)
+		ck_assert_int_eq(journal_audit(j, "me", "act", "object", ""), E_OK);
+	ck_assert_int_eq(journal_audit_check(&bad, j), E_OK);
+	meddle(changes[_i]);
+	ck_assert_int_eq(journal_audit_check(&bad, j), E_MAC);
+	ck_assert_uint_eq(bad, 3);
+}
+END_TEST
+
+START_TEST(the_digest_sees_every_row_and_not_the_audit)
+{
+	static const char *const changes[] = {
+		"UPDATE key_set SET state = 2",
+		"UPDATE device SET cert = zeroblob(3)",
+		"UPDATE load SET state = 3",
+		"UPDATE load SET kcv = zeroblob(3)",
+		"UPDATE sent SET h = zeroblob(32)",
+		"DELETE FROM sent",
+		"DELETE FROM device",
+	};
+	struct load l = load("FFFF987654", DUKPT_TDES, "TC1", 0, 0);
+	struct device d = device("TC1", 1, DEVICE_EXPECTED);
+	uint8_t before[32], after[32];
+	static const uint8_t h[32] = { 1 };
+
+	add_set("FFFF987654", DUKPT_TDES, 0, 99);
+	ck_assert_int_eq(journal_device_put(j, &d), E_OK);
+	ck_assert_int_eq(journal_load_allocate(j, &l), E_OK);
+	ck_assert_int_eq(journal_load_sent(j, l.row, h), E_OK);
+	digest(before);
+	ck_assert_int_eq(journal_audit(j, "me", "act", "object", ""), E_OK);
+	ck_assert_int_eq(journal_seen(j, "nonce", SPAN(h)), E_OK);
+	reopen();
+	digest(after);
+	ck_assert_mem_eq(before, after, 32);
+	meddle(changes[_i]);
+	digest(after);
+	ck_assert_mem_ne(before, after, 32);
+}
+END_TEST
+
+START_TEST(states_have_their_published_names)
+{
+	ck_assert_str_eq(load_state_name(LOAD_POSSIBLY), "possibly-loaded");
+	ck_assert_str_eq(load_state_name(LOAD_SENT), "sent");
+	ck_assert_str_eq(device_state_name(DEVICE_ENROLLED), "enrolled");
+	ck_assert_str_eq(key_set_state_name(KEY_SET_ACTIVE), "active");
+	ck_assert_str_eq(load_state_name((enum load_state)77), "unknown");
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("journal");
+	TCase *t = tcase_create("journal");
+
+	tcase_set_timeout(t, 30);
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, a_journal_is_made_once);
+	tcase_add_test(t, refuses_what_is_not_this_room_s_journal);
+	tcase_add_test(t, the_file_is_private_and_in_wal_mode);
+	tcase_add_test(t, numbers_keep);
+	tcase_add_test(t, a_value_is_new_once);
+	tcase_add_test(t, key_sets_keep_in_order_and_once);
+	tcase_add_test(t, a_key_set_is_suspended_and_active_again);
+	tcase_add_test(t, a_serial_and_an_identity_key_belong_together);
+	tcase_add_test(t, no_two_loads_share_an_id);
+	tcase_add_test(t, the_last_aes_id_is_used_and_then_the_set_is_full);
+	tcase_add_test(t, a_terminal_gets_one_id_for_a_slot_and_load_count);
+	tcase_add_test(t, the_file_itself_forbids_a_second_owner);
+	tcase_add_test(t, changes_are_found_in_the_order_they_happened);
+	tcase_add_test(t, what_was_sent_is_remembered_newest_first);
+	tcase_add_test(t, a_transaction_is_all_or_nothing);
+	tcase_add_test(t, an_error_while_writing_changes_nothing);
+	tcase_add_test(t, a_journal_locked_by_another_gives_no_id);
+	tcase_add_test(t, a_row_that_breaks_the_schema_is_an_error_not_a_fact);
+	tcase_add_test(t, the_audit_chain_is_what_the_header_says);
+	tcase_add_loop_test(t, a_changed_audit_record_shows, 0, 9);
+	tcase_add_loop_test(t, the_digest_sees_every_row_and_not_the_audit, 0, 7);
+	tcase_add_test(t, states_have_their_published_names);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int main(void)
+{
+	return test_main(suite());
+}

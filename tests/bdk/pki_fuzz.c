@@ -1,0 +1,47 @@
+/*
+ * Requests, certificates and lists from outside. The CA is made once, of a fixed key and fixed dates, so that the list
+ * of the corpus is its own; whatever is accepted has to be what the headers say.
+ */
+#include "bdk/pki.h"
+#include "tests/lib/test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define UTC UINT64_C(1790000000)
+
+static enum err soft_sign(void *ctx, uint8_t sig[static P256_SIG], const uint8_t digest[static 32])
+{
+	return p256_sign(sig, ctx, digest);
+}
+
+static struct span make_ca(void)
+{
+	static uint8_t der[PKI_MAX];
+	static size_t len;
+	struct key priv = { { 0x11, 0x11 }, 32 };
+	const struct pki_signer s = { soft_sign, &priv };
+	uint8_t point[P256_POINT];
+
+	if (!len &&
+	    (p256_public(point, &priv) || pki_ca(der, &len, sizeof der, point, "Test device CA", UTC, 3650, &s)))
+		abort();
+	return (struct span){ der, len };
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct span in = { data, size }, ca = make_ca();
+	uint8_t point[P256_POINT], number[20];
+	char name[CERT_TEXT];
+	uint64_t list_number;
+	size_t n;
+
+	if (!pki_request_read(point, name, in) && (p256_check(point) || !*name || strlen(name) >= sizeof name))
+		abort();
+	if (!pki_number(number, in) && pki_crl_has(in, in) != E_FORMAT)
+		abort();
+	if (!pki_crl_verify(&list_number, &n, in, ca, UTC) && (n > size || pki_crl_has(in, ca) == E_FORMAT))
+		abort();
+	return 0;
+}

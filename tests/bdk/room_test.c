@@ -1,0 +1,381 @@
+#include "bdk/room.h"
+#include "base/host/file.h"
+#include "base/host/guard.h"
+#include "tests/lib/test.h"
+
+#include <dirent.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* --- room.conf --------------------------------------------------------------------------------------------------------- */
+
+#define GOOD "[room]\nversion = 1\npurpose = ca\nkind = test\nname = CA-1\ntoken = pkcs11:token=x?module-path=/x/libsofthsm2.so\n"
+
+static enum err parse(struct room_config *c, const char *text, char *why)
+{
+	return room_config_parse(c, (struct span){ (const uint8_t *)text, strlen(text) }, why);
+}
+
+START_TEST(a_configuration_is_read)
+{
+	struct room_config c;
+	char why[ROOM_WHY];
+
+	ck_assert_int_eq(parse(&c, GOOD "epoch = 3\naccept-software-token = yes\n", why), E_OK);
+	ck_assert_str_eq(why, "");
+	ck_assert_uint_eq(c.version, 1);
+	ck_assert_int_eq(c.purpose, ROOM_CA);
+	ck_assert(c.test && c.accept_software_token && room_config_software(&c));
+	ck_assert_str_eq(c.name, "CA-1");
+	ck_assert_str_eq(c.token, "pkcs11:token=x?module-path=/x/libsofthsm2.so");
+	ck_assert_uint_eq(c.epoch, 3);
+	ck_assert_uint_eq(c.device_days, 5475);
+	ck_assert_uint_eq(c.room_days, 730);
+	ck_assert_uint_eq(c.crl_days, 30);
+}
+END_TEST
+
+static const struct {
+	const char *text, *why;
+	enum err e;
+} configs[] = {
+	{ "", "has no \"version\"", E_ROOM },
+	{ GOOD "colour = blue\n", "line 7: unknown key \"colour\"", E_ROOM },
+	{ GOOD "name = CA-2\n", "line 7: stands there twice: \"name\"", E_ROOM },
+	{ GOOD "  more\n", "line 7: stands there twice: \"token\"", E_ROOM },
+	{ GOOD "[other]\nx = 1\n", "line 8: belongs to no section [room]: \"x\"", E_ROOM },
+	{ "version = 1\n" GOOD, "line 1: belongs to no section [room]: \"version\"", E_ROOM },
+	{ GOOD "what is this\n", "line 7: neither", E_ROOM },
+	{ GOOD "epoch = 0\n", "line 7: bad value of \"epoch\"", E_ROOM },
+	{ GOOD "epoch = 2147483648\n", "line 7: bad value of \"epoch\"", E_ROOM },
+	{ GOOD "crl-days = -1\n", "bad value", E_ROOM },
+	{ GOOD "accept-software-token = maybe\n", "bad value", E_ROOM },
+	{ "[room]\nversion = 1\npurpose = load\nkind = test\nname = L\ntoken = pkcs11:x\nepoch = 1\n",
+	  "line 7: only a ca room has \"epoch\"", E_ROOM },
+	{ "[room]\nversion = 1\npurpose = ca\nkind = test\nname = CA-1\n", "has no \"token\"", E_ROOM },
+	{ "[room]\nversion = 1\npurpose = ca\nname = CA-1\ntoken = pkcs11:x\n", "has no \"kind\"", E_ROOM },
+	{ "[room]\nversion = 1\npurpose = kitchen\nkind = test\nname = A\ntoken = pkcs11:x\n", "line 3: bad value of \"purpose\"",
+	  E_ROOM },
+	{ "[room]\nversion = 1\npurpose = ca\nkind = Test\nname = A\ntoken = pkcs11:x\n", "bad value of \"kind\"", E_ROOM },
+	{ "[room]\nversion = 1\npurpose = ca\nkind = test\nname = A/B\ntoken = pkcs11:x\n", "bad value of \"name\"", E_ROOM },
+	{ "[room]\nversion = 1\npurpose = ca\nkind = test\nname = A\ntoken = slot 3\n", "bad value of \"token\"", E_ROOM },
+	{ "[room]\nversion = 0\npurpose = ca\nkind = test\nname = A\ntoken = pkcs11:x\n", "bad value of \"version\"", E_ROOM },
+	{ "[room]\nversion = 2\n", "version 2, this bdkd knows 1", E_ROOM_VERSION },
+	{ "[room]\nsomething = new\nversion = 17\npurpose = moon\n", "version 17", E_ROOM_VERSION },
+};
+
+START_TEST(a_wrong_configuration_is_refused_with_its_line)
+{
+	static const struct room_config nothing;
+	struct room_config c;
+	char why[ROOM_WHY];
+
+	ck_assert_int_eq(parse(&c, configs[_i].text, why), configs[_i].e);
+	ck_assert_msg(strstr(why, configs[_i].why), "\"%s\" does not say \"%s\"", why, configs[_i].why);
+	ck_assert_mem_eq(&c, &nothing, sizeof c);
+}
+END_TEST
+
+START_TEST(a_line_that_is_too_long_is_not_cut)
+{
+	char text[1024] = GOOD "# ", why[ROOM_WHY];
+	struct room_config c;
+
+	memset(text + strlen(text), 'x', 400);
+	ck_assert_int_eq(parse(&c, text, why), E_ROOM);
+	ck_assert_str_eq(why, "room.conf, line 7: too long");
+}
+END_TEST
+
+/* --- Rooms ------------------------------------------------------------------------------------------------------------- */
+
+static char folder[64], dir[80];	/* dir is to be the room */
+
+static int delete(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static void make_folder(void)
+{
+	snprintf(folder, sizeof folder, "/tmp/keyroom-room-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(dir, sizeof dir, "%s/room", folder);
+}
+
+static void remove_folder(void)
+{
+	nftw(folder, delete, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static enum err make(enum room_purpose purpose, char *why)
+{
+	const struct room_config config = { .purpose = purpose, .test = true, .name = "Room 1" };
+
+	return room_init(dir, &config, why);
+}
+
+static size_t entries(const char *path)
+{
+	DIR *d = opendir(path);
+	size_t n = 0;
+
+	ck_assert_ptr_nonnull(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n - 2;
+}
+
+static struct room r, other;
+
+START_TEST(a_room_that_was_made_opens)
+{
+	static const char *const labels[][5] = {
+		[ROOM_CA] = { "device-ca", "kif-ca", "exchange-ca", "records" },
+		[ROOM_LOAD] = { "identity", "records" },
+		[ROOM_ACQUIRER] = { "exchange", "records" },
+	};
+	enum room_purpose purpose = (enum room_purpose)_i;
+	uint8_t point[P256_POINT], none[32] = { 0 };
+	char why[ROOM_WHY], path[128];
+	struct worker *w;
+	struct stat st;
+
+	ck_assert_int_eq(make(purpose, why), E_OK);
+	ck_assert_int_eq(stat(dir, &st), 0);
+	ck_assert_int_eq(st.st_mode & 07777, 0700);
+	snprintf(path, sizeof path, "%s/pin", dir);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_eq(st.st_mode & 07777, 0400);
+	ck_assert_int_eq(st.st_size, 33);
+	ck_assert_int_eq(room_open(&r, dir, why), E_OK);
+	ck_assert_int_eq(room_worker(&w, &r), E_OK);
+	for (int i = 0; labels[purpose][i]; i++)
+		ck_assert_int_eq(worker_point(w, point, labels[purpose][i]), E_OK);
+	ck_assert(!memcmp(r.environment, none, 32) == (purpose != ROOM_CA));
+	ck_assert_uint_eq(r.own.len, 0);
+	room_close(&r);
+}
+END_TEST
+
+START_TEST(a_room_may_be_moved)
+{
+	char why[ROOM_WHY], moved[96];
+
+	ck_assert_int_eq(make(ROOM_CA, why), E_OK);
+	snprintf(moved, sizeof moved, "%s/moved here", folder);
+	ck_assert_int_eq(rename(dir, moved), 0);
+	ck_assert_int_eq(room_open(&r, moved, why), E_OK);
+	room_close(&r);
+}
+END_TEST
+
+/* A file may be no longer than this: each step of making a room fails once. */
+static const rlim_t limits[] = { 0, 40, 120, 300, 1000, 4000, 16000 };
+
+/* In a process of its own: Check keeps a file too. */
+static enum err make_within(rlim_t size)
+{
+	const struct rlimit limit = { size, size };
+	char why[ROOM_WHY];
+	int status;
+	pid_t child = fork();
+
+	if (!child) {
+		signal(SIGXFSZ, SIG_IGN);
+		_exit(setrlimit(RLIMIT_FSIZE, &limit) ? E_INTERNAL : (int)make(ROOM_CA, why));
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status));
+	return (enum err)WEXITSTATUS(status);
+}
+
+START_TEST(a_room_that_cannot_be_made_leaves_nothing)
+{
+	enum err e = make_within(limits[_i]);
+
+	ck_assert_msg(e == E_IO || e == E_TOKEN || e == E_JOURNAL, "%s", err_text(e));
+	ck_assert_uint_eq(entries(folder), 0);
+	/* The folder was there before: it stays, empty. */
+	ck_assert_int_eq(mkdir(dir, 0755), 0);
+	ck_assert_int_eq(make_within(limits[_i]), e);
+	ck_assert_uint_eq(entries(dir), 0);
+	ck_assert_int_eq(make_within(RLIM_INFINITY), E_OK);
+}
+END_TEST
+
+START_TEST(nothing_is_made_over_something)
+{
+	char why[ROOM_WHY];
+
+	ck_assert_int_eq(make(ROOM_LOAD, why), E_OK);
+	ck_assert_int_eq(make(ROOM_LOAD, why), E_EXISTS);
+	ck_assert_int_eq(room_open(&r, dir, why), E_OK);
+	room_close(&r);
+}
+END_TEST
+
+START_TEST(a_production_room_is_not_half_made)
+{
+	const struct room_config config = { .purpose = ROOM_LOAD, .test = false, .name = "P" };
+	char why[ROOM_WHY];
+
+	ck_assert_int_eq(room_init(dir, &config, why), E_DENIED);
+	ck_assert_ptr_nonnull(strstr(why, "ceremony"));
+	ck_assert_uint_eq(entries(folder), 0);
+}
+END_TEST
+
+START_TEST(one_bdkd_serves_a_room)
+{
+	char why[ROOM_WHY];
+
+	ck_assert_int_eq(make(ROOM_LOAD, why), E_OK);
+	ck_assert_int_eq(room_open(&r, dir, why), E_OK);
+	ck_assert_int_eq(room_open(&other, dir, why), E_ROOM_BUSY);
+	room_close(&r);
+	ck_assert_int_eq(room_open(&other, dir, why), E_OK);
+	room_close(&other);
+}
+END_TEST
+
+static void rewrite(const char *from, const char *to)
+{
+	char path[128], text[2048], *at;
+	uint8_t bytes[1024];
+	size_t len;
+
+	snprintf(path, sizeof path, "%s/room.conf", dir);
+	ck_assert_int_eq(file_read(bytes, &len, sizeof bytes - 1, path), E_OK);
+	bytes[len] = 0;
+	at = strstr((char *)bytes, from);
+	ck_assert_ptr_nonnull(at);
+	snprintf(text, sizeof text, "%.*s%s%s", (int)(at - (char *)bytes), (char *)bytes, to, at + strlen(from));
+	ck_assert_int_eq(file_write(path, (struct span){ (const uint8_t *)text, strlen(text) }, 0600), E_OK);
+}
+
+static const struct {
+	const char *from, *to, *why;
+	enum err e;
+} damaged[] = {
+	{ "version = 1", "version = 2", "version 2", E_ROOM_VERSION },
+	{ "kind = test", "kind = production", "PIN file", E_DENIED },
+	{ "purpose = load", "purpose = acquirer", "", E_ROOM_PURPOSE },
+	{ "name = Room 1", "name = Room 1\nname = Room 2", "twice", E_ROOM },
+	{ "token = pkcs11:token=keyroom-", "token = pkcs11:token=other-", "", E_TOKEN },
+};
+
+START_TEST(a_room_whose_configuration_was_changed_does_not_open)
+{
+	char why[ROOM_WHY];
+
+	ck_assert_int_eq(make(ROOM_LOAD, why), E_OK);
+	rewrite(damaged[_i].from, damaged[_i].to);
+	ck_assert_int_eq(room_open(&r, dir, why), damaged[_i].e);
+	ck_assert_msg(strstr(why, damaged[_i].why), "\"%s\" does not say \"%s\"", why, damaged[_i].why);
+	rewrite(damaged[_i].to, damaged[_i].from);
+	ck_assert_int_eq(room_open(&r, dir, why), E_OK);		/* nothing was held or spoilt by the refusal */
+	room_close(&r);
+}
+END_TEST
+
+START_TEST(certificates_of_another_token_are_seen)
+{
+	char why[ROOM_WHY], to[128];
+	uint8_t der[PKI_MAX];
+	size_t len;
+
+	ck_assert_int_eq(make(ROOM_CA, why), E_OK);
+	ck_assert_int_eq(room_open(&r, dir, why), E_OK);
+	memcpy(der, r.kif_ca.b, r.kif_ca.len);
+	len = r.kif_ca.len;
+	room_close(&r);
+	snprintf(to, sizeof to, "%s/certs/device-ca.der", dir);
+	ck_assert_int_eq(file_write(to, (struct span){ der, len }, 0600), E_OK);
+	ck_assert_int_eq(room_open(&r, dir, why), E_ROOM);
+	ck_assert_ptr_nonnull(strstr(why, "device-ca"));
+}
+END_TEST
+
+START_TEST(a_worker_that_died_is_replaced)
+{
+	uint8_t a[32], b[32];
+	char why[ROOM_WHY];
+	struct worker *w;
+	pid_t first;
+
+	ck_assert_int_eq(make(ROOM_LOAD, why), E_OK);
+	ck_assert_int_eq(room_open(&r, dir, why), E_OK);
+	ck_assert_int_eq(room_worker(&w, &r), E_OK);
+	ck_assert_int_eq(worker_random(w, a, sizeof a), E_OK);
+	first = w->pid;
+	ck_assert_int_eq(kill(first, SIGKILL), 0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)first, &(siginfo_t){ 0 }, WEXITED | WNOWAIT), 0);
+	ck_assert_int_eq(room_worker(&w, &r), E_OK);
+	ck_assert_int_ne(w->pid, first);
+	ck_assert_int_eq(worker_random(w, b, sizeof b), E_OK);
+	ck_assert_mem_ne(a, b, sizeof a);
+	room_close(&r);
+}
+END_TEST
+
+START_TEST(the_guard_closes_the_process)
+{
+	struct rlimit core;
+	bool locked;
+	int status;
+	pid_t child = fork();
+
+	if (!child) {
+		bool closed = !guard_secrets(&locked) && !prctl(PR_GET_DUMPABLE) && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 &&
+			      !getrlimit(RLIMIT_CORE, &core) && !core.rlim_cur && !core.rlim_max;
+		_exit(!closed);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status) && !WEXITSTATUS(status));
+	ck_assert_int_eq(prctl(PR_GET_DUMPABLE), 1);		/* the test itself shows what an open one looks like */
+}
+END_TEST
+
+#define ROWS(array) (int)(sizeof(array) / sizeof *(array))
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("room");
+	TCase *c = tcase_create("config"), *t = tcase_create("room");
+
+	tcase_add_test(c, a_configuration_is_read);
+	tcase_add_loop_test(c, a_wrong_configuration_is_refused_with_its_line, 0, ROWS(configs));
+	tcase_add_test(c, a_line_that_is_too_long_is_not_cut);
+	tcase_add_test(c, the_guard_closes_the_process);
+	suite_add_tcase(s, c);
+	tcase_add_checked_fixture(t, make_folder, remove_folder);
+	tcase_set_timeout(t, 30);
+	tcase_add_loop_test(t, a_room_that_was_made_opens, ROOM_CA, ROOM_ACQUIRER + 1);
+	tcase_add_test(t, a_room_may_be_moved);
+	tcase_add_loop_test(t, a_room_that_cannot_be_made_leaves_nothing, 0, ROWS(limits));
+	tcase_add_test(t, nothing_is_made_over_something);
+	tcase_add_test(t, a_production_room_is_not_half_made);
+	tcase_add_test(t, one_bdkd_serves_a_room);
+	tcase_add_loop_test(t, a_room_whose_configuration_was_changed_does_not_open, 0, ROWS(damaged));
+	tcase_add_test(t, certificates_of_another_token_are_seen);
+	tcase_add_test(t, a_worker_that_died_is_replaced);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int main(void)
+{
+	return test_main(suite());
+}

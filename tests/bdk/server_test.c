@@ -1,0 +1,436 @@
+#include "bdk/client.h"
+#include "bdk/server.h"
+#include "base/host/file.h"
+#include "tests/lib/test.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/*
+ * The server in a process of its own, on a room without a token: what is refused is refused before a worker is asked,
+ * and what is permitted may fail for want of one.
+ */
+static char dir[64], path[128];
+static struct room room;
+static struct journal *journal;		/* this process's own connection to the room's journal */
+static pid_t server;
+
+static const char *const sockets[] = { "people", "station", "acquirer" };
+static const struct key_set set = { .id = { { 0xff, 0xff, 1, 2, 3 }, 5, DUKPT_TDES }, .state = KEY_SET_ACTIVE, .last = 9 };
+
+static int delete(const char *name, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(name);
+}
+
+static void serve_until_told(int ready)
+{
+	struct server *s;
+	char why[ROOM_WHY];
+	bool bad = journal_open(&room.journal, path, room.config.purpose) || server_open(&s, &room, why) ||
+		   write(ready, "x", 1) != 1 || server_run(s);
+
+	server_close(bad ? NULL : s);
+	journal_close(room.journal);
+	_exit(bad);
+}
+
+static void start(enum room_purpose purpose)
+{
+	char conf[128], text[64];
+	int ready[2];
+
+	snprintf(dir, sizeof dir, "/tmp/keyroom-server-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	memset(&room, 0, sizeof room);
+	room.lock = room.worker.fd = -1;
+	room.config.purpose = purpose;
+	room.config.test = true;
+	snprintf(room.config.name, sizeof room.config.name, "Room");
+	snprintf(room.dir, sizeof room.dir, "%s", dir);
+	snprintf(conf, sizeof conf, "%s/room.conf", dir);
+	snprintf(text, sizeof text, "[room]\npurpose = %s\n", room_purpose_name(purpose));
+	ck_assert_int_eq(file_write(conf, (struct span){ (const uint8_t *)text, strlen(text) }, 0600), E_OK);
+	snprintf(path, sizeof path, "%s/journal.db", dir);
+	ck_assert_int_eq(journal_create(path, purpose), E_OK);
+	ck_assert_int_eq(journal_open(&journal, path, purpose), E_OK);
+	ck_assert_int_eq(journal_key_set_add(journal, &set), E_OK);
+	ck_assert_int_eq(pipe(ready), 0);
+	server = fork();
+	if (!server)
+		serve_until_told(ready[1]);
+	close(ready[1]);
+	ck_assert_int_eq(read(ready[0], text, 1), 1);
+	close(ready[0]);
+}
+
+static void stop(void)
+{
+	int status;
+
+	ck_assert_int_eq(kill(server, SIGTERM), 0);
+	ck_assert_int_eq(waitpid(server, &status, 0), server);
+	ck_assert(WIFEXITED(status) && !WEXITSTATUS(status));
+	for (size_t i = 0; i < 3; i++) {
+		char name[128];
+
+		snprintf(name, sizeof name, "%s/%s.sock", dir, sockets[i]);
+		ck_assert_int_ne(access(name, F_OK), 0);
+	}
+	journal_close(journal);
+	nftw(dir, delete, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static struct record request;
+
+static enum err ask(struct client *c, uint16_t op)
+{
+	record_begin(&request, op);
+	return client_call(c, &request);
+}
+
+static bool ended(struct client *c)
+{
+	return ask(c, OP_INFO) == E_UNREACHABLE;
+}
+
+/* --- The table ---------------------------------------------------------------------------------------------------------- */
+
+/* What bdk/request.h permits, written down once more: socket, op, letters of purposes (c, l, a); "+" needs a state first. */
+static const struct {
+	int socket, op;
+	const char *purposes;
+} permitted[] = {
+	{ 0, OP_INFO, "cla" },	   { 0, OP_LIST, "la" },	 { 0, OP_DEVICES, "cl" },
+	{ 0, OP_AUDIT, "cla" },	   { 0, OP_DIGEST, "cla" },	 { 0, OP_REQUEST, "la" },
+	{ 0, OP_CERTIFY, "c" },	   { 0, OP_ANCHORS, "c" },	 { 0, OP_INSTALL, "la" },
+	{ 0, OP_CRL, "c" },	   { 0, OP_INSTALL_CRL, "la" },	 { 0, OP_GENERATE, "l" },
+	{ 0, OP_IMPORT, "a" },	   { 0, OP_STATE, "la" },	 { 0, OP_EXPECT, "c" },
+	{ 0, OP_ENROL, "c" },	   { 0, OP_ENROL_CSR, "c+" },	 { 0, OP_ENROL_DIGEST, "c+" },
+	{ 0, OP_ENROL_DONE, "c+" }, { 0, OP_REVOKE, "c" },	 { 1, OP_SESSION, "l" },
+	{ 1, OP_BEGIN, "l+" },	   { 1, OP_OFFER, "l+" },	 { 1, OP_RECEIPT, "l" },
+	{ 1, OP_ABORT, "l+" },	   { 1, OP_HISTORY, "l" },	 { 2, OP_RECOVER, "a" },
+};
+
+static const char *row_of(int socket, int op)
+{
+	for (size_t i = 0; i < sizeof permitted / sizeof permitted[0]; i++)
+		if (permitted[i].socket == socket && permitted[i].op == op)
+			return permitted[i].purposes;
+	return NULL;
+}
+
+/* Every op on every socket of a room of purpose _i, on a connection that has done nothing yet. */
+START_TEST(what_the_table_does_not_permit_ends_the_connection)
+{
+	static struct client c;
+	const char letter = " cla"[_i];
+	uint64_t refused = 0, audited = 0;
+	struct audit a = { 0 };
+
+	start((enum room_purpose)_i);
+	for (int s = 0; s < 3; s++) {
+		if (s && s != _i - 1) {		/* station: load; acquirer: acquirer */
+			ck_assert_int_eq(client_open(&c, dir, sockets[s]), E_ROOM_PURPOSE);
+			ck_assert_str_ne(c.why, "");
+			continue;
+		}
+		for (int op = 0; op < 72; op++) {
+			const char *row = row_of(s, op);
+			bool here = row && strchr(row, letter), now = here && !strchr(row, '+');
+			enum err e;
+
+			ck_assert_int_eq(client_open(&c, dir, sockets[s]), E_OK);
+			e = ask(&c, (uint16_t)op);
+			if (now) {
+				ck_assert_msg(e != E_DENIED && e != E_ROOM_PURPOSE && e != E_UNREACHABLE && e != E_SEQUENCE,
+					      "%s %d: %s", sockets[s], op, err_text(e));
+				ck_assert_int_ne(ask(&c, (uint16_t)op), E_UNREACHABLE);
+			} else {
+				ck_assert_msg(e == (row && !here ? E_ROOM_PURPOSE : E_DENIED), "%s %d: %s", sockets[s], op,
+					      err_text(e));
+				ck_assert_str_ne(c.why, "");
+				ck_assert(ended(&c));
+				refused++;
+			}
+			client_close(&c);
+		}
+	}
+	/* Every one of those refusals stands in the journal. */
+	while (!journal_audit_next(&a, journal, a.sequence))
+		audited += !strcmp(a.reason, err_text(E_DENIED)) || !strcmp(a.reason, err_text(E_ROOM_PURPOSE));
+	ck_assert_uint_gt(refused, 40);
+	ck_assert_uint_eq(audited, refused);
+	stop();
+}
+END_TEST
+
+static void put_session(const char *serial)
+{
+	record_begin(&request, OP_SESSION);
+	record_put_text(&request, F_KEY_SET, "FFFF010203");
+	record_put_number(&request, F_SLOT, 1);
+	record_put_text(&request, F_SERIAL, "TC-1");
+	record_put_text(&request, F_SERIAL, serial);
+}
+
+START_TEST(a_session_is_opened_once_and_for_its_terminals)
+{
+	static struct client c;
+	char text[16];
+
+	start(ROOM_LOAD);
+	ck_assert_int_eq(client_open(&c, dir, "station"), E_OK);
+	put_session("no serial!");
+	ck_assert_int_eq(client_call(&c, &request), E_FORMAT);		/* fails: may be asked again */
+	put_session("TC-2");
+	ck_assert_int_eq(client_call(&c, &request), E_OK);
+	ck_assert_int_eq(field_text(text, sizeof text, c.fields, F_SCHEME), E_OK);
+	ck_assert_str_eq(text, "tdes");
+	record_begin(&request, OP_BEGIN);
+	record_put_text(&request, F_SERIAL, "TC-2");
+	ck_assert_int_eq(client_call(&c, &request), E_NOT_READY);	/* permitted, but this room has no certificate */
+	ck_assert_int_eq(ask(&c, OP_OFFER), E_DENIED);			/* nothing was begun */
+	ck_assert(ended(&c));
+	client_close(&c);
+
+	ck_assert_int_eq(client_open(&c, dir, "station"), E_OK);
+	put_session("TC-2");
+	ck_assert_int_eq(client_call(&c, &request), E_OK);
+	record_begin(&request, OP_BEGIN);
+	record_put_text(&request, F_SERIAL, "TC-3");
+	ck_assert_int_eq(client_call(&c, &request), E_DENIED);
+	ck_assert(ended(&c));
+	client_close(&c);
+
+	ck_assert_int_eq(client_open(&c, dir, "station"), E_OK);
+	put_session("TC-2");
+	ck_assert_int_eq(client_call(&c, &request), E_OK);
+	put_session("TC-3");
+	ck_assert_int_eq(client_call(&c, &request), E_DENIED);
+	ck_assert(ended(&c));
+	client_close(&c);
+	stop();
+}
+END_TEST
+
+/* --- Clients that do not behave ------------------------------------------------------------------------------------------ */
+
+START_TEST(random_bytes_do_not_end_the_server)
+{
+	static struct client c;
+	uint8_t bytes[300];
+	uint32_t x = 12345;
+
+	start(ROOM_LOAD);
+	for (int i = 0; i < 1500; i++) {
+		size_t len;
+
+		ck_assert_int_eq(client_open(&c, dir, sockets[i % 2]), E_OK);
+		for (int j = 0; j < 4; j++) {
+			for (size_t k = 0; k < sizeof bytes; k++) {
+				x = x * 1664525 + 1013904223;
+				bytes[k] = (uint8_t)(x >> 24);
+			}
+			len = 1 + x % sizeof bytes;
+			if (j % 2)
+				put_be16(bytes, bytes[0] % 60u);	/* an op, for a change */
+			if (send(c.fd, bytes, len, MSG_NOSIGNAL) < 0)
+				break;
+		}
+		client_close(&c);
+	}
+	ck_assert_int_eq(client_open(&c, dir, "people"), E_OK);
+	ck_assert_int_eq(ask(&c, OP_INFO), E_OK);
+	client_close(&c);
+	stop();
+}
+END_TEST
+
+START_TEST(a_record_that_is_too_long_is_refused)
+{
+	static uint8_t big[RECORD_MAX + 100];
+	static struct client c;
+	ssize_t n;
+
+	start(ROOM_LOAD);
+	ck_assert_int_eq(client_open(&c, dir, "people"), E_OK);
+	put_be16(big, OP_INFO);
+	ck_assert_int_eq(send(c.fd, big, sizeof big, MSG_NOSIGNAL), sizeof big);
+	n = recv(c.fd, big, sizeof big, 0);
+	ck_assert_int_eq(n, 2 + 4 + 8);
+	ck_assert_uint_eq(big[13], E_FORMAT);
+	ck_assert(ended(&c));
+	client_close(&c);
+	stop();
+}
+END_TEST
+
+START_TEST(a_client_that_never_reads_blocks_nobody)
+{
+	static struct client deaf, other;
+	int sent = 0;
+
+	start(ROOM_LOAD);
+	/* Answers that are long: 300 rows of audit. */
+	ck_assert_int_eq(journal_begin(journal), E_OK);
+	for (int i = 0; i < 300; i++)
+		ck_assert_int_eq(journal_audit(journal, "uid 0 people", "test", "an object with a rather long name", ""), E_OK);
+	ck_assert_int_eq(journal_commit(journal), E_OK);
+	ck_assert_int_eq(client_open(&deaf, dir, "people"), E_OK);
+	ck_assert_int_eq(client_open(&other, dir, "people"), E_OK);
+	record_begin(&request, OP_AUDIT);
+	while (send(deaf.fd, request.b, request.len, MSG_NOSIGNAL) >= 0 && ++sent < 1000) {
+		ck_assert_int_eq(ask(&other, OP_INFO), E_OK);
+		record_begin(&request, OP_AUDIT);
+	}
+	ck_assert_int_ge(sent, 2);
+	ck_assert_int_lt(sent, 1000);			/* dropped */
+	ck_assert_int_eq(ask(&other, OP_INFO), E_OK);
+	client_close(&deaf);
+	client_close(&other);
+	stop();
+}
+END_TEST
+
+START_TEST(one_client_too_many_is_hung_up_on)
+{
+	static struct client c[SERVER_CLIENTS + 1];
+
+	start(ROOM_LOAD);
+	for (int i = 0; i < SERVER_CLIENTS; i++) {
+		ck_assert_int_eq(client_open(&c[i], dir, "people"), E_OK);
+		ck_assert_int_eq(ask(&c[i], OP_INFO), E_OK);
+	}
+	ck_assert_int_eq(client_open(&c[SERVER_CLIENTS], dir, "people"), E_OK);
+	ck_assert_int_eq(ask(&c[SERVER_CLIENTS], OP_INFO), E_UNREACHABLE);
+	client_close(&c[SERVER_CLIENTS]);
+	ck_assert_int_eq(ask(&c[0], OP_BEGIN), E_DENIED);	/* ends the first: its place is free now */
+	ck_assert_int_eq(client_open(&c[SERVER_CLIENTS], dir, "people"), E_OK);
+	ck_assert_int_eq(ask(&c[SERVER_CLIENTS], OP_INFO), E_OK);
+	for (int i = 0; i <= SERVER_CLIENTS; i++)
+		client_close(&c[i]);
+	stop();
+}
+END_TEST
+
+/* --- The journal --------------------------------------------------------------------------------------------------------- */
+
+START_TEST(nothing_is_answered_that_cannot_be_audited)
+{
+	static struct client c;
+
+	start(ROOM_CA);
+	ck_assert_int_eq(client_open(&c, dir, "people"), E_OK);
+	record_begin(&request, OP_REVOKE);
+	record_put_text(&request, F_SERIAL, "TC-1");
+	record_put_text(&request, F_REASON, "lost");
+	ck_assert_int_eq(client_call(&c, &request), E_UNKNOWN_DEVICE);
+	ck_assert_int_eq(journal_begin(journal), E_OK);		/* nobody else writes now */
+	ck_assert_int_eq(client_call(&c, &request), E_JOURNAL);
+	ck_assert_int_eq(ask(&c, OP_INFO), E_OK);		/* reading is not audited */
+	journal_rollback(journal);
+	record_begin(&request, OP_REVOKE);
+	record_put_text(&request, F_SERIAL, "TC-1");
+	record_put_text(&request, F_REASON, "lost");
+	ck_assert_int_eq(client_call(&c, &request), E_UNKNOWN_DEVICE);
+	client_close(&c);
+	stop();
+}
+END_TEST
+
+START_TEST(lists_come_whole_in_pieces)
+{
+	static struct client c;
+	char serial[16];
+	uint64_t more = 1, since = 0;
+	int pieces = 0, rows = 0;
+	struct span row;
+
+	start(ROOM_CA);
+	ck_assert_int_eq(client_open(&c, dir, "people"), E_OK);
+	record_begin(&request, OP_EXPECT);
+	for (int i = 0; i < 2000; i++) {
+		snprintf(serial, sizeof serial, "TC-%04d", i);
+		record_put_text(&request, F_SERIAL, serial);
+	}
+	ck_assert_int_eq(client_call(&c, &request), E_OK);
+	while (more) {
+		size_t at = 0;
+
+		record_begin(&request, OP_DEVICES);
+		record_put_number(&request, F_SINCE, since);
+		ck_assert_int_eq(client_call(&c, &request), E_OK);
+		while (field_next(&row, c.fields, F_ROW, &at)) {
+			char expected[16];
+
+			snprintf(expected, sizeof expected, "TC-%04d", rows++);
+			ck_assert_int_eq(field_text(serial, sizeof serial, row, F_SERIAL), E_OK);
+			ck_assert_str_eq(serial, expected);
+		}
+		ck_assert_int_eq(field_number(&more, c.fields, F_MORE, 1), E_OK);
+		ck_assert_int_eq(field_number(&since, c.fields, F_SEQUENCE, UINT64_MAX), E_OK);
+		pieces++;
+	}
+	ck_assert_int_eq(rows, 2000);
+	ck_assert_int_gt(pieces, 1);
+	client_close(&c);
+	stop();
+}
+END_TEST
+
+START_TEST(a_room_without_bdkd_and_a_folder_without_a_room_are_told_apart)
+{
+	static struct client c;
+	char conf[128];
+
+	start(ROOM_LOAD);
+	ck_assert_int_eq(kill(server, SIGKILL), 0);		/* its sockets stay behind */
+	ck_assert_int_eq(waitpid(server, NULL, 0), server);
+	ck_assert_int_eq(client_open(&c, dir, "people"), E_UNREACHABLE);
+	snprintf(conf, sizeof conf, "%s/people.sock", dir);
+	ck_assert_int_eq(unlink(conf), 0);
+	ck_assert_int_eq(client_open(&c, dir, "people"), E_UNREACHABLE);
+	snprintf(conf, sizeof conf, "%s/room.conf", dir);
+	ck_assert_int_eq(unlink(conf), 0);
+	ck_assert_int_eq(client_open(&c, dir, "people"), E_ROOM);
+	journal_close(journal);
+	nftw(dir, delete, 16, FTW_DEPTH | FTW_PHYS);
+	ck_assert_int_eq(client_open(&c, dir, "people"), E_ROOM);
+	ck_assert_str_eq(c.why, "no such folder");
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("server");
+	TCase *t = tcase_create("server");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_loop_test(t, what_the_table_does_not_permit_ends_the_connection, ROOM_CA, ROOM_ACQUIRER + 1);
+	tcase_add_test(t, a_session_is_opened_once_and_for_its_terminals);
+	tcase_add_test(t, random_bytes_do_not_end_the_server);
+	tcase_add_test(t, a_record_that_is_too_long_is_refused);
+	tcase_add_test(t, a_client_that_never_reads_blocks_nobody);
+	tcase_add_test(t, one_client_too_many_is_hung_up_on);
+	tcase_add_test(t, nothing_is_answered_that_cannot_be_audited);
+	tcase_add_test(t, lists_come_whole_in_pieces);
+	tcase_add_test(t, a_room_without_bdkd_and_a_folder_without_a_room_are_told_apart);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int main(void)
+{
+	return test_main(suite());
+}

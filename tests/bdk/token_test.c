@@ -1,0 +1,808 @@
+/*
+ * The acts on the token, in this process, so that a test can look at the token's objects between them.
+ */
+#include "bdk/token.h"
+#include "crypto/keywrap.h"
+#include "dukpt/aes.h"
+#include "dukpt/kcv.h"
+#include "dukpt/tdes.h"
+#include "tests/lib/test.h"
+#include "tests/lib/token_folder.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct token_folder folder;
+static struct token t;
+
+static const struct key_set_id sets[] = {
+	{ { 0xFF, 0xFF, 0x4B, 0x45, 0x59 }, 5, DUKPT_TDES },
+	{ { 0x4B, 0x45, 0x59, 0x31 }, 4, DUKPT_AES128 },
+};
+#define NSETS ((int)(sizeof sets / sizeof *sets))
+
+static const uint8_t ctx[32] = "a hash stands here, as from KEY.";
+
+/* The other side: an acquirer's or a terminal's pair, known to this program */
+static struct key peer_priv;
+static uint8_t peer[P256_POINT];
+
+static void open_again(void)
+{
+	enum err e = token_open(&t, TOKEN_FOLDER_URI, TOKEN_FOLDER_PIN);
+
+	ck_assert_msg(!e, "%s", t.why);
+}
+
+static void open_token(void)
+{
+	token_folder_make_token(&folder);
+	open_again();
+	peer_priv = test_key("00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF");
+	ck_assert_int_eq(p256_public(peer, &peer_priv), E_OK);
+}
+
+static void close_token(void)
+{
+	token_close(&t);
+	token_folder_remove(&folder);
+}
+
+static void reopen_token(void)
+{
+	token_close(&t);
+	open_again();
+}
+
+/* How many objects this session sees: all of them, or those of the session alone */
+static unsigned long objects(bool session_only)
+{
+	CK_BBOOL no = CK_FALSE;
+	CK_ATTRIBUTE a = { CKA_TOKEN, &no, sizeof no };
+	CK_OBJECT_HANDLE h[64];
+	CK_ULONG n, sum = 0;
+
+	ck_assert_uint_eq(t.f->C_FindObjectsInit(t.session, &a, session_only), CKR_OK);
+	do {
+		ck_assert_uint_eq(t.f->C_FindObjects(t.session, h, 64, &n), CKR_OK);
+		sum += n;
+	} while (n);
+	ck_assert_uint_eq(t.f->C_FindObjectsFinal(t.session), CKR_OK);
+	return sum;
+}
+
+static CK_OBJECT_HANDLE object(const char *label, CK_OBJECT_CLASS class)
+{
+	CK_ATTRIBUTE a[] = { { CKA_LABEL, (void *)label, strlen(label) }, { CKA_CLASS, &class, sizeof class } };
+	CK_OBJECT_HANDLE h[2];
+	CK_ULONG n;
+
+	ck_assert_uint_eq(t.f->C_FindObjectsInit(t.session, a, 2), CKR_OK);
+	ck_assert_uint_eq(t.f->C_FindObjects(t.session, h, 2, &n), CKR_OK);
+	ck_assert_uint_eq(t.f->C_FindObjectsFinal(t.session), CKR_OK);
+	ck_assert_uint_eq(n, 1);
+	return h[0];
+}
+
+/* What the other side makes of a wrapped item */
+static struct key open_item(const struct wrapped *item, const char *label, const uint8_t point[static P256_POINT])
+{
+	struct key z, kek, k;
+
+	ck_assert_mem_eq(item->label, label, KBKDF_LABEL);
+	ck_assert_int_eq(p256_ecdh(&z, &peer_priv, point), E_OK);
+	ck_assert_int_eq(kbkdf(&kek, &z, label, ctx), E_OK);
+	ck_assert_int_eq(keywrap_unwrap(&k, &kek, item->b, item->len), E_OK);
+	return k;
+}
+
+static void make_set(const struct key_set_id *set, struct key *bdk, struct key *variant, struct kcv *kcv)
+{
+	uint8_t point[P256_POINT], items;
+	struct wrapped item[2];
+	uint64_t h;
+
+	ck_assert_int_eq(token_ephemeral(&t, &h, point), E_OK);
+	ck_assert_int_eq(token_make_bdk(&t, kcv, item, &items, h, peer, ctx, set), E_OK);
+	ck_assert_uint_eq(items, set->scheme == DUKPT_TDES ? 2 : 1);
+	*bdk = open_item(&item[0], "KRM1-BD", point);
+	ck_assert_uint_eq(bdk->len, 16);
+	if (items == 2)
+		*variant = open_item(&item[1], "KRM1-BV", point);
+}
+
+static struct key load(const struct key_set_id *set, const struct ksn *iksn)
+{
+	uint8_t point[P256_POINT], items;
+	struct wrapped item[2];
+	struct key ik, right;
+	uint64_t h;
+
+	ck_assert_int_eq(token_ephemeral(&t, &h, point), E_OK);
+	ck_assert_int_eq(token_wrap_initial_key(&t, item, &items, h, peer, ctx, set, iksn), E_OK);
+	ck_assert_uint_eq(items, set->scheme == DUKPT_TDES ? 2 : 1);
+	if (items == 1)
+		return open_item(&item[0], "KRM1-IK", point);
+	ik = open_item(&item[0], "KRM1-IL", point);
+	right = open_item(&item[1], "KRM1-IR", point);
+	ck_assert_uint_eq(ik.len, 8);
+	ck_assert_uint_eq(right.len, 8);
+	memcpy(ik.b + 8, right.b, 8);
+	ik.len = 16;
+	return ik;
+}
+
+static struct key software_ik(const struct key_set_id *set, const struct key *bdk, const struct ksn *iksn)
+{
+	struct dukpt_step s;
+	struct key ik;
+
+	if (set->scheme == DUKPT_TDES) {
+		ck_assert_int_eq(dukpt_tdes_ik(&ik, bdk, iksn), E_OK);
+	} else {
+		ck_assert_int_eq(dukpt_aes_step_ik(&s, set->scheme, iksn), E_OK);
+		ck_assert_int_eq(dukpt_run(&ik, bdk, &s), E_OK);
+	}
+	return ik;
+}
+
+START_TEST(reads_a_token_uri_and_nothing_else)
+{
+	static const char *const bad[] = {
+		"",
+		"pkcs11:",
+		"pkcs11:token=?module-path=/m",
+		"pkcs11:token=a",
+		"pkcs11:token=a?module-path=",
+		"pkcs11:token=a?module-path=m.so",
+		"PKCS11:token=a?module-path=/m",
+		"pkcs11:token=a;serial=1?module-path=/m",
+		"pkcs11:token=a?module-path=/m&pin-value=1",
+		"pkcs11:token=a?module-path=/m#",
+		"pkcs11:token=a%?module-path=/m",
+		"pkcs11:token=a%0?module-path=/m",
+		"pkcs11:token=a%00b?module-path=/m",
+		"pkcs11:token=a%G0?module-path=/m",
+		"pkcs11:token=a b?module-path=/m",
+		"pkcs11:token=a\x80?module-path=/m",
+		"pkcs11:token=123456789012345678901234567890123?module-path=/m",
+	};
+	struct token_uri u;
+
+	ck_assert_int_eq(token_uri_parse(&u, "pkcs11:token=My%20token%3b?module-path=/usr/lib/a%25.so"), E_OK);
+	ck_assert_str_eq(u.name, "My token;");
+	ck_assert_str_eq(u.module, "/usr/lib/a%.so");
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		ck_assert_msg(token_uri_parse(&u, bad[i]) == E_FORMAT, "%s", bad[i]);
+		ck_assert_str_eq(u.name, "My token;");
+	}
+}
+END_TEST
+
+START_TEST(initialises_a_token_once)
+{
+	char why[96];
+
+	token_folder_make(&folder);
+	ck_assert_int_eq(token_init(TOKEN_FOLDER_URI, TOKEN_FOLDER_PIN, why), E_OK);
+	ck_assert_int_eq(token_init(TOKEN_FOLDER_URI, TOKEN_FOLDER_PIN, why), E_EXISTS);
+	token_folder_remove(&folder);
+}
+END_TEST
+
+START_TEST(says_why_it_cannot_open)
+{
+	static const struct {
+		const char *uri;
+		struct span pin;
+		const char *why;
+	} row[] = {
+		{ TOKEN_FOLDER_URI, { (const uint8_t *)"wrong", 5 }, "the token does not take the PIN" },
+		{ TOKEN_FOLDER_URI, { (const uint8_t *)"", 0 }, "not a PIN" },
+		{ TOKEN_FOLDER_URI, { (const uint8_t *)"0123456789abcdef\0", 17 }, "not a PIN" },
+		{ "pkcs11:token=another?module-path=" TOKEN_FOLDER_MODULE,
+		  { (const uint8_t *)"x", 1 },
+		  "no token of this name" },
+		{ "pkcs11:token=x?module-path=/nonexistent.so",
+		  { (const uint8_t *)"x", 1 },
+		  "the PKCS#11 module cannot be loaded" },
+		{ "softhsm",
+		  { (const uint8_t *)"x", 1 },
+		  "not a token URI of the form pkcs11:token=NAME?module-path=PATH" },
+	};
+	static struct token other;
+
+	token_folder_make_token(&folder);
+	ck_assert_int_eq(token_open(&other, row[_i].uri, row[_i].pin), E_TOKEN);
+	ck_assert_str_eq(other.why, row[_i].why);
+	token_close(&other);
+	token_folder_remove(&folder);
+}
+END_TEST
+
+START_TEST(signs_so_that_software_verifies)
+{
+	static const char *const label[] = { "identity", "records", "device-ca", "kif-ca", "exchange-ca" };
+	uint8_t point[P256_POINT], again[P256_POINT], sig[P256_SIG], digest[32] = { 7 };
+
+	for (unsigned i = 0; i < 5; i++) {
+		ck_assert_int_eq(token_sign(&t, sig, label[i], digest), E_KEY);
+		ck_assert_int_eq(token_point(&t, point, label[i]), E_KEY);
+		ck_assert_int_eq(token_make_pair(&t, point, label[i]), E_OK);
+		ck_assert_int_eq(token_make_pair(&t, again, label[i]), E_EXISTS);
+		ck_assert_int_eq(token_point(&t, again, label[i]), E_OK);
+		ck_assert_mem_eq(again, point, sizeof point);
+		ck_assert_int_eq(token_sign(&t, sig, label[i], digest), E_OK);
+		ck_assert_int_eq(p256_verify(sig, point, digest), E_OK);
+	}
+	reopen_token();
+	ck_assert_int_eq(token_sign(&t, sig, "exchange-ca", digest), E_OK);
+	ck_assert_int_eq(p256_verify(sig, point, digest), E_OK);
+}
+END_TEST
+
+START_TEST(the_exchange_pair_signs_its_own_request)
+{
+	uint8_t point[P256_POINT], sig[P256_SIG], digest[32] = { 7 };
+
+	ck_assert_int_eq(token_make_pair(&t, point, "exchange"), E_OK);
+	ck_assert_int_eq(token_sign(&t, sig, "exchange", digest), E_OK);
+	ck_assert_int_eq(p256_verify(sig, point, digest), E_OK);
+}
+END_TEST
+
+START_TEST(a_made_bdk_leaves_once_with_its_check_value)
+{
+	const struct key_set_id *set = &sets[_i];
+	struct key bdk, variant, expected;
+	uint8_t value[KCV_MAX], len;
+	struct kcv kcv;
+
+	make_set(set, &bdk, &variant, &kcv);
+	ck_assert_int_eq(kcv_compute(value, &len, set->scheme, &bdk), E_OK);
+	ck_assert_uint_eq(kcv.len, len);
+	ck_assert_mem_eq(kcv.b, value, len);
+	if (set->scheme == DUKPT_TDES) {
+		ck_assert_int_eq(dukpt_tdes_variant(&expected, &bdk), E_OK);
+		ck_assert_mem_eq(variant.b, expected.b, 16);
+		for (unsigned i = 0; i < 16; i++)
+			ck_assert_int_eq(__builtin_parity(bdk.b[i]), 1);
+	}
+}
+END_TEST
+
+START_TEST(a_wrapped_initial_key_is_the_one_software_derives)
+{
+	const struct key_set_id *set = &sets[_i];
+	struct key bdk, variant, ik, expected;
+	struct ksn iksn;
+	struct kcv kcv;
+
+	make_set(set, &bdk, &variant, &kcv);
+	for (uint32_t device = 0; device < 5; device++) {
+		ck_assert_int_eq(ksn_make(&iksn, set->scheme, set->b, device * 1000 + 1), E_OK);
+		ik = load(set, &iksn);
+		expected = software_ik(set, &bdk, &iksn);
+		ck_assert_uint_eq(ik.len, 16);
+		ck_assert_mem_eq(ik.b, expected.b, 16);
+		if (device == 2)
+			reopen_token(); /* key sets outlive the process */
+	}
+}
+END_TEST
+
+START_TEST(a_bdk_in_the_token_may_derive_and_nothing_else)
+{
+	static const CK_ATTRIBUTE_TYPE no[] = { CKA_EXTRACTABLE, CKA_MODIFIABLE, CKA_ENCRYPT, CKA_DECRYPT,
+						CKA_SIGN,        CKA_VERIFY,     CKA_WRAP,    CKA_UNWRAP },
+				       yes[] = { CKA_TOKEN, CKA_PRIVATE, CKA_SENSITIVE, CKA_DERIVE };
+	static const char *const label[] = { "bdk-FFFF4B4559", "bdk-variant-FFFF4B4559", "bdk-4B455931" };
+	CK_BYTE value[64];
+	struct key bdk, variant;
+	struct kcv kcv;
+
+	make_set(&sets[0], &bdk, &variant, &kcv);
+	make_set(&sets[1], &bdk, &variant, &kcv);
+	for (unsigned l = 0; l < 3; l++) {
+		CK_OBJECT_HANDLE h = object(label[l], CKO_SECRET_KEY);
+		CK_BBOOL on = CK_TRUE, b;
+		CK_ATTRIBUTE read = { CKA_VALUE, value, sizeof value }, a = { 0, &b, sizeof b },
+			     change = { CKA_EXTRACTABLE, &on, sizeof on };
+		CK_MECHANISM_TYPE list[4];
+		CK_ATTRIBUTE allowed = { CKA_ALLOWED_MECHANISMS, list, sizeof list };
+		CK_AES_CBC_ENCRYPT_DATA_PARAMS cbc = { { 0 }, value, 16 };
+		CK_MECHANISM other = { CKM_AES_CBC_ENCRYPT_DATA, &cbc, sizeof cbc };
+		CK_OBJECT_HANDLE child;
+
+		for (unsigned i = 0; i < sizeof no / sizeof *no; i++) {
+			a.type = no[i];
+			ck_assert_uint_eq(t.f->C_GetAttributeValue(t.session, h, &a, 1), CKR_OK);
+			ck_assert_msg(!b, "%s has attribute %#lx", label[l], no[i]);
+		}
+		for (unsigned i = 0; i < sizeof yes / sizeof *yes; i++) {
+			a.type = yes[i];
+			ck_assert_uint_eq(t.f->C_GetAttributeValue(t.session, h, &a, 1), CKR_OK);
+			ck_assert_msg(b, "%s lacks attribute %#lx", label[l], yes[i]);
+		}
+		ck_assert_uint_eq(t.f->C_GetAttributeValue(t.session, h, &allowed, 1), CKR_OK);
+		ck_assert_uint_eq(allowed.ulValueLen, 2 * sizeof *list);
+		ck_assert_uint_eq(t.f->C_DeriveKey(t.session, &other, h, &read, 0, &child), CKR_MECHANISM_INVALID);
+		ck_assert_uint_eq(t.f->C_GetAttributeValue(t.session, h, &read, 1), CKR_ATTRIBUTE_SENSITIVE);
+		ck_assert_uint_ne(t.f->C_SetAttributeValue(t.session, h, &change, 1), CKR_OK);
+	}
+}
+END_TEST
+
+START_TEST(a_key_set_is_made_once_until_it_is_dropped)
+{
+	const struct key_set_id *set = &sets[_i];
+	uint8_t point[P256_POINT], items;
+	struct wrapped item[2];
+	struct key bdk, variant;
+	struct ksn iksn;
+	struct kcv kcv;
+	uint64_t h;
+
+	make_set(set, &bdk, &variant, &kcv);
+	ck_assert_int_eq(token_ephemeral(&t, &h, point), E_OK);
+	ck_assert_int_eq(token_make_bdk(&t, &kcv, item, &items, h, peer, ctx, set), E_EXISTS);
+	ck_assert_uint_eq(items, 0);
+	ck_assert_uint_eq(kcv.len, 0);
+	ck_assert_int_eq(ksn_make(&iksn, set->scheme, set->b, 1), E_OK);
+	load(set, &iksn);
+	ck_assert_int_eq(token_drop_bdk(&t, set), E_OK);
+	ck_assert_int_eq(token_ephemeral(&t, &h, point), E_OK);
+	ck_assert_int_eq(token_wrap_initial_key(&t, item, &items, h, peer, ctx, set, &iksn), E_KEY_SET);
+	ck_assert_uint_eq(objects(false), 0);
+	make_set(set, &bdk, &variant, &kcv);
+}
+END_TEST
+
+START_TEST(refuses_what_is_stronger_than_the_curve)
+{
+	static const struct key_set_id strong[] = {
+		{ { 1, 2, 3, 4 }, 4, DUKPT_AES192 },    { { 1, 2, 3, 4 }, 4, DUKPT_AES256 },
+		{ { 1, 2, 3, 4 }, 4, DUKPT_NONE },      { { 1, 2, 3, 4 }, 4, DUKPT_TDES },
+		{ { 1, 2, 3, 4, 5 }, 5, DUKPT_AES128 },
+	};
+	uint8_t point[P256_POINT], items;
+	struct wrapped item[2];
+	struct kcv kcv;
+	uint64_t h;
+
+	for (size_t i = 0; i < sizeof strong / sizeof *strong; i++) {
+		ck_assert_int_eq(token_ephemeral(&t, &h, point), E_OK);
+		ck_assert_int_eq(token_make_bdk(&t, &kcv, item, &items, h, peer, ctx, &strong[i]), E_SCHEME);
+		ck_assert_int_eq(token_drop_bdk(&t, &strong[i]), E_SCHEME);
+	}
+	ck_assert_uint_eq(objects(false), 0);
+}
+END_TEST
+
+START_TEST(an_ephemeral_pair_serves_once_whatever_comes_of_it)
+{
+	const struct key_set_id *set = &sets[1];
+	uint8_t point[P256_POINT], off[P256_POINT], items;
+	struct wrapped item[2];
+	struct key bdk, variant;
+	struct ksn iksn, other;
+	struct kcv kcv;
+	uint64_t h;
+
+	make_set(set, &bdk, &variant, &kcv);
+	ck_assert_int_eq(ksn_make(&iksn, set->scheme, set->b, 1), E_OK);
+	ck_assert_int_eq(ksn_make(&other, set->scheme, (const uint8_t *)"none", 1), E_OK);
+	memcpy(off, peer, sizeof off);
+	off[64] ^= 1;
+
+	ck_assert_int_eq(token_ephemeral(&t, &h, point), E_OK);
+	ck_assert_int_eq(token_wrap_initial_key(&t, item, &items, h, peer, ctx, set, &iksn), E_OK);
+	ck_assert_int_eq(token_wrap_initial_key(&t, item, &items, h, peer, ctx, set, &iksn), E_KEY);
+	ck_assert_uint_eq(items, 0);
+
+	ck_assert_int_eq(token_ephemeral(&t, &h, point), E_OK);
+	ck_assert_int_eq(token_wrap_initial_key(&t, item, &items, h, off, ctx, set, &iksn), E_POINT);
+	ck_assert_int_eq(token_wrap_initial_key(&t, item, &items, h, peer, ctx, set, &iksn), E_KEY);
+
+	ck_assert_int_eq(token_ephemeral(&t, &h, point), E_OK);
+	ck_assert_int_eq(token_wrap_initial_key(&t, item, &items, h, peer, ctx, set, &other), E_KEY_SET);
+	ck_assert_int_eq(token_forget(&t, h), E_KEY);
+
+	ck_assert_int_eq(token_ephemeral(&t, &h, point), E_OK);
+	ck_assert_int_eq(token_forget(&t, h), E_OK);
+	ck_assert_int_eq(token_forget(&t, h), E_KEY);
+	ck_assert_int_eq(token_forget(&t, 0), E_KEY);
+	ck_assert_uint_eq(objects(true), 0);
+}
+END_TEST
+
+START_TEST(only_so_many_ephemeral_pairs_wait)
+{
+	uint64_t h[TOKEN_EPHEMERALS + 1];
+	uint8_t point[P256_POINT];
+
+	for (unsigned i = 0; i < TOKEN_EPHEMERALS; i++)
+		ck_assert_int_eq(token_ephemeral(&t, &h[i], point), E_OK);
+	ck_assert_int_eq(token_ephemeral(&t, &h[TOKEN_EPHEMERALS], point), E_SPACE);
+	ck_assert_int_eq(token_forget(&t, h[5]), E_OK);
+	ck_assert_int_eq(token_ephemeral(&t, &h[5], point), E_OK);
+}
+END_TEST
+
+START_TEST(two_hundred_loads_leave_no_object_behind)
+{
+	struct key bdk, variant;
+	unsigned long before;
+	struct ksn iksn;
+	struct kcv kcv;
+	uint64_t h;
+	uint8_t point[P256_POINT];
+
+	make_set(&sets[0], &bdk, &variant, &kcv);
+	make_set(&sets[1], &bdk, &variant, &kcv);
+	before = objects(false);
+	for (uint32_t i = 0; i < 200; i++) {
+		const struct key_set_id *set = &sets[i % NSETS];
+
+		ck_assert_int_eq(ksn_make(&iksn, set->scheme, set->b, i), E_OK);
+		load(set, &iksn);
+	}
+	ck_assert_uint_eq(objects(true), 0);
+	ck_assert_uint_eq(objects(false), before);
+	/* the count does see what stays */
+	ck_assert_int_eq(token_ephemeral(&t, &h, point), E_OK);
+	ck_assert_uint_eq(objects(true), 2);
+}
+END_TEST
+
+/* Item 0 or 1 of a package, as another site would make it */
+static void pack_one(struct wrapped *item, unsigned part, const struct key *k,
+		     const uint8_t exchange[static P256_POINT])
+{
+	static const char *const label[] = { "KRM1-BD", "KRM1-BV" };
+	struct key z, kek;
+	size_t len;
+
+	ck_assert_int_eq(p256_ecdh(&z, &peer_priv, exchange), E_OK);
+	ck_assert_int_eq(kbkdf(&kek, &z, label[part], ctx), E_OK);
+	ck_assert_int_eq(keywrap_wrap(item->b, &len, &kek, k), E_OK);
+	memcpy(item->label, label[part], KBKDF_LABEL);
+	item->len = (uint8_t)len;
+}
+
+static void pack(struct wrapped item[static 2], uint8_t point[static P256_POINT], const struct key_set_id *set,
+		 const struct key *bdk, const uint8_t exchange[static P256_POINT])
+{
+	struct key variant;
+
+	memset(item, 0, 2 * sizeof *item);
+	memcpy(point, peer, P256_POINT);
+	pack_one(&item[0], 0, bdk, exchange);
+	if (set->scheme == DUKPT_TDES) {
+		ck_assert_int_eq(dukpt_tdes_variant(&variant, bdk), E_OK);
+		pack_one(&item[1], 1, &variant, exchange);
+	}
+}
+
+static const struct {
+	struct key_set_id set;
+	struct ksn iksn;
+	const char *bdk, *kcv, *ik;
+} published[] = {
+	{ { { 0xFF, 0xFF, 0x98, 0x76, 0x54 }, 5, DUKPT_TDES },
+	  { { 0xFF, 0xFF, 0x98, 0x76, 0x54, 0x32, 0x10, 0xE0, 0, 0 }, KSN_TDES },
+	  "0123456789ABCDEFFEDCBA9876543210",
+	  "08D7B4",
+	  "6AC292FAA1315B4D858AB3A3D7D5933A" },
+	{ { { 0x12, 0x34, 0x56, 0x78 }, 4, DUKPT_AES128 },
+	  { { 0x12, 0x34, 0x56, 0x78, 0x90, 0x12, 0x34, 0x56 }, KSN_AES },
+	  "FEDCBA9876543210F1F1F1F1F1F1F1F1",
+	  "FF0BD7C455",
+	  "1273671EA26AC29AFA4D1084127652A1" },
+};
+
+START_TEST(a_taken_bdk_gives_the_published_initial_key)
+{
+	struct key bdk = test_key(published[_i].bdk), expected = test_key(published[_i].ik), ik;
+	uint8_t exchange[P256_POINT], point[P256_POINT], kcv_bytes[5],
+		items = published[_i].set.scheme == DUKPT_TDES ? 2 : 1;
+	const struct key_set_id *set = &published[_i].set;
+	struct wrapped item[2];
+	struct kcv kcv;
+
+	ck_assert_int_eq(token_take_bdk(&t, &kcv, item, items, peer, ctx, set), E_KEY); /* no exchange pair yet */
+	ck_assert_int_eq(token_make_pair(&t, exchange, "exchange"), E_OK);
+	pack(item, point, set, &bdk, exchange);
+	ck_assert_int_eq(token_take_bdk(&t, &kcv, item, items, point, ctx, set), E_OK);
+	ck_assert_uint_eq(kcv.len, test_hex(kcv_bytes, sizeof kcv_bytes, published[_i].kcv));
+	ck_assert_mem_eq(kcv.b, kcv_bytes, kcv.len);
+	ck_assert_int_eq(token_initial_key(&t, &ik, set, &published[_i].iksn), E_OK);
+	ck_assert_uint_eq(ik.len, 16);
+	ck_assert_mem_eq(ik.b, expected.b, 16);
+	ck_assert_int_eq(token_take_bdk(&t, &kcv, item, items, point, ctx, set), E_EXISTS);
+	ck_assert_int_eq(token_initial_key(&t, &ik, &sets[_i], &published[_i].iksn), E_KEY_SET);
+	ck_assert_uint_eq(ik.len, 0);
+	reopen_token();
+	ck_assert_int_eq(token_initial_key(&t, &ik, set, &published[_i].iksn), E_OK);
+	ck_assert_mem_eq(ik.b, expected.b, 16);
+	ck_assert_uint_eq(objects(true), 0);
+}
+END_TEST
+
+START_TEST(a_spoiled_package_leaves_nothing_in_the_token)
+{
+	struct key bdk = test_key(published[_i].bdk);
+	uint8_t exchange[P256_POINT], point[P256_POINT], other_ctx[32] = { 0 };
+	uint8_t items = published[_i].set.scheme == DUKPT_TDES ? 2 : 1;
+	const struct key_set_id *set = &published[_i].set;
+	struct wrapped item[2], bad[2];
+	unsigned long before;
+	struct kcv kcv;
+
+	ck_assert_int_eq(token_make_pair(&t, exchange, "exchange"), E_OK);
+	pack(item, point, set, &bdk, exchange);
+	before = objects(false);
+	for (unsigned part = 0; part < items; part++) {
+		for (unsigned bit = 0; bit < 8 * 24; bit += 11) {
+			memcpy(bad, item, sizeof bad);
+			bad[part].b[bit / 8] = (uint8_t)(bad[part].b[bit / 8] ^ 1u << bit % 8);
+			ck_assert_int_eq(token_take_bdk(&t, &kcv, bad, items, point, ctx, set), E_UNWRAP);
+		}
+		for (unsigned len = 0; len < 24; len += 8) {
+			memcpy(bad, item, sizeof bad);
+			bad[part].len = (uint8_t)len;
+			ck_assert_int_eq(token_take_bdk(&t, &kcv, bad, items, point, ctx, set), E_UNWRAP);
+		}
+		memcpy(bad, item, sizeof bad);
+		bad[part].label[6] = 'X';
+		ck_assert_int_eq(token_take_bdk(&t, &kcv, bad, items, point, ctx, set), E_UNWRAP);
+	}
+	ck_assert_int_eq(token_take_bdk(&t, &kcv, item, items ^ 3, point, ctx, set), E_UNWRAP);
+	ck_assert_int_eq(token_take_bdk(&t, &kcv, item, items, point, other_ctx, set), E_UNWRAP);
+	if (items == 2) {
+		bad[0] = item[1]; /* the two swapped, labels in place */
+		bad[1] = item[0];
+		memcpy(bad[0].label, item[0].label, KBKDF_LABEL);
+		memcpy(bad[1].label, item[1].label, KBKDF_LABEL);
+		ck_assert_int_eq(token_take_bdk(&t, &kcv, bad, items, point, ctx, set), E_UNWRAP);
+	}
+	point[64] ^= 1;
+	ck_assert_int_eq(token_take_bdk(&t, &kcv, item, items, point, ctx, set), E_POINT);
+	ck_assert_uint_eq(kcv.len, 0);
+	ck_assert_uint_eq(objects(false), before);
+}
+END_TEST
+
+START_TEST(a_short_or_long_bdk_is_refused)
+{
+	const struct key_set_id *set = &published[_i].set;
+	uint8_t exchange[P256_POINT], point[P256_POINT], items = set->scheme == DUKPT_TDES ? 2 : 1;
+	struct key k = test_key(published[_i].bdk);
+	struct wrapped item[2], bad[2];
+	struct kcv kcv;
+
+	ck_assert_int_eq(token_make_pair(&t, exchange, "exchange"), E_OK);
+	pack(item, point, set, &k, exchange);
+	for (unsigned part = 0; part < items; part++) {
+		for (k.len = 9; k.len <= 32; k.len++) {
+			if (k.len == 16)
+				continue;
+			memcpy(bad, item, sizeof bad);
+			pack_one(&bad[part], part, &k, exchange);
+			ck_assert_int_eq(token_take_bdk(&t, &kcv, bad, items, point, ctx, set), E_UNWRAP);
+		}
+	}
+	ck_assert_uint_eq(objects(false), 2);
+}
+END_TEST
+
+START_TEST(random_bytes_differ)
+{
+	uint8_t a[32], b[32];
+
+	ck_assert_int_eq(token_random(&t, a, sizeof a), E_OK);
+	ck_assert_int_eq(token_random(&t, b, sizeof b), E_OK);
+	ck_assert_mem_ne(a, b, sizeof a);
+}
+END_TEST
+
+/*
+ * The probe's own test: the module's function list is replaced by one that spoils one function, as a careless token
+ * would. Each has to be noticed, with its name.
+ */
+static CK_FUNCTION_LIST good, twin;
+
+static CK_RV leaky_get(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE h, CK_ATTRIBUTE *a, CK_ULONG n)
+{
+	return a->type == CKA_VALUE ? CKR_OK : good.C_GetAttributeValue(s, h, a, n);
+}
+
+static CK_RV loose_set(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE h, CK_ATTRIBUTE *a, CK_ULONG n)
+{
+	(void)s, (void)h, (void)a, (void)n;
+	return CKR_OK;
+}
+
+static CK_RV loose_wrap(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE kek, CK_OBJECT_HANDLE key, CK_BYTE *out,
+			CK_ULONG *len)
+{
+	CK_RV rv = good.C_WrapKey(s, m, kek, key, out, len);
+
+	return rv == CKR_KEY_UNEXTRACTABLE ? CKR_OK : rv;
+}
+
+static CK_RV loose_encrypt(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE key)
+{
+	CK_RV rv = good.C_EncryptInit(s, m, key);
+
+	return rv == CKR_KEY_FUNCTION_NOT_PERMITTED ? CKR_OK : rv;
+}
+
+/* One bit of the data to encrypt is lost, for children of one length */
+static CK_ULONG spoiled_len;
+
+static CK_RV wrong_derive(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE parent, CK_ATTRIBUTE *a, CK_ULONG n,
+			  CK_OBJECT_HANDLE *child)
+{
+	CK_KEY_DERIVATION_STRING_DATA *d = m->pParameter, p;
+	CK_MECHANISM other = { m->mechanism, &p, sizeof p };
+	uint8_t data[32];
+
+	if (m->mechanism == CKM_ECDH1_DERIVE || d->ulLen != spoiled_len)
+		return good.C_DeriveKey(s, m, parent, a, n, child);
+	memcpy(data, d->pData, d->ulLen);
+	data[0] ^= 1;
+	p = (CK_KEY_DERIVATION_STRING_DATA){ data, d->ulLen };
+	return good.C_DeriveKey(s, &other, parent, a, n, child);
+}
+
+static CK_RV wrong_sign(CK_SESSION_HANDLE s, CK_BYTE *in, CK_ULONG in_len, CK_BYTE *out, CK_ULONG *out_len)
+{
+	CK_RV rv = good.C_Sign(s, in, in_len, out, out_len);
+
+	out[40] ^= 1;
+	return rv;
+}
+
+static CK_RV wrong_create(CK_SESSION_HANDLE s, CK_ATTRIBUTE *a, CK_ULONG n, CK_OBJECT_HANDLE *h)
+{
+	(void)s, (void)a, (void)n, (void)h;
+	return CKR_DEVICE_ERROR;
+}
+
+START_TEST(the_probe_notices_a_token_that_is_wrong)
+{
+	static const char *const why[] = {
+		"probe: a sensitive value can be read",
+		"probe: an unmodifiable key can be changed",
+		"probe: an unextractable key can be wrapped",
+		"probe: a key that may only derive encrypts",
+		"probe: a wrong TDES initial key",
+		"probe: a wrong AES initial key",
+		"probe: a wrong key-encryption key",
+		"probe: a wrong signature",
+		"C_CreateObject answers 0x30",
+	};
+	static struct token other;
+	CK_FUNCTION_LIST *list = t.f;
+
+	good = twin = *list;
+	switch (_i) {
+	case 0:
+		twin.C_GetAttributeValue = leaky_get;
+		break;
+	case 1:
+		twin.C_SetAttributeValue = loose_set;
+		break;
+	case 2:
+		twin.C_WrapKey = loose_wrap;
+		break;
+	case 3:
+		twin.C_EncryptInit = loose_encrypt;
+		break;
+	case 4:
+	case 5:
+	case 6:
+		spoiled_len = (CK_ULONG[]){ 8, 16, 32 }[_i - 4];
+		twin.C_DeriveKey = wrong_derive;
+		break;
+	case 7:
+		twin.C_Sign = wrong_sign;
+		break;
+	case 8:
+		twin.C_CreateObject = wrong_create;
+		break;
+	}
+	/* the list is the module's own and shared: what token_open() will find there */
+	*list = twin;
+	ck_assert_int_eq(token_open(&other, TOKEN_FOLDER_URI, TOKEN_FOLDER_PIN), E_TOKEN);
+	*list = good;
+	ck_assert_str_eq(other.why, why[_i]);
+}
+END_TEST
+
+/*
+ * A token whose AES under Z answers what an attacker would like: 0: the second query of each chain is the block 0,
+ * which was queried before; 1: the last block of each chain, whose image is the key, is that block.
+ */
+static int encrypts, collide_at;
+
+static CK_RV colliding_encrypt(CK_SESSION_HANDLE s, CK_BYTE *in, CK_ULONG len, CK_BYTE *out, CK_ULONG *out_len)
+{
+	CK_RV rv = good.C_Encrypt(s, in, len, out, out_len);
+	uint8_t block[KBKDF_INPUT];
+
+	if (encrypts == 0)
+		memset(out, 0, 16); /* E(0), and with it K1 */
+	for (unsigned i = 0; encrypts == collide_at && i < 2; i++) {
+		kbkdf_input(block, i + 1, "KRM1-IK", ctx);
+		memcpy(out + 16 * i, block + 16 * collide_at, 16);
+	}
+	encrypts++;
+	return rv;
+}
+
+START_TEST(a_kek_that_could_have_been_seen_is_never_used)
+{
+	const struct key_set_id *set = &sets[1];
+	uint8_t point[P256_POINT], items;
+	CK_FUNCTION_LIST *list = t.f;
+	struct key bdk, variant;
+	struct wrapped item[2];
+	struct ksn iksn;
+	struct kcv kcv;
+	uint64_t h;
+
+	make_set(set, &bdk, &variant, &kcv);
+	ck_assert_int_eq(ksn_make(&iksn, set->scheme, set->b, 1), E_OK);
+	good = twin = *list;
+	twin.C_Encrypt = colliding_encrypt;
+	encrypts = 0;
+	collide_at = _i + 1;
+	ck_assert_int_eq(token_ephemeral(&t, &h, point), E_OK);
+	t.f = &twin;
+	ck_assert_int_eq(token_wrap_initial_key(&t, item, &items, h, peer, ctx, set, &iksn), E_CRYPTO);
+	t.f = list;
+	ck_assert_int_eq(encrypts, _i + 2);
+	ck_assert_uint_eq(items, 0);
+	ck_assert_uint_eq(item[0].len, 0);
+	ck_assert_uint_eq(objects(true), 0);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("token");
+	TCase *plain = tcase_create("opening"), *open = tcase_create("open");
+
+	suite_add_tcase(s, plain);
+	tcase_set_timeout(plain, 60);
+	tcase_add_test(plain, reads_a_token_uri_and_nothing_else);
+	tcase_add_test(plain, initialises_a_token_once);
+	tcase_add_loop_test(plain, says_why_it_cannot_open, 0, 6);
+	suite_add_tcase(s, open);
+	tcase_set_timeout(open, 60);
+	tcase_add_checked_fixture(open, open_token, close_token);
+	tcase_add_test(open, signs_so_that_software_verifies);
+	tcase_add_test(open, the_exchange_pair_signs_its_own_request);
+	tcase_add_loop_test(open, a_made_bdk_leaves_once_with_its_check_value, 0, NSETS);
+	tcase_add_loop_test(open, a_wrapped_initial_key_is_the_one_software_derives, 0, NSETS);
+	tcase_add_test(open, a_bdk_in_the_token_may_derive_and_nothing_else);
+	tcase_add_loop_test(open, a_key_set_is_made_once_until_it_is_dropped, 0, NSETS);
+	tcase_add_test(open, refuses_what_is_stronger_than_the_curve);
+	tcase_add_test(open, an_ephemeral_pair_serves_once_whatever_comes_of_it);
+	tcase_add_test(open, only_so_many_ephemeral_pairs_wait);
+	tcase_add_test(open, two_hundred_loads_leave_no_object_behind);
+	tcase_add_loop_test(open, a_taken_bdk_gives_the_published_initial_key, 0, 2);
+	tcase_add_loop_test(open, a_spoiled_package_leaves_nothing_in_the_token, 0, 2);
+	tcase_add_loop_test(open, a_short_or_long_bdk_is_refused, 0, 2);
+	tcase_add_test(open, random_bytes_differ);
+	tcase_add_loop_test(open, a_kek_that_could_have_been_seen_is_never_used, 0, 2);
+	tcase_add_loop_test(open, the_probe_notices_a_token_that_is_wrong, 0, 9);
+	return s;
+}
+
+int main(void)
+{
+	return test_main(suite());
+}

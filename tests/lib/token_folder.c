@@ -1,0 +1,54 @@
+#include "tests/lib/token_folder.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void token_folder_make(struct token_folder *f)
+{
+	FILE *conf;
+
+	snprintf(f->dir, sizeof f->dir, "/tmp/keyroom-token-XXXXXX");
+	if (!mkdtemp(f->dir)) {
+		perror(f->dir);
+		exit(2);
+	}
+	snprintf(f->conf, sizeof f->conf, "%s/conf", f->dir);
+	conf = fopen(f->conf, "w");
+	if (!conf ||
+	    fprintf(conf, "directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n", f->dir) < 0 ||
+	    fclose(conf) || setenv("SOFTHSM2_CONF", f->conf, 1)) {
+		perror(f->conf);
+		exit(2);
+	}
+	f->at.uri = TOKEN_FOLDER_URI;
+	f->at.softhsm_conf = f->conf;
+}
+
+void token_folder_make_token(struct token_folder *f)
+{
+	enum err e;
+
+	token_folder_make(f);
+	e = worker_init_token(&f->at, TOKEN_FOLDER_PIN);
+	if (e) {
+		fprintf(stderr, "%s: no token: %s\n", f->dir, err_text(e));
+		exit(2);
+	}
+}
+
+static int delete (const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+void token_folder_remove(struct token_folder *f)
+{
+	nftw(f->dir, delete, 16, FTW_DEPTH | FTW_PHYS);
+	memset(f, 0, sizeof *f);
+}
