@@ -26,7 +26,8 @@ static int init(void)
 	if (!name)
 		name = basename(path);
 	if (!room_config_name(name))
-		return fail_why(E_USAGE, "a room's name is 1 to 40 letters, digits, dots, dashes, underscores and single blanks",
+		return fail_why(E_USAGE,
+				"a room's name is 1 to 40 letters, digits, dots, dashes, underscores and single blanks",
 				"give one with --name", "--name %s", name);
 	snprintf(config.name, sizeof config.name, "%s", name);
 	e = room_init(room_dir, &config, why);
@@ -49,8 +50,8 @@ static int serve(bool locked)
 		return *why ? fail_why(e, why, err_hint(e), "%s", room_dir) : fail_say(e, "%s", room_dir);
 	if (!locked && !room.config.test) {
 		room_close(&room);
-		return fail_why(E_DENIED, "memory cannot be locked, which a production room needs", "raise RLIMIT_MEMLOCK", "%s",
-				room_dir);
+		return fail_why(E_DENIED, "memory cannot be locked, which a production room needs",
+				"raise RLIMIT_MEMLOCK", "%s", room_dir);
 	}
 	if (room.config.test)
 		fprintf(stderr, "bdkd: warning: a test room%s: its PIN lies in a file%s\n",
@@ -87,7 +88,8 @@ int main(int argc, char **argv)
 {
 	static const struct opt opts[] = {
 		{ "room", "DIR", "folder of the room", &room_dir, true },
-		{ "init", "PURPOSE", "make the room instead of serving it: ca, load or acquirer", &init_purpose, false },
+		{ "init", "PURPOSE", "make the room instead of serving it: ca, load or acquirer", &init_purpose,
+		  false },
 		{ "name", "NAME", "its name, which stands in certificates (default: the folder's)", &name, false },
 		{ "test", NULL, "make a test room, on a software token", &test, false },
 		{ 0 },

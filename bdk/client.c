@@ -34,7 +34,8 @@ static enum err look(struct client *c, const char *room, const char *name)
 			break;
 	for (size_t i = 0; i < sizeof only / sizeof only[0]; i++)
 		if (!strcmp(only[i].socket, name) && strcmp(only[i].purpose, purpose)) {
-			snprintf(c->why, sizeof c->why, "it is of purpose \"%s\", which has no %s socket", purpose, name);
+			snprintf(c->why, sizeof c->why, "it is of purpose \"%s\", which has no %s socket", purpose,
+				 name);
 			return E_ROOM_PURPOSE;
 		}
 	return E_OK;

@@ -188,8 +188,8 @@ enum err op_crl(struct ask *a)
 		e = pki_number(revoked[n++].number, (struct span){ d.cert, d.cert_len });
 	}
 	if (e == E_SHORT)
-		e = pki_crl(der, &len, PKI_CRL_MAX, (struct span){ r->device_ca.b, r->device_ca.len }, number, revoked, n,
-			    room_utc(), r->config.crl_days, &signer);
+		e = pki_crl(der, &len, PKI_CRL_MAX, (struct span){ r->device_ca.b, r->device_ca.len }, number, revoked,
+			    n, room_utc(), r->config.crl_days, &signer);
 	if (!e) {
 		snprintf(a->object, sizeof a->object, "list %llu, %zu revoked", (unsigned long long)number, n);
 		record_put(a->answer, F_CRL, (struct span){ der, len });

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- What a room is and has done ---------------------------------------------------------------------------------------- */
+/* --- What a room is and has done ---------------------------------------------------------------------------------- */
 
 enum err op_info(struct ask *a)
 {
@@ -123,7 +123,7 @@ enum err op_digest(struct ask *a)
 	return e;
 }
 
-/* --- Identities and anchors ---------------------------------------------------------------------------------------------- */
+/* --- Identities and anchors --------------------------------------------------------------------------------------- */
 
 enum err op_request(struct ask *a)
 {
@@ -244,7 +244,7 @@ enum err op_install_crl(struct ask *a)
 	return E_OK;
 }
 
-/* --- Key sets ------------------------------------------------------------------------------------------------------------ */
+/* --- Key sets ----------------------------------------------------------------------------------------------------- */
 
 enum err op_generate(struct ask *a)
 {
@@ -268,7 +268,8 @@ enum err op_generate(struct ask *a)
 		if (!e)
 			e = key_set_parse(&set, id, set.scheme);
 		if (e) {
-			snprintf(a->why, sizeof a->why, "a key set is 10 hex digits beginning FFFF (tdes), or 8 (aes128)");
+			snprintf(a->why, sizeof a->why,
+				 "a key set is 10 hex digits beginning FFFF (tdes), or 8 (aes128)");
 			return e;
 		}
 		snprintf(a->object, sizeof a->object, "%s", id);

@@ -136,7 +136,8 @@ enum err op_abort(struct ask *a)
 	char reason[CERT_TEXT];
 	enum err e = field_text(reason, sizeof reason, a->fields, F_REASON);
 
-	snprintf(a->object, sizeof a->object, "%s%s%s", a->peer->kdh.serial, a->peer->kdh.serial[0] ? ": " : "", reason);
+	snprintf(a->object, sizeof a->object, "%s%s%s", a->peer->kdh.serial, a->peer->kdh.serial[0] ? ": " : "",
+		 reason);
 	kdh_end(&a->peer->kdh);
 	return e;
 }

@@ -9,8 +9,7 @@
 #define KEY_ID 20                       /* bytes of a key identifier: the head of the SPKI's SHA-256 (RFC 7093 2) */
 #define LAST_UTC UINT64_C(253402300799) /* 9999-12-31 23:59:59: X.509 has no later date */
 
-/* --- Small parts
- * -------------------------------------------------------------------------------------------------------- */
+/* --- Small parts ------------------------------------------------------------------------------------------------- */
 
 static EVP_PKEY *key_of(const uint8_t point[static P256_POINT])
 {
@@ -149,8 +148,7 @@ static enum err parse_ca(X509 **x, struct cert *c, struct span der)
 	return *x ? E_OK : E_FORMAT;
 }
 
-/* --- Requests
- * ----------------------------------------------------------------------------------------------------------- */
+/* --- Requests ---------------------------------------------------------------------------------------------------- */
 
 enum err pki_request(uint8_t *der, size_t *len, size_t size, const uint8_t point[static P256_POINT], const char *name,
 		     const struct pki_signer *s)
@@ -241,8 +239,7 @@ done:
 	return e;
 }
 
-/* --- Certificates
- * ------------------------------------------------------------------------------------------------------- */
+/* --- Certificates ------------------------------------------------------------------------------------------------ */
 
 enum usage { DIGITAL_SIGNATURE = 0, KEY_AGREEMENT = 4, KEY_CERT_SIGN = 5, CRL_SIGN = 6 }; /* bits of keyUsage */
 
@@ -430,8 +427,7 @@ enum err pki_number(uint8_t number[static 20], struct span der)
 	return e;
 }
 
-/* --- Revocation lists
- * --------------------------------------------------------------------------------------------------- */
+/* --- Revocation lists -------------------------------------------------------------------------------------------- */
 
 static enum err add_revoked(X509_CRL *x, const struct pki_revoked *r)
 {

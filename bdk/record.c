@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { HEAD = 4 };	/* of a field: tag and length */
+enum { HEAD = 4 }; /* of a field: tag and length */
 
 void record_begin(struct record *r, uint16_t op)
 {

@@ -20,9 +20,10 @@
 #define SOFTHSM "/usr/lib/softhsm/libsofthsm2.so"
 enum { CA_DAYS = 7305, PIN_BYTES = 16, PIN_TEXT = 2 * PIN_BYTES + 1, PATH = PATH_MAX + 64 };
 
-static const char no_custodians[] = "production rooms need the ceremony (m of n custodians), which this version does not have";
+static const char no_custodians[] =
+	"production rooms need the ceremony (m of n custodians), which this version does not have";
 
-/* --- Names ------------------------------------------------------------------------------------------------------------- */
+/* --- Names -------------------------------------------------------------------------------------------------------- */
 
 static void path_of(char out[static PATH], const struct room *r, const char *name)
 {
@@ -57,16 +58,18 @@ static struct span der_span(const struct der *d)
 	return (struct span){ d->b, d->len };
 }
 
-/* --- The worker -------------------------------------------------------------------------------------------------------- */
+/* --- The worker --------------------------------------------------------------------------------------------------- */
 
-/* SoftHSM's own configuration names its folder by an absolute path: written at every start, so that a room can be moved. */
+/* SoftHSM's own configuration names its folder by an absolute path: written at every start, so that a room can be
+ * moved. */
 static enum err write_softhsm_conf(const struct room *r)
 {
 	char path[PATH], text[PATH + 128];
 
 	path_of(path, r, "token/softhsm2.conf");
 	snprintf(text, sizeof text,
-		 "directories.tokendir = %s/token\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n",
+		 "directories.tokendir = %s/token\nobjectstore.backend = file\nlog.level = ERROR\n"
+		 "slots.removable = false\n",
 		 r->dir);
 	return file_write(path, (struct span){ (const uint8_t *)text, strlen(text) }, 0600);
 }
@@ -94,7 +97,8 @@ static enum err start_worker(struct room *r)
 	path_of(conf, r, "token/softhsm2.conf");
 	e = read_pin(pin, r);
 	if (!e)
-		e = worker_start(&r->worker, &at, r->config.purpose, (struct span){ (const uint8_t *)pin, PIN_TEXT - 1 });
+		e = worker_start(&r->worker, &at, r->config.purpose,
+				 (struct span){ (const uint8_t *)pin, PIN_TEXT - 1 });
 	wipe(pin, sizeof pin);
 	return e;
 }
@@ -125,7 +129,7 @@ enum err room_sign(void *room_key, uint8_t sig[static P256_SIG], const uint8_t d
 	return e ? e : worker_sign(w, sig, k->label, digest);
 }
 
-/* --- Certificates ------------------------------------------------------------------------------------------------------ */
+/* --- Certificates ------------------------------------------------------------------------------------------------- */
 
 enum err room_store(struct room *r, const char *name, struct span der)
 {
@@ -203,7 +207,8 @@ static enum err read_certs(struct room *r, char why[static ROOM_WHY])
 		if (!e)
 			e = same_pair(r, pairs[ROOM_CA][i], c.point);
 		if (e && e != E_TOKEN) {
-			snprintf(why, ROOM_WHY, "certs/%s.der is missing, or not of the key in the token", pairs[ROOM_CA][i]);
+			snprintf(why, ROOM_WHY, "certs/%s.der is missing, or not of the key in the token",
+				 pairs[ROOM_CA][i]);
 			e = E_ROOM;
 		}
 	}
@@ -225,7 +230,8 @@ static enum err check_anchors(struct room *r, const struct span in[static CAS], 
 		else if (old->len && (old->len != in[i].len || memcmp(old->b, in[i].p, in[i].len)))
 			e = E_ENVIRONMENT;
 		if (e == E_ENVIRONMENT)
-			snprintf(why, ROOM_WHY, "another %s is installed; a room's environment is fixed", pairs[ROOM_CA][i]);
+			snprintf(why, ROOM_WHY, "another %s is installed; a room's environment is fixed",
+				 pairs[ROOM_CA][i]);
 		for (int j = 0; !e && j < i; j++)
 			if (!memcmp(c[i].point, c[j].point, P256_POINT)) {
 				snprintf(why, ROOM_WHY, "one CA stands for two roles");
@@ -247,9 +253,10 @@ enum err room_install(struct room *r, const struct room_certs *in, char why[stat
 	e = check_anchors(r, anchors, why);
 	if (e)
 		return e;
-	e = in->own.len > sizeof r->own.b ? E_FORMAT
-					  : cert_verify(&own, in->own, r->config.purpose == ROOM_LOAD ? in->kif_ca : in->exchange_ca,
-							room_utc());
+	e = in->own.len > sizeof r->own.b
+		    ? E_FORMAT
+		    : cert_verify(&own, in->own, r->config.purpose == ROOM_LOAD ? in->kif_ca : in->exchange_ca,
+				  room_utc());
 	if (e)
 		return e;
 	if (r->config.purpose == ROOM_LOAD && cert_epoch(&epoch, &own)) {
@@ -275,7 +282,7 @@ enum err room_install(struct room *r, const struct room_certs *in, char why[stat
 	return set_environment(r);
 }
 
-/* --- Making a room ----------------------------------------------------------------------------------------------------- */
+/* --- Making a room ------------------------------------------------------------------------------------------------ */
 
 static enum err write_config(const struct room *r)
 {
@@ -283,8 +290,8 @@ static enum err write_config(const struct room *r)
 
 	path_of(path, r, "room.conf");
 	snprintf(text, sizeof text,
-		 "# A Keyroom room; bdkd(8) tells what may stand here.\n[room]\nversion = %u\npurpose = %s\nkind = %s\nname = %s\n"
-		 "token = %s\n%s",
+		 "# A Keyroom room; bdkd(8) tells what may stand here.\n"
+		 "[room]\nversion = %u\npurpose = %s\nkind = %s\nname = %s\ntoken = %s\n%s",
 		 (unsigned)ROOM_VERSION, room_purpose_name(r->config.purpose), r->config.test ? "test" : "production",
 		 r->config.name, r->config.token, r->config.purpose == ROOM_CA ? "epoch = 1\n" : "");
 	return file_write(path, (struct span){ (const uint8_t *)text, strlen(text) }, 0600);
@@ -399,7 +406,9 @@ enum err room_init(const char *dir, const struct room_config *config, char why[s
 		return E_DENIED;
 	}
 	if (!room_config_name(config->name)) {
-		snprintf(why, ROOM_WHY, "a room's name is 1 to %d letters, digits, dots, dashes, underscores and single blanks", ROOM_NAME - 1);
+		snprintf(why, ROOM_WHY,
+			 "a room's name is 1 to %d letters, digits, dots, dashes, underscores and single blanks",
+			 ROOM_NAME - 1);
 		return E_RANGE;
 	}
 	made = !mkdir(dir, 0700);
@@ -419,11 +428,12 @@ enum err room_init(const char *dir, const struct room_config *config, char why[s
 	if (!realpath(dir, r->dir) || chmod(dir, 0700)) {
 		e = E_IO;
 	} else if (strpbrk(r->dir, "#\n\r")) {
-		snprintf(why, ROOM_WHY, "SoftHSM's configuration cannot name a folder with a # or line end in its path");
+		snprintf(why, ROOM_WHY,
+			 "SoftHSM's configuration cannot name a folder with a # or line end in its path");
 		e = E_RANGE;
 	} else {
 		path_of(lock, r, "lock");
-		r->lock = open(lock, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);	/* of two at the same time, one */
+		r->lock = open(lock, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600); /* of two at the same time, one */
 		e = r->lock < 0 ? errno == EEXIST ? E_EXISTS : E_IO : furnish(r);
 		if (e == E_IO)
 			snprintf(why, ROOM_WHY, "%s", strerror(errno));
@@ -437,7 +447,7 @@ enum err room_init(const char *dir, const struct room_config *config, char why[s
 	return e;
 }
 
-/* --- Opening ----------------------------------------------------------------------------------------------------------- */
+/* --- Opening ------------------------------------------------------------------------------------------------------ */
 
 static enum err read_config(struct room *r, const char *dir, char why[static ROOM_WHY])
 {

@@ -35,7 +35,7 @@ bool room_config_software(const struct room_config *c)
 	return strstr(c->token, "softhsm");
 }
 
-/* --- The keys, one row each -------------------------------------------------------------------------------------------- */
+/* --- The keys, one row each --------------------------------------------------------------------------------------- */
 
 static bool number(unsigned *out, const char *text, unsigned most)
 {
@@ -129,21 +129,21 @@ static const struct key_row {
 };
 enum { KEYS = sizeof keys / sizeof keys[0] };
 
-/* --- Reading ----------------------------------------------------------------------------------------------------------- */
+/* --- Reading ------------------------------------------------------------------------------------------------------ */
 
 struct reading {
-	struct span left;		/* text not yet given to inih */
-	unsigned line;			/* of the text that inih has */
-	unsigned seen[KEYS];		/* line of each key, 0: not seen */
+	struct span left;    /* text not yet given to inih */
+	unsigned line;       /* of the text that inih has */
+	unsigned seen[KEYS]; /* line of each key, 0: not seen */
 	struct room_config c;
-	char *why;			/* the first thing that is wrong */
+	char *why; /* the first thing that is wrong */
 };
 
 static void wrong(struct reading *r, const char *what, const char *key)
 {
 	if (!r->why[0])
-		snprintf(r->why, ROOM_WHY, "room.conf, line %u: %s%s%.60s%s", r->line, what, key ? " \"" : "", key ? key : "",
-			 key ? "\"" : "");
+		snprintf(r->why, ROOM_WHY, "room.conf, line %u: %s%s%.60s%s", r->line, what, key ? " \"" : "",
+			 key ? key : "", key ? "\"" : "");
 }
 
 /* inih's fgets(): a line at a time, so that the handler knows which one it is in. */
@@ -203,7 +203,8 @@ enum err room_config_parse(struct room_config *c, struct span text, char why[sta
 	r.c.epoch = 1;
 	bad = ini_parse_stream(next_line, &r, on_key, &r);
 	if (r.c.version > ROOM_VERSION) {
-		snprintf(why, ROOM_WHY, "room.conf is of version %u, this bdkd knows %u", r.c.version, (unsigned)ROOM_VERSION);
+		snprintf(why, ROOM_WHY, "room.conf is of version %u, this bdkd knows %u", r.c.version,
+			 (unsigned)ROOM_VERSION);
 		return E_ROOM_VERSION;
 	}
 	if (bad > 0)

@@ -14,24 +14,25 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* A PKCS#11 module may leak a little with every session object (SoftHSM: about 250 bytes): a worker is replaced in time. */
+/* A PKCS#11 module may leak a little with every session object (SoftHSM: about 250 bytes): a worker is replaced in
+ * time. */
 enum { WORKER_REQUESTS = 50000 };
 
 struct server {
 	struct room *room;
-	int dir;			/* the room's folder */
+	int dir; /* the room's folder */
 	uid_t owner;
-	int listener[ROLES];		/* -1: not in this room */
+	int listener[ROLES]; /* -1: not in this room */
 	struct peer *peer[SERVER_CLIENTS];
 	struct recover recover;
 	struct record in, out;
-	unsigned requests;		/* since the worker was replaced */
+	unsigned requests; /* since the worker was replaced */
 };
 
-/* --- The table --------------------------------------------------------------------------------------------------------- */
+/* --- The table ---------------------------------------------------------------------------------------------------- */
 
 enum { CA = 1 << ROOM_CA, LOAD = 1 << ROOM_LOAD, ACQ = 1 << ROOM_ACQUIRER, ANY = CA | LOAD | ACQ };
-enum { ONCE = 1, READ = 2 };	/* READ changes nothing and is not audited, unless it is refused */
+enum { ONCE = 1, READ = 2 }; /* READ changes nothing and is not audited, unless it is refused */
 
 enum state { NOTHING, SESSION, GREETED, IDENTIFIED, PENDING, CERTIFIED };
 
@@ -42,7 +43,7 @@ static const struct row {
 	enum state needs;
 	unsigned flags;
 	op_handler *run;
-	const char *name;		/* in the audit */
+	const char *name; /* in the audit */
 } rows[] = {
 	/* clang-format off */
 	{ OP_INFO,         ROLE_PEOPLE,   ANY,        NOTHING,    READ, op_info,         "info" },
@@ -133,7 +134,7 @@ static enum err permit(const struct row *row, const struct ask *a, char *why, si
 	return E_OK;
 }
 
-/* --- A request --------------------------------------------------------------------------------------------------------- */
+/* --- A request ---------------------------------------------------------------------------------------------------- */
 
 static void begin_answer(struct record *out, uint16_t op, enum err e, const char *why)
 {
@@ -215,7 +216,7 @@ static void serve(struct server *s, struct peer **slot)
 		return;
 	}
 	s->in.len = (size_t)n < sizeof s->in.b ? (size_t)n : sizeof s->in.b;
-	keep = answer(s, p, (size_t)n);		/* a longer one than RECORD_MAX is refused by its length */
+	keep = answer(s, p, (size_t)n); /* a longer one than RECORD_MAX is refused by its length */
 	sent = send(p->fd, s->out.b, s->out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (!keep || sent != (ssize_t)s->out.len)
 		hang_up(slot);
@@ -223,7 +224,7 @@ static void serve(struct server *s, struct peer **slot)
 	wipe(s->out.b, s->out.len);
 	s->in.len = s->out.len = 0;
 	if (++s->requests >= WORKER_REQUESTS) {
-		worker_stop(&s->room->worker);	/* room_worker() starts the next */
+		worker_stop(&s->room->worker); /* room_worker() starts the next */
 		s->requests = 0;
 	}
 }
@@ -251,7 +252,7 @@ static void welcome(struct server *s, enum role role)
 	s->peer[i]->uid = who.uid;
 }
 
-/* --- The loop ---------------------------------------------------------------------------------------------------------- */
+/* --- The loop ----------------------------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t told_to_stop;
 
@@ -288,7 +289,7 @@ static int listen_at(int dir, const char *name)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
-	unlinkat(dir, name, 0);		/* left by one that was killed: we hold the room's lock */
+	unlinkat(dir, name, 0); /* left by one that was killed: we hold the room's lock */
 	before = umask(0177);
 	bad = bind(fd, (struct sockaddr *)&at, sizeof at);
 	umask(before);

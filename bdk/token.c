@@ -19,8 +19,7 @@
 static const char ik_label[] = "KRM1-IK", left_label[] = "KRM1-IL", right_label[] = "KRM1-IR", bdk_label[] = "KRM1-BD",
 		  variant_label[] = "KRM1-BV";
 
-/* --- What the token answers
- * ------------------------------------------------------------------------------------------- */
+/* --- What the token answers -------------------------------------------------------------------------------------- */
 
 static enum err refuse(struct token *t, const char *why)
 {
@@ -36,8 +35,7 @@ static enum err check(struct token *t, const char *function, CK_RV rv)
 	return E_TOKEN;
 }
 
-/* --- Templates
- * -------------------------------------------------------------------------------------------------------- */
+/* --- Templates --------------------------------------------------------------------------------------------------- */
 
 struct attrs {
 	CK_ATTRIBUTE a[24];
@@ -125,8 +123,7 @@ static uint8_t parts(enum dukpt_scheme scheme)
 	return scheme == DUKPT_TDES ? 2 : 1;
 }
 
-/* --- Session objects
- * -------------------------------------------------------------------------------------------------- */
+/* --- Session objects --------------------------------------------------------------------------------------------- */
 
 static void destroy(struct token *t, CK_OBJECT_HANDLE *h)
 {
@@ -179,8 +176,7 @@ static enum err encrypt(struct token *t, uint8_t *out, CK_OBJECT_HANDLE key, CK_
 	return e;
 }
 
-/* --- Token objects
- * ---------------------------------------------------------------------------------------------------- */
+/* --- Token objects ----------------------------------------------------------------------------------------------- */
 
 /* The one token object of that class and label. E_OK, E_KEY (none), E_TOKEN (also: more than one) */
 static enum err find(struct token *t, CK_OBJECT_HANDLE *h, CK_OBJECT_CLASS class, const char *label)
@@ -284,8 +280,7 @@ static enum err drop_bdk(struct token *t, const struct bdk_names *b)
 	return e;
 }
 
-/* --- Pairs
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- Pairs ------------------------------------------------------------------------------------------------------- */
 
 static enum err generate_pair(struct token *t, CK_OBJECT_HANDLE *pub, CK_OBJECT_HANDLE *priv, bool sign, bool agree,
 			      const char *label)
@@ -365,8 +360,7 @@ static enum err claim(struct token *t, struct token_pair *p, uint64_t handle)
 	return E_KEY;
 }
 
-/* --- From two points to a key-encryption key
- * ---------------------------------------------------------------------------- */
+/* --- From two points to a key-encryption key --------------------------------------------------------------------- */
 
 #define KDF_POINTS (1 + 2 * 6) /* zero, and for each of at most two items B1, P^B2 and X, twice each */
 
@@ -511,8 +505,7 @@ static enum err unwrap(struct token *t, CK_OBJECT_HANDLE *key, CK_OBJECT_HANDLE 
 	return check(t, "C_UnwrapKey", rv);
 }
 
-/* --- BDKs
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- BDKs -------------------------------------------------------------------------------------------------------- */
 
 /* TDES: E(0). AES: CMAC(0), whose one block is whole: E(K1). */
 static enum err check_value(struct token *t, struct kcv *kcv, CK_OBJECT_HANDLE key, enum dukpt_scheme scheme)
@@ -713,8 +706,7 @@ enum err token_drop_bdk(struct token *t, const struct key_set_id *set)
 	return e ? e : drop_bdk(t, &b);
 }
 
-/* --- Initial keys
- * ------------------------------------------------------------------------------------------------------ */
+/* --- Initial keys ------------------------------------------------------------------------------------------------ */
 
 /* The parts of an initial key under the objects of its BDK: AES one, TDES left and right half. */
 static enum err derive_initial(struct token *t, CK_OBJECT_HANDLE part[static 2], const CK_OBJECT_HANDLE bdk[static 2],
@@ -813,8 +805,7 @@ enum err token_initial_key(struct token *t, struct key *ik, const struct key_set
 	return e;
 }
 
-/* --- Random bytes, named pairs, ephemeral pairs
- * -------------------------------------------------------------------------- */
+/* --- Random bytes, named pairs, ephemeral pairs ------------------------------------------------------------------ */
 
 enum err token_random(struct token *t, uint8_t *out, size_t len)
 {
@@ -900,8 +891,7 @@ enum err token_forget(struct token *t, uint64_t handle)
 	return e;
 }
 
-/* --- The probe
- * --------------------------------------------------------------------------------------------------------- */
+/* --- The probe --------------------------------------------------------------------------------------------------- */
 
 /* Published or made up for this: nothing here is secret. */
 static const struct ksn probe_tdes_ksn = { { 0xFF, 0xFF, 0x98, 0x76, 0x54, 0x32, 0x10, 0xE0, 0, 0 }, KSN_TDES };
@@ -1070,8 +1060,7 @@ static enum err probe(struct token *t)
 	return e;
 }
 
-/* --- Opening
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- Opening ----------------------------------------------------------------------------------------------------- */
 
 /* One attribute's value up to an end character or the end of the text, percent-decoded. */
 static enum err uri_value(char *out, size_t size, const char **text, const char *ends)

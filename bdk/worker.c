@@ -38,8 +38,7 @@ enum act {
 	ACTS
 };
 
-/* --- The codec: every shape is read and written here, once
- * -------------------------------------------------------------- */
+/* --- The codec: every shape is read and written here, once ------------------------------------------------------- */
 
 static void wr_text(struct wr *w, const char *text)
 {
@@ -126,8 +125,7 @@ static void rd_items(struct rd *r, struct wrapped item[static 2], uint8_t *items
 		*items = 0;
 }
 
-/* --- In the worker: one function an act, one table
- * ---------------------------------------------------------------------- */
+/* --- In the worker: one function an act, one table --------------------------------------------------------------- */
 
 /* What the acts read, in whichever combination. */
 struct args {
@@ -407,8 +405,7 @@ static _Noreturn void work(const struct token_place *at, enum room_purpose purpo
 	_exit(0);
 }
 
-/* --- In the supervisor
- * -------------------------------------------------------------------------------------------------- */
+/* --- In the supervisor ------------------------------------------------------------------------------------------- */
 
 struct call {
 	uint8_t b[RPC_MAX];

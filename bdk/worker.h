@@ -4,9 +4,10 @@
  * token. A worker dies with its supervisor, and a worker that dies is E_TOKEN for the call under way: the supervisor
  * starts another (worker_start) and nothing was answered twice.
  *
- * Objects are named by label. EC key pairs: "identity" (KDH; signs KEY, ZEROIZE, packages), "exchange" (acquirer room's, ECDH,
- * and its own certificate request), "records", "device-ca", "kif-ca", "exchange-ca" (sign). Key sets: "bdk-ID", and for TDES also "bdk-variant-ID".
- * Everything in the token is sensitive, not extractable and not modifiable.
+ * Objects are named by label. EC key pairs: "identity" (KDH; signs KEY, ZEROIZE, packages), "exchange" (acquirer
+ * room's, ECDH, and its own certificate request), "records", "device-ca", "kif-ca", "exchange-ca" (sign). Key sets:
+ * "bdk-ID", and for TDES also "bdk-variant-ID". Everything in the token is sensitive, not extractable and not
+ * modifiable.
  */
 #ifndef KEYROOM_BDK_WORKER_H
 #define KEYROOM_BDK_WORKER_H
@@ -16,12 +17,10 @@
 #include "crypto/p256.h"
 #include "dukpt/ksn.h"
 
-#include "crypto/key.h"
-
 #include <sys/types.h>
 
 struct worker {
-	int fd;			/* -1: none */
+	int fd; /* -1: none */
 	pid_t pid;
 };
 
@@ -34,8 +33,8 @@ struct wrapped {
 
 /* How to reach the token: from room.conf. */
 struct token_place {
-	const char *uri;		/* RFC 7512: pkcs11:token=NAME?module-path=/usr/lib/softhsm/libsofthsm2.so */
-	const char *softhsm_conf;	/* set as SOFTHSM2_CONF in the worker alone, NULL for other tokens */
+	const char *uri;          /* RFC 7512: pkcs11:token=NAME?module-path=/usr/lib/softhsm/libsofthsm2.so */
+	const char *softhsm_conf; /* set as SOFTHSM2_CONF in the worker alone, NULL for other tokens */
 };
 
 /*
@@ -52,14 +51,18 @@ MUST_USE enum err worker_init_token(const struct token_place *at, struct span pi
  *
  *   E_OK, E_TOKEN (no module, no token, wrong PIN, or a probe gave a wrong answer: why is said on standard error)
  */
-MUST_USE enum err worker_start(struct worker *w, const struct token_place *at, enum room_purpose purpose, struct span pin);
+MUST_USE enum err worker_start(struct worker *w, const struct token_place *at, enum room_purpose purpose,
+			       struct span pin);
 
 /* worker_stop - end it and reap it; fine on one that is dead */
 void worker_stop(struct worker *w);
 
-/* All below: E_OK, E_TOKEN (the token refused, or the worker died or did not answer for 30 seconds; it is ended and reaped then,
- * *w has fd -1 and its ephemeral pairs are gone), E_DENIED (this room's worker is not for that), and what they name. Outputs
- * are wiped on errors. A signal does not disturb a call. Do not wait for workers elsewhere: worker_stop() reaps. */
+/*
+ * All below: E_OK, E_TOKEN (the token refused, or the worker died or did not answer for 30 seconds; it is ended and
+ * reaped then, *w has fd -1 and its ephemeral pairs are gone), E_DENIED (this room's worker is not for that), and what
+ * they name. Outputs are wiped on errors. A signal does not disturb a call. Nobody else waits for workers:
+ * worker_stop() reaps.
+ */
 
 /* worker_random - from the token, len at most 4096. E_RANGE */
 MUST_USE enum err worker_random(struct worker *w, uint8_t *out, size_t len);
@@ -75,8 +78,9 @@ MUST_USE enum err worker_point(struct worker *w, uint8_t point[static P256_POINT
 MUST_USE enum err worker_sign(struct worker *w, uint8_t sig[static P256_SIG], const char *label,
 			      const uint8_t digest[static 32]);
 
-/* worker_ephemeral - a session pair for one KEY or one package; it is gone after worker_wrap_initial_key(), worker_make_bdk()
- * or worker_forget(), whatever they result in. Load room only. E_SPACE (64 pairs wait: forget some), E_KEY (no such handle) */
+/* worker_ephemeral - a session pair for one KEY or one package; it is gone after worker_wrap_initial_key(),
+ * worker_make_bdk() or worker_forget(), whatever they result in. Load room only. E_SPACE (64 pairs wait: forget some),
+ * E_KEY (no such handle) */
 MUST_USE enum err worker_ephemeral(struct worker *w, uint64_t *handle, uint8_t point[static P256_POINT]);
 MUST_USE enum err worker_forget(struct worker *w, uint64_t handle);
 
@@ -88,22 +92,24 @@ MUST_USE enum err worker_forget(struct worker *w, uint64_t handle);
  *   peer    in   the terminal's ephemeral point
  *   ctx     in   transcript_ctx()
  *
- *   E_KEY_SET (no such objects, or a KSN of another key set), E_SCHEME (not TDES or AES-128), E_POINT, E_KEY (no such handle),
- *   E_CRYPTO (a block of the KDF would have been seen: one chance in 2^120). Load room only
+ *   E_KEY_SET (no such objects, or a KSN of another key set), E_SCHEME (not TDES or AES-128), E_POINT, E_KEY (no such
+ *   handle), E_CRYPTO (half of a KEK would have been seen: one chance in 2^120). Load room only
  */
-MUST_USE enum err worker_wrap_initial_key(struct worker *w, struct wrapped item[static 2], uint8_t *items, uint64_t handle,
-					  const uint8_t peer[static P256_POINT], const uint8_t ctx[static 32],
-					  const struct key_set_id *set, const struct ksn *iksn);
+MUST_USE enum err worker_wrap_initial_key(struct worker *w, struct wrapped item[static 2], uint8_t *items,
+					  uint64_t handle, const uint8_t peer[static P256_POINT],
+					  const uint8_t ctx[static 32], const struct key_set_id *set,
+					  const struct ksn *iksn);
 
 /*
  * worker_make_bdk - make a BDK in the token and wrap it at birth, once and never again, for an acquirer room
  *
  *   kcv     out  check value: TDES 3 bytes, AES 5 bytes of CMAC(0)
- *   item    out  AES: "KRM1-BD"; TDES: "KRM1-BD" (BDK) and "KRM1-BV" (its variant, xor C0C0C0C000000000C0C0C0C000000000)
+ *   item    out  AES: "KRM1-BD"; TDES: "KRM1-BD" (BDK) and "KRM1-BV" (its variant, xor
+ *                C0C0C0C000000000C0C0C0C000000000)
  *   peer    in   the acquirer room's exchange key
  *
- *   E_EXISTS (objects of that key set are there), E_SCHEME (not TDES or AES-128), E_POINT, E_KEY (no such handle), E_CRYPTO.
- *   Load room only. The peer is whoever the caller says: check its certificate before.
+ *   E_EXISTS (objects of that key set are there), E_SCHEME (not TDES or AES-128), E_POINT, E_KEY (no such handle),
+ *   E_CRYPTO. Load room only. The peer is whoever the caller says: check its certificate before.
  */
 MUST_USE enum err worker_make_bdk(struct worker *w, struct kcv *kcv, struct wrapped item[static 2], uint8_t *items,
 				  uint64_t handle, const uint8_t peer[static P256_POINT], const uint8_t ctx[static 32],
@@ -114,15 +120,16 @@ MUST_USE enum err worker_make_bdk(struct worker *w, struct kcv *kcv, struct wrap
  *
  *   point  in  the sender's ephemeral point
  *
- *   E_EXISTS, E_UNWRAP (integrity, a key of another length, or other items than worker_make_bdk() gives), E_SCHEME, E_POINT,
- *   E_KEY (no exchange pair), E_CRYPTO, E_DENIED (another room). Nothing stays in the token on an error.
+ *   E_EXISTS, E_UNWRAP (integrity, a key of another length, or other items than worker_make_bdk() gives), E_SCHEME,
+ *   E_POINT, E_KEY (no exchange pair), E_CRYPTO, E_DENIED (another room). Nothing stays in the token on an error. That
+ * a TDES variant is its BDK's cannot be seen in the token: the package's signature answers for it.
  */
 MUST_USE enum err worker_take_bdk(struct worker *w, struct kcv *kcv, const struct wrapped *item, uint8_t items,
 				  const uint8_t point[static P256_POINT], const uint8_t ctx[static 32],
 				  const struct key_set_id *set);
 
-/* worker_drop_bdk - destroy a key set's objects: undoes a worker_make_bdk() or worker_take_bdk() whose record failed. Fine if there
- * are none. Not in a ca room. E_SCHEME */
+/* worker_drop_bdk - destroy a key set's objects: undoes a worker_make_bdk() or worker_take_bdk() whose record failed.
+ * Fine if there are none. Not in a ca room. E_SCHEME */
 MUST_USE enum err worker_drop_bdk(struct worker *w, const struct key_set_id *set);
 
 /* worker_initial_key - derive an initial key and give it out in the clear; acquirer room only. E_KEY_SET, E_SCHEME,

@@ -16,7 +16,7 @@ start() {
 	eval "PID_$name=$!"
 	PIDS="$PIDS $!"
 	for i in $(seq 1 400); do
-		grep -q "^$ready" "$WORK/$name.log" && return 0
+		grep -q "^$ready" "$WORK/$name.log" 2>/dev/null && return 0
 		kill -0 "$!" 2>/dev/null || break
 		sleep 0.05
 	done

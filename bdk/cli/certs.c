@@ -89,7 +89,8 @@ static int install_crl(void)
 	record_put(&request, F_CRL, crl);
 	if (cli_ask(&c, &request, &status, cli.crl) && !field_number(&number, c.fields, F_SEQUENCE, UINT64_MAX) &&
 	    !field_number(&n, c.fields, F_USED, UINT64_MAX))
-		printf("revocation list %llu installed: %llu revoked\n", (unsigned long long)number, (unsigned long long)n);
+		printf("revocation list %llu installed: %llu revoked\n", (unsigned long long)number,
+		       (unsigned long long)n);
 	client_close(&c);
 	return status;
 }
@@ -104,7 +105,8 @@ int cli_install(int operands, char **operand)
 	if (cli.crl && !cli.anchors && !operands)
 		return install_crl();
 	if (cli.crl || !cli.anchors || !operands)
-		return fail_why(E_USAGE, "install --anchors FILE CERT, or install --crl FILE", "--help tells how", "bdk install");
+		return fail_why(E_USAGE, "install --anchors FILE CERT, or install --crl FILE", "--help tells how",
+				"bdk install");
 	if (!cli_pem_in(&cert, 1, der, sizeof der, cert_type, operand[0], &status) ||
 	    !cli_pem_in(anchors, 3, anchors_der, sizeof anchors_der, cert_type, cli.anchors, &status) ||
 	    !cli_open(&c, &status))

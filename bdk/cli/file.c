@@ -57,7 +57,8 @@ bool cli_pem_in(struct span der[], size_t n, uint8_t *out, size_t size, const ch
 	if (found != n || !fits) {
 		char why[80];
 
-		snprintf(why, sizeof why, "should hold %zu PEM block%s \"%s\", holds %zu", n, n == 1 ? "" : "s", type, found);
+		snprintf(why, sizeof why, "should hold %zu PEM block%s \"%s\", holds %zu", n, n == 1 ? "" : "s", type,
+			 found);
 		*status = fail_why(E_FORMAT, why, "check the name", "%s", path);
 		return false;
 	}

@@ -21,7 +21,8 @@ static bool put_ids(const char *ids, int *status)
 	unsigned long long first, last;
 	int end = 0;
 
-	if (strspn(ids, "0123456789-") != strlen(ids) || sscanf(ids, "%10llu-%10llu%n", &first, &last, &end) != 2 || ids[end]) {
+	if (strspn(ids, "0123456789-") != strlen(ids) || sscanf(ids, "%10llu-%10llu%n", &first, &last, &end) != 2 ||
+	    ids[end]) {
 		*status = fail_why(E_USAGE, "device ids are FIRST-LAST, in decimal", "", "--ids %s", ids);
 		return false;
 	}
@@ -36,7 +37,8 @@ static bool reserve(const char *path, int *status)
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	if (fd < 0) {
-		*status = fail_why(errno == EEXIST ? E_EXISTS : E_IO, strerror(errno), "choose another name", "--out %s", path);
+		*status = fail_why(errno == EEXIST ? E_EXISTS : E_IO, strerror(errno), "choose another name",
+				   "--out %s", path);
 		return false;
 	}
 	close(fd);
@@ -85,8 +87,9 @@ int cli_generate(int operands, char **operand)
 	if (!cli_ask(&c, &request, &status, cli.room)) {
 		unlink(cli.out);
 	} else if (file_write(cli.out, field_get(c.fields, F_PACKAGE), 0600)) {
-		status = fail_why(E_IO, strerror(errno), "the package is lost: suspend this key set and generate another", "--out %s",
-				  cli.out);
+		status =
+			fail_why(E_IO, strerror(errno),
+				 "the package is lost: suspend this key set and generate another", "--out %s", cli.out);
 	} else {
 		print_key_set("generated");
 		printf("; package in %s\n", cli.out);

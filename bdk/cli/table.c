@@ -64,8 +64,8 @@ struct table {
 	const struct column *column;
 	size_t columns, rows;
 	size_t width[COLUMNS];
-	bool filled[COLUMNS];	/* a column that no row fills is left out */
-	char **cell;		/* rows times columns */
+	bool filled[COLUMNS]; /* a column that no row fills is left out */
+	char **cell;          /* rows times columns */
 	json_t *json;
 };
 
