@@ -80,7 +80,7 @@ START_TEST(a_truncated_twin_is_refused)
 
 	put_all();
 	for (size_t n = 0; n < r.len; n++) {
-		uint8_t *exact = malloc(n + 1);		/* so that a sanitizer sees one byte too far */
+		uint8_t *exact = malloc(n + 1); /* so that a sanitizer sees one byte too far */
 		enum err e;
 
 		memcpy(exact, r.b, n);
@@ -89,7 +89,7 @@ START_TEST(a_truncated_twin_is_refused)
 		ck_assert(e == E_OK || e == E_SHORT);
 		free(exact);
 	}
-	ck_assert_uint_eq(whole, 5);		/* after the op and after each field but the last */
+	ck_assert_uint_eq(whole, 5); /* after the op and after each field but the last */
 }
 END_TEST
 

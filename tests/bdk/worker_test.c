@@ -376,8 +376,7 @@ START_TEST(a_worker_dies_with_its_supervisor)
 }
 END_TEST
 
-/* --- pkcs11-spy between worker and module: its log of every call and every byte
- * ----------------------------------------- */
+/* --- pkcs11-spy between worker and module: its log of every call and every byte ---------------------------------- */
 
 struct spied {
 	char *text;     /* the log from some point on */
