@@ -26,14 +26,16 @@ static const char schema[] =
 	"CREATE TABLE device(row INTEGER PRIMARY KEY AUTOINCREMENT, serial TEXT NOT NULL UNIQUE,"
 	"  spki BLOB UNIQUE CHECK(length(spki) = 32), cert BLOB NOT NULL, state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 5),"
 	"  utc INTEGER NOT NULL) STRICT;"
-	"CREATE TABLE load(row INTEGER PRIMARY KEY AUTOINCREMENT, sequence INTEGER NOT NULL UNIQUE,"
+	"CREATE TABLE load(row INTEGER PRIMARY KEY AUTOINCREMENT,"
 	"  key_set TEXT NOT NULL REFERENCES key_set(id), id INTEGER NOT NULL, serial TEXT NOT NULL,"
 	"  spki BLOB NOT NULL CHECK(length(spki) = 32), point BLOB NOT NULL CHECK(length(point) = 65),"
-	"  slot INTEGER NOT NULL CHECK(slot BETWEEN 0 AND 255), state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 5),"
-	"  first_count INTEGER NOT NULL, load_count INTEGER NOT NULL, kcv BLOB NOT NULL CHECK(length(kcv) <= 5),"
-	"  firmware TEXT NOT NULL, utc INTEGER NOT NULL,"
+	"  slot INTEGER NOT NULL CHECK(slot BETWEEN 0 AND 255), first_count INTEGER NOT NULL, firmware TEXT NOT NULL,"
 	"  UNIQUE(key_set, id), UNIQUE(spki, slot, first_count)) STRICT;"
 	"CREATE INDEX load_serial ON load(serial);"
+	"CREATE TABLE event(sequence INTEGER PRIMARY KEY AUTOINCREMENT, load INTEGER NOT NULL REFERENCES load(row),"
+	"  state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 5), load_count INTEGER NOT NULL,"
+	"  kcv BLOB NOT NULL CHECK(length(kcv) <= 5), utc INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX event_load ON event(load);"
 	"CREATE TABLE sent(row INTEGER PRIMARY KEY AUTOINCREMENT, load INTEGER NOT NULL REFERENCES load(row),"
 	"  h BLOB NOT NULL CHECK(length(h) = 32), UNIQUE(load, h)) STRICT;"
 	"CREATE TABLE seen(kind TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY(kind, value)) STRICT, WITHOUT ROWID;";
@@ -43,18 +45,20 @@ static const char settings[] = "PRAGMA synchronous = FULL; PRAGMA foreign_keys =
 
 #define KEY_SET "SELECT row, id, scheme, state, kcv, first, last, next, utc FROM key_set "
 #define DEVICE "SELECT row, serial, coalesce(spki, zeroblob(32)), cert, state, utc FROM device "
+/* A load is its row and its newest event; the others are its life. */
 #define LOAD                                                                                                             \
-	"SELECT l.sequence, l.row, k.id, k.scheme, l.id, l.serial, l.spki, l.point, l.slot, l.state, l.first_count,"     \
-	"  l.load_count, l.kcv, l.firmware, l.utc FROM load l JOIN key_set k ON k.id = l.key_set "
+	"SELECT e.sequence, l.row, k.id, k.scheme, l.id, l.serial, l.spki, l.point, l.slot, e.state, l.first_count,"     \
+	"  e.load_count, e.kcv, l.firmware, e.utc"                                                                       \
+	"  FROM load l JOIN event e ON e.load = l.row JOIN key_set k ON k.id = l.key_set "
+#define NEWEST "AND e.sequence = (SELECT max(sequence) FROM event WHERE load = l.row) "
 #define AUDIT "SELECT sequence, utc, who, what, object, reason, hash FROM audit "
 #define SENT "SELECT s.row, s.load, s.h FROM sent s JOIN load l ON l.row = s.load "
-#define NEXT_SEQUENCE "(SELECT coalesce(max(sequence), 0) + 1 FROM load)"
 
 enum statement {
 	BEGIN, COMMIT, ROLLBACK, META_GET, META_SET, AUDIT_HEAD, AUDIT_AFTER, AUDIT_ADD, ALL_KEY_SETS, ALL_DEVICES, ALL_LOADS,
-	SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE, KEY_SET_TAKE, DEVICE_BY_SERIAL,
-	DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_TAKEN, LOAD_ADD, LOAD_BY_ROW, LOAD_LAST, LOAD_COUNT, LOAD_SET,
-	LOAD_AFTER, SENT_ADD, SENT_HAS, SENT_NEXT, STATEMENTS
+	ALL_EVENTS,	SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE, KEY_SET_TAKE, DEVICE_BY_SERIAL,
+	DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_TAKEN, LOAD_ADD, LOAD_BY_ROW, LOAD_LAST, LOAD_COUNT, LOAD_AFTER,
+	EVENT_ADD, SENT_ADD, SENT_HAS, SENT_NEXT, STATEMENTS
 };
 
 static const char *const sql[STATEMENTS] = {
@@ -69,6 +73,7 @@ static const char *const sql[STATEMENTS] = {
 	[ALL_KEY_SETS] = "SELECT * FROM key_set ORDER BY row",
 	[ALL_DEVICES] = "SELECT * FROM device ORDER BY row",
 	[ALL_LOADS] = "SELECT * FROM load ORDER BY row",
+	[ALL_EVENTS] = "SELECT * FROM event ORDER BY sequence",
 	[SEEN_ADD] = "INSERT INTO seen(kind, value) VALUES(?, ?)",
 	[KEY_SET_BY_ID] = KEY_SET "WHERE id = ?",
 	[KEY_SET_AFTER] = KEY_SET "WHERE row > ? ORDER BY row LIMIT 1",
@@ -82,13 +87,14 @@ static const char *const sql[STATEMENTS] = {
 		       "  ON CONFLICT(serial) DO UPDATE SET spki = excluded.spki, cert = excluded.cert,"
 		       "  state = excluded.state, utc = excluded.utc",
 	[LOAD_TAKEN] = "SELECT row FROM load WHERE spki = ? AND slot = ? AND first_count = ?",
-	[LOAD_ADD] = "INSERT INTO load(sequence, key_set, id, serial, spki, point, slot, state, first_count, load_count, kcv,"
-		     "  firmware, utc) VALUES(" NEXT_SEQUENCE ", ?, ?, ?, ?, ?, ?, ?, ?, 0, zeroblob(0), ?, ?)",
-	[LOAD_BY_ROW] = LOAD "WHERE l.row = ?",
-	[LOAD_LAST] = LOAD "WHERE l.spki = ? AND l.slot = ? ORDER BY l.row DESC LIMIT 1",
-	[LOAD_COUNT] = "SELECT coalesce(max(max(first_count, load_count)), 0) FROM load WHERE spki = ?",
-	[LOAD_SET] = "UPDATE load SET sequence = " NEXT_SEQUENCE ", state = ?, load_count = ?, kcv = ?, utc = ? WHERE row = ?",
-	[LOAD_AFTER] = LOAD "WHERE l.sequence > ? ORDER BY l.sequence LIMIT 1",
+	[LOAD_ADD] = "INSERT INTO load(key_set, id, serial, spki, point, slot, first_count, firmware)"
+		     "  VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+	[LOAD_BY_ROW] = LOAD "WHERE l.row = ? " NEWEST,
+	[LOAD_LAST] = LOAD "WHERE l.spki = ? AND l.slot = ? " NEWEST "ORDER BY l.row DESC LIMIT 1",
+	[LOAD_COUNT] = "SELECT coalesce(max(max(l.first_count, e.load_count)), 0)"
+		       "  FROM load l JOIN event e ON e.load = l.row WHERE l.spki = ?",
+	[LOAD_AFTER] = LOAD "WHERE e.sequence > ? ORDER BY e.sequence LIMIT 1",
+	[EVENT_ADD] = "INSERT INTO event(load, state, load_count, kcv, utc) SELECT row, ?, ?, ?, ? FROM load WHERE row = ?",
 	[SENT_ADD] = "INSERT INTO sent(load, h) VALUES(?, ?)",
 	[SENT_HAS] = "SELECT row FROM sent WHERE load = ? AND h = ?",
 	[SENT_NEXT] = SENT "WHERE l.serial = ? AND s.row < ? ORDER BY s.row DESC LIMIT 1",
@@ -514,7 +520,7 @@ static enum err digest_row(uint8_t h[static 32], struct query *q)
 
 enum err journal_digest(uint8_t out[static 32], struct journal *j)
 {
-	static const enum statement tables[] = { ALL_KEY_SETS, ALL_DEVICES, ALL_LOADS };
+	static const enum statement tables[] = { ALL_KEY_SETS, ALL_DEVICES, ALL_LOADS, ALL_EVENTS };
 	uint8_t h[32] = { 0 };
 	enum err e = E_OK;
 
@@ -793,6 +799,19 @@ static enum err load_taken(struct journal *j, const struct load *l)
 	return !e && found ? E_REPLAY : e;
 }
 
+/* What became of a load. E_OK, E_UNKNOWN_DEVICE (no such row), E_JOURNAL */
+static enum err event_add(struct journal *j, const struct load *l)
+{
+	struct query q = query(j, EVENT_ADD);
+
+	put_number(&q, l->state);
+	put_number(&q, l->load_count);
+	put_blob(&q, l->kcv.b, l->kcv.len);
+	put_number(&q, now());
+	put_number(&q, l->row);
+	return run_update(j, &q, E_UNKNOWN_DEVICE);
+}
+
 static enum err load_add(uint64_t *row, struct journal *j, const struct load *l, const char *set, uint32_t id)
 {
 	struct query q = query(j, LOAD_ADD);
@@ -804,12 +823,12 @@ static enum err load_add(uint64_t *row, struct journal *j, const struct load *l,
 	put_blob(&q, l->spki, sizeof l->spki);
 	put_blob(&q, l->point, sizeof l->point);
 	put_number(&q, l->slot);
-	put_number(&q, LOAD_SENT);
 	put_number(&q, l->first_count);
 	put_text(&q, l->firmware);
-	put_number(&q, now());
 	e = run(&q);
 	*row = (uint64_t)sqlite3_last_insert_rowid(j->db);
+	if (!e)
+		e = event_add(j, &(struct load){ .row = *row, .state = LOAD_SENT });
 	if (e)
 		return e;
 	q = query(j, KEY_SET_TAKE);
@@ -918,15 +937,8 @@ enum err journal_load_sent_next(struct load *l, uint8_t h[static 32], struct jou
 
 enum err journal_load_set(struct journal *j, struct load *l)
 {
-	struct query q = query(j, LOAD_SET);
-	enum err e;
+	enum err e = event_add(j, l);
 
-	put_number(&q, l->state);
-	put_number(&q, l->load_count);
-	put_blob(&q, l->kcv.b, l->kcv.len);
-	put_number(&q, now());
-	put_number(&q, l->row);
-	e = run_update(j, &q, E_UNKNOWN_DEVICE);
 	return e ? e : load_by_row(l, j, l->row);
 }
 

@@ -2,7 +2,8 @@
  * The journal: what a room has done, in SQLite (WAL, synchronous=FULL). It is the truth; everything else is a projection.
  *
  * An I/O error ends issuing: every function here gives E_JOURNAL and has changed nothing. What allocates is committed and read
- * back before it returns. Tables: meta, audit, key_set, device, load, sent (h after each KEY), seen (nonces and points).
+ * back before it returns. Tables: meta, audit, key_set, device, load, event (what became of a load), sent (h after each KEY),
+ * seen (nonces and points).
  */
 #ifndef KEYROOM_BDK_JOURNAL_H
 #define KEYROOM_BDK_JOURNAL_H
@@ -95,7 +96,7 @@ MUST_USE enum err journal_audit_next(struct audit *a, struct journal *j, uint64_
 /* journal_audit_check - recompute the whole chain. E_OK, E_MAC (bad: the first sequence that does not fit), E_JOURNAL */
 MUST_USE enum err journal_audit_check(uint64_t *bad, struct journal *j);
 
-/* journal_digest - SHA-256 over the rows of key_set, device and load, in order: what has been issued, not how often it was
+/* journal_digest - SHA-256 over the rows of key_set, device, load and event, in order: what has been issued, not how often it was
  * tried (sent, seen and audit grow with every attempt) */
 MUST_USE enum err journal_digest(uint8_t out[static 32], struct journal *j);
 
@@ -158,7 +159,7 @@ MUST_USE enum err journal_load_sent_next(struct load *l, uint8_t h[static 32], s
  * sequence. E_OK, E_UNKNOWN_DEVICE (no such row), E_JOURNAL */
 MUST_USE enum err journal_load_set(struct journal *j, struct load *l);
 
-/* journal_load_after - the load whose last change comes next after a sequence. E_OK, E_SHORT */
+/* journal_load_after - the next event after a sequence: the load as it was then. E_OK, E_SHORT */
 MUST_USE enum err journal_load_after(struct load *out, struct journal *j, uint64_t sequence);
 
 #endif

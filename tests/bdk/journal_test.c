@@ -332,7 +332,12 @@ START_TEST(changes_are_found_in_the_order_they_happened)
 	a.kcv = (struct kcv){ { 7, 8, 9 }, 3 };
 	ck_assert_int_eq(journal_load_set(j, &a), E_OK);
 	ck_assert_uint_eq(a.sequence, 3);
+	/* All of its life, and each event as it was then */
 	ck_assert_int_eq(journal_load_after(&l, j, 0), E_OK);
+	ck_assert_str_eq(l.serial, "TC1");
+	ck_assert_int_eq(l.state, LOAD_SENT);
+	ck_assert_uint_eq(l.kcv.len, 0);
+	ck_assert_int_eq(journal_load_after(&l, j, l.sequence), E_OK);
 	ck_assert_str_eq(l.serial, "TC2");
 	ck_assert_int_eq(journal_load_after(&l, j, l.sequence), E_OK);
 	ck_assert_str_eq(l.serial, "TC1");
@@ -405,7 +410,7 @@ END_TEST
 /* Each writer, while something in the file makes writing fail. */
 START_TEST(an_error_while_writing_changes_nothing)
 {
-	static const char *const tables[] = { "meta", "audit", "key_set", "device", "load", "sent", "seen" };
+	static const char *const tables[] = { "meta", "audit", "key_set", "device", "load", "event", "sent", "seen" };
 	struct load l = load("FFFF987654", DUKPT_TDES, "TC1", 0, 0), m = load("FFFF987654", DUKPT_TDES, "TC2", 0, 0);
 	struct key_set s = key_set("12345678", DUKPT_AES128, 0, 1);
 	struct device d = device("TC1", 1, DEVICE_EXPECTED);
@@ -538,15 +543,15 @@ START_TEST(a_changed_audit_record_shows)
 }
 END_TEST
 
-START_TEST(the_digest_sees_every_row_and_not_the_audit)
+START_TEST(the_digest_sees_what_was_issued_and_not_the_attempts)
 {
 	static const char *const changes[] = {
 		"UPDATE key_set SET state = 2",
 		"UPDATE device SET cert = zeroblob(3)",
-		"UPDATE load SET state = 3",
-		"UPDATE load SET kcv = zeroblob(3)",
-		"UPDATE sent SET h = zeroblob(32)",
-		"DELETE FROM sent",
+		"UPDATE load SET slot = 3",
+		"UPDATE event SET state = 3",
+		"UPDATE event SET kcv = zeroblob(3)",
+		"DELETE FROM event",
 		"DELETE FROM device",
 	};
 	struct load l = load("FFFF987654", DUKPT_TDES, "TC1", 0, 0);
@@ -557,8 +562,8 @@ START_TEST(the_digest_sees_every_row_and_not_the_audit)
 	add_set("FFFF987654", DUKPT_TDES, 0, 99);
 	ck_assert_int_eq(journal_device_put(j, &d), E_OK);
 	ck_assert_int_eq(journal_load_allocate(j, &l), E_OK);
-	ck_assert_int_eq(journal_load_sent(j, l.row, h), E_OK);
 	digest(before);
+	ck_assert_int_eq(journal_load_sent(j, l.row, h), E_OK);
 	ck_assert_int_eq(journal_audit(j, "me", "act", "object", ""), E_OK);
 	ck_assert_int_eq(journal_seen(j, "nonce", SPAN(h)), E_OK);
 	reopen();
@@ -607,7 +612,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_row_that_breaks_the_schema_is_an_error_not_a_fact);
 	tcase_add_test(t, the_audit_chain_is_what_the_header_says);
 	tcase_add_loop_test(t, a_changed_audit_record_shows, 0, 9);
-	tcase_add_loop_test(t, the_digest_sees_every_row_and_not_the_audit, 0, 7);
+	tcase_add_loop_test(t, the_digest_sees_what_was_issued_and_not_the_attempts, 0, 7);
 	tcase_add_test(t, states_have_their_published_names);
 	suite_add_tcase(s, t);
 	return s;
