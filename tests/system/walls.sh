@@ -9,6 +9,8 @@ complain() { echo "$*"; fail=1; }
 # As root the owner of /proc/PID does not tell, so the programs run as somebody else: the owner is root where not dumpable.
 if [ "$(id -u)" -eq 0 ]; then
 	chmod 777 "$WORK"
+	cp -r "$BIN" "$WORK/bin"	# where somebody else can reach them
+	BIN=$WORK/bin
 	AS='setpriv --reuid=65534 --regid=65534 --clear-groups'
 else
 	AS=
