@@ -1,4 +1,5 @@
 #include "bdk/enrol.h"
+#include "bdk/revocation.h"
 #include "base/hex.h"
 #include "base/wipe.h"
 #include "crypto/sha256.h"
@@ -84,13 +85,18 @@ enum err enrol_begin(struct enrol *e, uint8_t identify[static MSG_MAX], size_t *
 	return err;
 }
 
-/* What was revoked stays on the revocation list. */
+/* What was revoked stays so; what was certified comes onto the revocation list. */
 static enum err quarantine_row(struct journal *j, struct device *d)
 {
+	bool listed = d->cert_len && d->state != DEVICE_QUARANTINED;
+	uint64_t number;
+	enum err e;
+
 	if (d->state == DEVICE_REVOKED)
 		return E_OK;
 	d->state = DEVICE_QUARANTINED;
-	return journal_device_put(j, d);
+	e = journal_device_put(j, d);
+	return e || !listed ? e : revocation_grown(&number, j);
 }
 
 /*

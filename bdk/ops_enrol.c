@@ -1,11 +1,9 @@
 #include "bdk/ops.h"
+#include "bdk/revocation.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Number of the revocation list that OP_CRL issues. */
-static const char list_number[] = "revocation list";
 
 /* One serial onto the maker's list; one that stands there already is as it was. */
 static enum err expect(struct ask *a, const char *serial)
@@ -120,9 +118,7 @@ enum err op_enrol_done(struct ask *a)
 
 enum err op_revoke(struct ask *a)
 {
-	struct journal *j = a->room->journal;
 	char serial[CERT_TEXT], reason[CERT_TEXT];
-	struct device d;
 	uint64_t number;
 	enum err e = ops_serial(serial, a, field_get(a->fields, F_SERIAL));
 
@@ -134,68 +130,26 @@ enum err op_revoke(struct ask *a)
 		return E_FORMAT;
 	}
 	snprintf(a->object, sizeof a->object, "%s: %s", serial, reason);
-	e = journal_begin(j);
-	if (!e)
-		e = journal_device(&d, j, serial, NULL);
-	if (!e && !d.cert_len) {
-		snprintf(a->why, sizeof a->why, "%s has no certificate", serial);
-		e = E_UNKNOWN_DEVICE;
+	e = revocation_add(&number, a->room->journal, serial, a->why);
+	if (!e) {
+		record_put_text(a->answer, F_SERIAL, serial);
+		record_put_number(a->answer, F_SEQUENCE, number);
 	}
-	if (!e)
-		e = journal_number(&number, j, list_number);
-	if (!e && d.state != DEVICE_REVOKED) {
-		d.state = DEVICE_REVOKED;
-		d.utc = room_utc();
-		e = journal_device_put(j, &d);
-		if (!e)
-			e = journal_set_number(j, list_number, ++number);
-	}
-	if (!e)
-		e = journal_commit(j);
-	if (e) {
-		journal_rollback(j);
-		return e;
-	}
-	record_put_text(a->answer, F_SERIAL, serial);
-	record_put_number(a->answer, F_SEQUENCE, number);
-	return E_OK;
+	return e;
 }
 
 enum err op_crl(struct ask *a)
 {
-	struct room *r = a->room;
-	struct room_key key = { r, "device-ca" };
-	struct pki_signer signer = { room_sign, &key };
-	struct pki_revoked *revoked = NULL;
 	uint8_t *der = malloc(PKI_CRL_MAX);
-	struct device d;
-	uint64_t at = 0, number;
-	size_t n = 0, len = 0;
-	enum err e = der ? journal_number(&number, r->journal, list_number) : E_INTERNAL;
+	uint64_t number;
+	size_t n, len;
+	enum err e = der ? revocation_list(der, &len, &number, &n, a->room) : E_INTERNAL;
 
-	while (!e && !(e = journal_device_next(&d, r->journal, &at))) {
-		struct pki_revoked *more;
-
-		if (d.state != DEVICE_REVOKED)
-			continue;
-		more = realloc(revoked, (n + 1) * sizeof *revoked);
-		if (!more) {
-			e = E_INTERNAL;
-			break;
-		}
-		revoked = more;
-		revoked[n].utc = d.utc;
-		e = pki_number(revoked[n++].number, (struct span){ d.cert, d.cert_len });
-	}
-	if (e == E_SHORT)
-		e = pki_crl(der, &len, PKI_CRL_MAX, (struct span){ r->device_ca.b, r->device_ca.len }, number, revoked,
-			    n, room_utc(), r->config.crl_days, &signer);
 	if (!e) {
-		snprintf(a->object, sizeof a->object, "list %llu, %zu revoked", (unsigned long long)number, n);
+		snprintf(a->object, sizeof a->object, "list %llu, %zu certificates", (unsigned long long)number, n);
 		record_put(a->answer, F_CRL, (struct span){ der, len });
 		record_put_number(a->answer, F_SEQUENCE, number);
 	}
-	free(revoked);
 	free(der);
 	return e;
 }

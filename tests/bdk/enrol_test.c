@@ -3,6 +3,7 @@
  * power cut anywhere strands nobody.
  */
 #include "bdk/enrol.h"
+#include "bdk/revocation.h"
 #include "crypto/sha256.h"
 #include "tests/lib/krd_sim.h"
 #include "tests/lib/test.h"
@@ -231,6 +232,26 @@ START_TEST(two_certified_terminals_that_swap_are_both_quarantined)
 }
 END_TEST
 
+START_TEST(a_quarantined_terminal_is_on_the_revocation_list)
+{
+	static uint8_t list[PKI_CRL_MAX];
+	uint64_t before, after;
+	size_t len, n;
+
+	enrol_whole(&tc1);
+	ck_assert_int_eq(revocation_list(list, &len, &before, &n, &sim.ca), E_OK);
+	ck_assert_uint_eq(n, 0);
+	ck_assert_int_eq(pki_crl_has((struct span){ list, len }, (struct span){ tc1.cert.b, tc1.cert.len }), E_OK);
+	tc2.identity = tc1.identity;
+	memcpy(tc2.point, tc1.point, sizeof tc2.point);
+	ck_assert_int_eq(ask(&tc2), E_DUPLICATE);
+	ck_assert_int_eq(revocation_list(list, &len, &after, &n, &sim.ca), E_OK);
+	ck_assert_uint_eq(n, 1);
+	ck_assert_uint_gt(after, before);
+	ck_assert_int_eq(pki_crl_has((struct span){ list, len }, (struct span){ tc1.cert.b, tc1.cert.len }), E_REVOKED);
+}
+END_TEST
+
 START_TEST(what_was_revoked_stays_revoked)
 {
 	struct device d;
@@ -427,6 +448,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_certified_serial_with_another_key_quarantines_both);
 	tcase_add_test(t, a_certified_key_with_another_serial_quarantines_both);
 	tcase_add_test(t, two_certified_terminals_that_swap_are_both_quarantined);
+	tcase_add_test(t, a_quarantined_terminal_is_on_the_revocation_list);
 	tcase_add_test(t, what_was_revoked_stays_revoked);
 	tcase_add_test(t, a_pair_that_has_become_another_s_gets_no_certificate);
 	tcase_add_test(t, a_csr_that_proves_nothing_is_refused);

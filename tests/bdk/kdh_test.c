@@ -106,15 +106,15 @@ static void load(struct krd_sim *t, const char *set, uint8_t slot)
 /* What the journal says of a row now. */
 static struct load row(uint64_t number)
 {
-	struct load l;
-	uint64_t at = 0;
+	struct load l = { 0 }, newest = { 0 };
+	enum err e;
 
-	for (;;) {
-		ck_assert_int_eq(journal_load_after(&l, sim.load.journal, at), E_OK);
+	while (!(e = journal_load_after(&l, sim.load.journal, l.sequence)))
 		if (l.row == number)
-			return l;
-		at = l.sequence;
-	}
+			newest = l;
+	ck_assert_int_eq(e, E_SHORT);
+	ck_assert_uint_eq(newest.row, number);
+	return newest;
 }
 
 static void digest(uint8_t out[static 32])

@@ -258,6 +258,8 @@ size_t room_sim_package_bytes(struct room_sim *s, uint8_t out[static EXCHANGE_MA
 	put_item(&w, "KRM1-BD", &z, ctx, &p->bdk);
 	if (p->variant.len)
 		put_item(&w, "KRM1-BV", &z, ctx, &p->variant);
+	for (unsigned i = 0; i < p->surplus; i++)
+		wr_u8(&w, 0);
 	digest(hash, LABEL("keyroom/1 EXCHANGE"), (struct span){ out, w.len });
 	need(p256_sign(sig, &p->kdh, hash), "p256_sign");
 	wr_copy(&w, sig, sizeof sig);

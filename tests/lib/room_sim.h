@@ -50,6 +50,7 @@ struct room_sim_package {
 	struct key kdh;			/* signs it */
 	struct der cert;		/* of kdh */
 	uint8_t recipient[P256_POINT];	/* wrapped to it */
+	uint8_t surplus;		/* bytes too many behind the items */
 };
 
 /* room_sim_package - one that is right, from a load room "KIF-2" for the acquirer room */

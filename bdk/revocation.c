@@ -1,0 +1,77 @@
+#include "bdk/revocation.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char list_number[] = "revocation list";
+
+enum err revocation_grown(uint64_t *number, struct journal *j)
+{
+	enum err e = journal_number(number, j, list_number);
+
+	return e ? e : journal_set_number(j, list_number, ++*number);
+}
+
+enum err revocation_add(uint64_t *number, struct journal *j, const char *serial, char why[static REVOCATION_WHY])
+{
+	struct device d;
+	enum err e = journal_begin(j);
+
+	if (!e)
+		e = journal_device(&d, j, serial, NULL);
+	if (!e && !d.cert_len) {
+		snprintf(why, REVOCATION_WHY, "%s has no certificate", serial);
+		e = E_UNKNOWN_DEVICE;
+	}
+	if (!e && d.state == DEVICE_REVOKED) {
+		e = journal_number(number, j, list_number);
+	} else if (!e) {
+		d.state = DEVICE_REVOKED;
+		e = journal_device_put(j, &d);
+		if (!e)
+			e = revocation_grown(number, j);
+	}
+	if (!e)
+		e = journal_commit(j);
+	if (e)
+		journal_rollback(j);
+	return e;
+}
+
+static bool is_on_it(const struct device *d)
+{
+	return d->cert_len && (d->state == DEVICE_REVOKED || d->state == DEVICE_QUARANTINED);
+}
+
+enum err revocation_list(uint8_t der[static PKI_CRL_MAX], size_t *len, uint64_t *number, size_t *n, struct room *r)
+{
+	struct room_key key = { r, "device-ca" };
+	struct pki_signer signer = { room_sign, &key };
+	struct pki_revoked *revoked = NULL;
+	struct device d;
+	uint64_t at = 0;
+	size_t count = 0;
+	enum err e = journal_number(number, r->journal, list_number);
+
+	while (!e && !(e = journal_device_next(&d, r->journal, &at))) {
+		struct pki_revoked *more;
+
+		if (!is_on_it(&d))
+			continue;
+		more = realloc(revoked, (count + 1) * sizeof *revoked);
+		if (!more) {
+			e = E_INTERNAL;
+			break;
+		}
+		revoked = more;
+		revoked[count].utc = d.utc;
+		e = pki_number(revoked[count++].number, (struct span){ d.cert, d.cert_len });
+	}
+	if (e == E_SHORT)
+		e = pki_crl(der, len, PKI_CRL_MAX, (struct span){ r->device_ca.b, r->device_ca.len }, *number, revoked,
+			    count, room_utc(), r->config.crl_days, &signer);
+	if (!e)
+		*n = count;
+	free(revoked);
+	return e;
+}

@@ -1,0 +1,35 @@
+/*
+ * The ca room's revocation list: every terminal that holds a certificate and may not be loaded any more, because somebody
+ * revoked it or because it is quarantined. The list is numbered; each change of what it says raises the number.
+ */
+#ifndef KEYROOM_BDK_REVOCATION_H
+#define KEYROOM_BDK_REVOCATION_H
+
+#include "bdk/room.h"
+
+#define REVOCATION_WHY 160
+
+/*
+ * revocation_add - revoke a terminal's certificate
+ *
+ *   number  out  of the first list that names it; a terminal revoked before keeps its place
+ *
+ *   E_OK, E_UNKNOWN_DEVICE (no such serial, or it has no certificate), E_JOURNAL
+ */
+MUST_USE enum err revocation_add(uint64_t *number, struct journal *j, const char *serial, char why[static REVOCATION_WHY]);
+
+/* revocation_grown - the next list says more than the last: call it in the transaction that made it so. E_OK, E_JOURNAL */
+MUST_USE enum err revocation_grown(uint64_t *number, struct journal *j);
+
+/*
+ * revocation_list - the list as it is now, signed by the device CA, valid for the room's crl_days
+ *
+ *   der     out  at most PKI_CRL_MAX bytes
+ *   number  out  of this list
+ *   n       out  certificates on it
+ *
+ *   E_OK, E_SPACE (more than PKI_CRL_MAX holds), E_JOURNAL, E_TOKEN, E_INTERNAL (out of memory)
+ */
+MUST_USE enum err revocation_list(uint8_t der[static PKI_CRL_MAX], size_t *len, uint64_t *number, size_t *n, struct room *r);
+
+#endif
