@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 static const char *room_dir, *init_purpose, *name, *test;
@@ -44,8 +45,13 @@ static int serve(bool locked)
 	static struct room room;
 	struct server *server = NULL;
 	char why[ROOM_WHY] = "";
-	enum err e = room_open(&room, room_dir, why);
+	struct rlimit files;
+	enum err e;
 
+	/* Found out later it would be in the middle of somebody's request. */
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur < SERVER_DESCRIPTORS)
+		return fail_why(E_IO, "too few file descriptors are allowed", "raise the limit (ulimit -n)", "%s", room_dir);
+	e = room_open(&room, room_dir, why);
 	if (e)
 		return *why ? fail_why(e, why, err_hint(e), "%s", room_dir) : fail_say(e, "%s", room_dir);
 	if (!locked && !room.config.test) {

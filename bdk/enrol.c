@@ -188,8 +188,6 @@ enum err enrol_csr(struct enrol *e, struct room *r, struct span csr, char firmwa
 		err = transcript_add(&e->t, MSG_CSR, csr);
 	if (!err)
 		err = journal_seen(r->journal, "csr", SPAN(m.nonce));
-	if (!err)
-		err = check_pair(r->journal, e->serial, spki, why);
 	if (err) {
 		enrol_end(e);
 		return err;
@@ -272,6 +270,10 @@ enum err enrol_digest(struct enrol *e, uint8_t cert[static MSG_MAX], size_t *len
 	*why = 0;
 	if (!err && !ct_equal(digest, e->spki, ENROL_DIGEST))
 		err = E_DIGEST;
+	/* Not before: until a person has seen it on a display, the key may be that of whoever holds the line, and he
+	 * shall not be able to put a terminal out of use. */
+	if (!err)
+		err = check_pair(r->journal, e->serial, e->spki, why);
 	if (!err)
 		err = make_cert(cert, len, e, r);
 	if (err)

@@ -33,13 +33,13 @@ struct enrol {
 MUST_USE enum err enrol_begin(struct enrol *e, uint8_t identify[static MSG_MAX], size_t *len, struct room *r,
 			      const char *serial, char why[static ENROL_WHY]);
 
-/* enrol_csr - check a CSR. E_SERIAL (another terminal), E_POINT, E_REPLAY (nonce seen before), E_SIGNATURE, E_DUPLICATE
- * (serial or key certified with another: both are quarantined now), E_QUARANTINED (the serial, or the key). A quarantined key that
- * has no serial stands in the list of devices as "key:" and the first 16 bytes of its digest. */
+/* enrol_csr - check a CSR. E_SERIAL (another terminal), E_POINT, E_REPLAY (nonce seen before), E_SIGNATURE */
 MUST_USE enum err enrol_csr(struct enrol *e, struct room *r, struct span csr, char firmware[static CERT_TEXT],
 			    char why[static ENROL_WHY]);
 
-/* enrol_digest - the digest a person read; CERT if it agrees, once the device's row is durable. E_DIGEST */
+/* enrol_digest - the digest a person read; CERT if it agrees, once the device's row is durable. E_DIGEST, E_DUPLICATE (serial or
+ * key certified with another: both are quarantined now), E_QUARANTINED (the serial, or the key). A quarantined key that has no
+ * serial stands in the list of devices as "key:" and the first 16 bytes of its digest. */
 MUST_USE enum err enrol_digest(struct enrol *e, uint8_t cert[static MSG_MAX], size_t *len, struct room *r,
 			       const uint8_t digest[static ENROL_DIGEST], char why[static ENROL_WHY]);
 

@@ -345,8 +345,13 @@ enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], str
 	if (e)
 		return e;
 	e = worker_take_bdk(w, &kcv, p.item, p.items, p.point, ctx, &p.set);
-	if (e == E_EXISTS)
-		say_orphan(why, &p.set);
+	/* The token has what the journal does not know: an import was cut off between the two. There is only this
+	 * package, so it has to be possible again. */
+	if (e == E_EXISTS) {
+		e = worker_drop_bdk(w, &p.set);
+		if (!e)
+			e = worker_take_bdk(w, &kcv, p.item, p.items, p.point, ctx, &p.set);
+	}
 	if (e)
 		return e;
 	s.id = p.set;

@@ -95,7 +95,7 @@ static enum err check_key_set(struct journal *j, const struct key_set_id *id, ch
 static enum err check_room(const struct room *r, uint64_t utc, char why[static KDH_WHY])
 {
 	struct cert own;
-	uint64_t number;
+	uint64_t number = 0, installed;
 	size_t revoked;
 	enum err e;
 
@@ -106,8 +106,14 @@ static enum err check_room(const struct room *r, uint64_t utc, char why[static K
 		snprintf(why, KDH_WHY, "this room's own certificate is %s", e == E_EXPIRED ? "outside its dates" : "not one of its KIF CA");
 		return e;
 	}
+	e = journal_number(&installed, r->journal, "crl");
+	if (e)
+		return e;
 	if (r->crl_len)
 		e = pki_crl_verify(&number, &revoked, (struct span){ r->crl, r->crl_len }, der(&r->device_ca), utc);
+	/* A list that was installed once is never done without again: its file may have been lost or put back. */
+	if (!e && number < installed)
+		e = E_EXPIRED;
 	if (e)
 		snprintf(why, KDH_WHY, "the revocation list is not valid now: install a newer one");
 	return e;
@@ -219,11 +225,24 @@ static enum err know(struct journal *j, const struct kdh *k, const struct offer 
 	return e;
 }
 
+/* Under what name the journal keeps the highest load count that this terminal showed. */
+static const char *count_name(char out[static 2 * CERT_TEXT], const char *serial)
+{
+	snprintf(out, 2 * CERT_TEXT, "load count of %s", serial);
+	return out;
+}
+
 /* An OFFER that verified is remembered, whatever is decided about it. */
 static enum err remember(struct journal *j, const struct kdh *k, const struct offer *o, char why[static KDH_WHY])
 {
+	char name[2 * CERT_TEXT];
+	uint64_t seen = 0;
 	enum err e = journal_begin(j);
 
+	if (!e)
+		e = journal_number(&seen, j, count_name(name, k->serial));
+	if (!e && o->m.load_count > seen)
+		e = journal_set_number(j, name, o->m.load_count);
 	if (!e)
 		e = know(j, k, o, why);
 	if (!e)
@@ -267,13 +286,18 @@ static enum err settle(struct load *l, struct journal *j, const struct kdh *k, c
 	bool holds = o->slot->state != SLOT_EMPTY, its_key;
 	struct load row = { 0 };
 	const struct rule *rule;
-	char ksn[KSN_TEXT], set[KEY_SET_TEXT];
-	uint32_t highest = 0;
-	enum err e = journal_load_count(&highest, j, o->spki);
+	char ksn[KSN_TEXT], set[KEY_SET_TEXT], name[2 * CERT_TEXT];
+	uint32_t loaded = 0;
+	uint64_t shown = 0;
+	enum err e = journal_load_count(&loaded, j, o->spki);
 
-	if (!e && o->m.load_count < highest) {
-		snprintf(why, KDH_WHY, "%s showed load count %u before and shows %u now", k->serial, (unsigned)highest,
-			 (unsigned)o->m.load_count);
+	if (!e)
+		e = journal_number(&shown, j, count_name(name, k->serial));
+	if (shown < loaded)
+		shown = loaded; /* in a RECEIPT */
+	if (!e && o->m.load_count < shown) {
+		snprintf(why, KDH_WHY, "%s showed load count %llu before and shows %u now", k->serial,
+			 (unsigned long long)shown, (unsigned)o->m.load_count);
 		e = E_ROLLBACK;
 	}
 	if (!e)
@@ -419,6 +443,10 @@ enum err kdh_offer(struct kdh *k, uint8_t key[static MSG_MAX], size_t *len, stru
 
 /* --- RECEIPT --------------------------------------------------------------------------------------------------------------- */
 
+/* A RECEIPT answers one of a terminal's last so many KEYs; for an older one its next OFFER is the receipt. Else a station
+ * that has KEY sent again and again would make every RECEIPT cost more. */
+enum { KEYS_TRIED = 64 };
+
 /* The load whose KEY this RECEIPT answers: the one under whose h the signature is right. */
 static enum err find_signed(struct load *l, struct journal *j, const char *serial, struct span body, const uint8_t *sig)
 {
@@ -427,7 +455,7 @@ static enum err find_signed(struct load *l, struct journal *j, const char *seria
 	uint64_t at = 0;
 	enum err e, none = E_UNKNOWN_DEVICE;
 
-	while (!(e = journal_load_sent_next(l, t.h, j, serial, &at))) {
+	for (int i = 0; i < KEYS_TRIED && !(e = journal_load_sent_next(l, t.h, j, serial, &at)); i++) {
 		e = transcript_digest(digest, &t, MSG_RECEIPT, body);
 		if (!e)
 			e = p256_verify(sig, l->point, digest);

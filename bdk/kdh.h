@@ -67,7 +67,7 @@ MUST_USE enum err kdh_offer(struct kdh *k, uint8_t key[static MSG_MAX], size_t *
  * kdh_receipt - verify a RECEIPT against the KEYs sent to this serial; needs no struct kdh, so it works in a later session
  *
  *   E_OK (facts as the journal now has them: "loaded", unless the id was burned or the slot zeroized since; the same RECEIPT again
- *   gives the same facts), E_UNKNOWN_DEVICE (nothing was sent to it), E_SHORT, E_FORMAT, E_SIGNATURE (of no KEY that was sent),
+ *   gives the same facts), E_UNKNOWN_DEVICE (nothing was sent to it), E_SHORT, E_FORMAT, E_SIGNATURE (of none of the KEYs sent last),
  *   E_REPLAY (KSN, slot or load count are not those of that KEY), E_JOURNAL, or the result that the terminal signed
  */
 MUST_USE enum err kdh_receipt(struct load *facts, struct room *r, const char *serial, struct span receipt,

@@ -165,6 +165,11 @@ enum err op_certify(struct ask *a)
 	e = pki_request_read(point, name, field_get(a->fields, F_CSR));
 	if (e)
 		return e;
+	/* It goes to the audit and to screens, where two names must not look alike. */
+	if (!room_config_name(name)) {
+		snprintf(a->why, sizeof a->why, "the request's name is none that a room can have");
+		return E_FORMAT;
+	}
 	snprintf(a->object, sizeof a->object, "%s as %s", name, role);
 	/* Roles are separated by CA. The epoch stands where terminals look for it. */
 	snprintf(unit, sizeof unit, "epoch %u", c->epoch);

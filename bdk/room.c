@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define SOFTHSM "/usr/lib/softhsm/libsofthsm2.so"
-enum { CA_DAYS = 7305, PIN_BYTES = 16, PIN_TEXT = 2 * PIN_BYTES + 1, PATH = PATH_MAX + 64 };
+enum { TOKEN_OBJECT = 4096, CA_DAYS = 7305, PIN_BYTES = 16, PIN_TEXT = 2 * PIN_BYTES + 1, PATH = PATH_MAX + 64 };
 
 static const char no_custodians[] =
 	"production rooms need the ceremony (m of n custodians), which this version does not have";
@@ -88,14 +88,60 @@ static enum err read_pin(char pin[static PIN_TEXT], const struct room *r)
 	return E_OK;
 }
 
+/* The one token in the room's folder has its token.object there. */
+static bool find_token(char object[static PATH], const struct room *r)
+{
+	char folder[PATH], path[PATH];
+	unsigned n = 0;
+	struct dirent *x;
+	DIR *d;
+
+	path_of(folder, r, "token");
+	d = opendir(folder);
+	while (d && (x = readdir(d)))
+		if (x->d_name[0] != '.' && snprintf(path, PATH, "%s/%s/token.object", folder, x->d_name) < PATH &&
+		    !access(path, F_OK)) {
+			memcpy(object, path, PATH);
+			n++;
+		}
+	if (d)
+		closedir(d);
+	return n == 1;
+}
+
+/*
+ * SoftHSM empties token.object and writes it anew at every login, and without it the token and all its keys are lost. A worker
+ * that is killed just then, or finds the disk full, must not be the end of the room: what the file held before the first login is kept
+ * beside the token, and put back whenever it differs.
+ */
+static enum err mend_token(const struct room *r)
+{
+	char object[PATH], kept[PATH];
+	uint8_t is[TOKEN_OBJECT], was[TOKEN_OBJECT];
+	size_t is_len = 0, was_len = 0;
+	enum err e = E_OK;
+
+	path_of(kept, r, "token/token.object");
+	if (!find_token(object, r) || file_read(is, &is_len, sizeof is, object))
+		return E_TOKEN;
+	if (file_read(was, &was_len, sizeof was, kept))
+		e = errno == ENOENT && is_len ? file_write(kept, (struct span){ is, is_len }, 0600) : E_TOKEN;
+	else if (is_len != was_len || memcmp(is, was, is_len) != 0)
+		e = file_write(object, (struct span){ was, was_len }, 0600);
+	wipe(is, sizeof is);
+	wipe(was, sizeof was);
+	return e;
+}
+
 static enum err start_worker(struct room *r)
 {
 	char conf[PATH], pin[PIN_TEXT];
 	struct token_place at = { r->config.token, room_config_software(&r->config) ? conf : NULL };
-	enum err e;
+	enum err e = at.softhsm_conf ? mend_token(r) : E_OK;
 
 	path_of(conf, r, "token/softhsm2.conf");
-	e = read_pin(pin, r);
+	if (!e)
+		e = read_pin(pin, r);
 	if (!e)
 		e = worker_start(&r->worker, &at, r->config.purpose,
 				 (struct span){ (const uint8_t *)pin, PIN_TEXT - 1 });
@@ -496,6 +542,20 @@ static enum err permit_kind(const struct room *r, char why[static ROOM_WHY])
 	return E_DENIED;
 }
 
+/* Whoever may write to the folder is the room, and whoever may read the PIN is its worker. */
+static enum err check_modes(const struct room *r, char why[static ROOM_WHY])
+{
+	char pin[PATH];
+	struct stat st;
+
+	path_of(pin, r, "pin");
+	if (!stat(r->dir, &st) && st.st_mode & (S_IWGRP | S_IWOTH))
+		snprintf(why, ROOM_WHY, "others than its owner may write to the folder");
+	else if (!stat(pin, &st) && st.st_mode & (S_IRWXG | S_IRWXO))
+		snprintf(why, ROOM_WHY, "others than its owner may open the file pin");
+	return why[0] ? E_ROOM : E_OK;
+}
+
 enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
 {
 	char journal[PATH];
@@ -508,6 +568,8 @@ enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
 	e = read_config(r, dir, why);
 	if (!e)
 		e = permit_kind(r, why);
+	if (!e)
+		e = check_modes(r, why);
 	if (!e)
 		e = take_lock(r, why);
 	path_of(journal, r, "journal.db");

@@ -4,7 +4,7 @@
  *
  *     DIR/room.conf       INI: what it is (see room_config)
  *     DIR/lock            held by the bdkd that serves it
- *     DIR/token/          SoftHSM's token folder and softhsm2.conf (software tokens only)
+ *     DIR/token/          SoftHSM's token folder, softhsm2.conf and a copy of the token's token.object (software tokens only)
  *     DIR/pin             the token's PIN, mode 0400: test rooms only
  *     DIR/journal.db      SQLite (bdk/journal.h)
  *     DIR/certs/          certificates and the revocation list, DER

@@ -234,7 +234,7 @@ static void welcome(struct server *s, enum role role)
 	struct ucred who = { 0 };
 	socklen_t len = sizeof who;
 	int fd = accept4(s->listener[role], NULL, NULL, SOCK_CLOEXEC);
-	size_t i = 0;
+	size_t i = role == ROLE_PEOPLE ? 0 : SERVER_PEOPLE;
 
 	if (fd < 0)
 		return;

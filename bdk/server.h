@@ -15,6 +15,8 @@
 #include "bdk/request.h"
 
 #define SERVER_CLIENTS 64	/* one more is hung up on */
+#define SERVER_PEOPLE 8		/* places that only people get: nobody else shuts them out */
+#define SERVER_DESCRIPTORS (SERVER_CLIENTS + 32) /* what the process must be allowed: clients, sockets, room, journal */
 
 struct server;
 

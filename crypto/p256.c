@@ -28,6 +28,22 @@ enum err p256_generate(struct key *priv, struct drbg *d)
 	return e;
 }
 
+void p256_low(uint8_t sig[static P256_SIG])
+{
+	uint8_t *s = sig + 32, other[32];
+	uint32_t borrow = 0;
+
+	for (size_t i = sizeof other; i-- > 0;) {
+		uint32_t d = (uint32_t)p256_n[i] - s[i] - borrow;
+
+		other[i] = (uint8_t)d;
+		borrow = d >> 31;
+	}
+	/* borrow: s is above n, and no signature */
+	if (!borrow && memcmp(other, s, sizeof other) < 0)
+		memcpy(s, other, sizeof other);
+}
+
 void p256_spki(uint8_t out[static P256_SPKI], const uint8_t point[static P256_POINT])
 {
 	/* SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING without unused bits (RFC 5480) */

@@ -32,6 +32,9 @@ MUST_USE enum err p256_sign(uint8_t sig[static P256_SIG], const struct key *priv
 MUST_USE enum err p256_verify(const uint8_t sig[static P256_SIG], const uint8_t point[static P256_POINT],
 			      const uint8_t digest[static 32]);
 
+/* p256_low - of the signatures (r, s) and (r, n - s), which are good or bad together, the one with the lower s */
+void p256_low(uint8_t sig[static P256_SIG]);
+
 /* p256_spki - the DER SubjectPublicKeyInfo of a point: a fixed head of 26 bytes, then the point. Its SHA-256 is the
  * "SPKI digest" that a person compares. */
 #define P256_SPKI 91

@@ -1,5 +1,6 @@
 #include "kif/inject.h"
 #include "kif/sync.h"
+#include "base/host/fail.h"
 #include "line/line.h"
 
 #include <stdarg.h>
@@ -312,7 +313,7 @@ enum err inject_run(struct inject_result *out, const struct inject *in)
 	enum err e;
 
 	if (!r)
-		abort();
+		fail_memory();
 	*r = zero;
 	r->in = in;
 	r->out = out;

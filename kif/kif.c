@@ -58,8 +58,8 @@ static json_t *fact_json(const struct fact *f)
 /* Print and release. */
 static void print_json(json_t *j)
 {
-	if (!j || json_dumpf(j, stdout, JSON_INDENT(2)))
-		abort(); /* out of memory, or not UTF-8, which facts are */
+	if (!j || (json_dumpf(j, stdout, JSON_INDENT(2)) && !ferror(stdout)))
+		fail_memory(); /* facts are UTF-8, and finish() looks at stdout */
 	putchar('\n');
 	json_decref(j);
 }
@@ -77,7 +77,7 @@ static void print_load(const struct inject_result *r)
 		    json_object_set_new(j, "seconds", json_real((double)r->ms / 1000)) ||
 		    json_object_set_new(j, "frames_repeated", json_integer((json_int_t)r->repeats)) ||
 		    json_object_set_new(j, "frames_dropped", json_integer((json_int_t)r->dropped)))
-			abort();
+			fail_memory();
 		print_json(j);
 		return;
 	}
@@ -146,7 +146,7 @@ static void add_event(void *context, const struct fact *f)
 
 	if (json_array_append_new(context, json_pack("{s:s, s:s, s:I}", "time", rfc3339(time, f->time), "state",
 						     f->state, "sequence", (json_int_t)f->sequence)))
-		abort();
+		fail_memory();
 }
 
 static void list_load(void *context, const struct fact *f)
@@ -161,10 +161,10 @@ static void list_load(void *context, const struct fact *f)
 		if (events) {
 			e = ledger_events(&l->ledger, f, add_event, events);
 			if (json_object_set_new(j, "events", events))
-				abort();
+				fail_memory();
 		}
 		if (json_array_append_new(l->array, j))
-			abort();
+			fail_memory();
 	} else if (l->events) {
 		printf("%sslot %u  load %lu  key set %s (%s)  initial KSN %s  check value %s\n", l->n ? "\n" : "",
 		       f->slot, (unsigned long)f->load_count, f->key_set, f->scheme, f->ksn, *f->kcv ? f->kcv : "-");

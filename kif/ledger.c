@@ -1,4 +1,5 @@
 #include "kif/ledger.h"
+#include "base/host/fail.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -156,7 +157,7 @@ static enum err open_file(struct ledger *l, const char *path, int flags)
 		return E_OK;
 	}
 	if (!l->db)
-		abort(); /* out of memory */
+		fail_memory();
 	return failed(l);
 }
 

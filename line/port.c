@@ -1,4 +1,5 @@
 #include "line/stream.h"
+#include "base/host/fail.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -53,7 +54,7 @@ enum err port_open(struct port **p, const char *name, char why[static 160])
 		return e;
 	*p = malloc(sizeof **p);
 	if (!*p)
-		abort();
+		fail_memory();
 	**p = port;
 	return E_OK;
 }

@@ -56,6 +56,7 @@ enum err msg_seal(uint8_t *out, size_t *len, size_t size, const uint8_t sig[stat
 	if (*len > size || size - *len < P256_SIG)
 		return E_SPACE;
 	memcpy(out + *len, sig, P256_SIG);
+	p256_low(out + *len);
 	*len += P256_SIG;
 	return E_OK;
 }
@@ -63,6 +64,7 @@ enum err msg_seal(uint8_t *out, size_t *len, size_t size, const uint8_t sig[stat
 enum err msg_open(struct span *body, const uint8_t **sig, unsigned type, struct span message)
 {
 	size_t tail = msg_signed(type) ? P256_SIG : 0;
+	uint8_t low[P256_SIG];
 
 	*body = (struct span){ NULL, 0 };
 	*sig = NULL;
@@ -70,9 +72,14 @@ enum err msg_open(struct span *body, const uint8_t **sig, unsigned type, struct 
 		return E_FORMAT;
 	if (message.len < tail)
 		return E_SHORT;
+	if (tail) {
+		memcpy(low, message.p + message.len - tail, tail);
+		p256_low(low);
+		if (memcmp(low, message.p + message.len - tail, tail) != 0)
+			return E_SIGNATURE;
+		*sig = message.p + message.len - tail;
+	}
 	*body = (struct span){ message.p, message.len - tail };
-	if (tail)
-		*sig = message.p + body->len;
 	return E_OK;
 }
 

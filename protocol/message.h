@@ -149,7 +149,8 @@ MUST_USE enum err msg_put_csr(uint8_t *out, size_t *len, size_t size, const stru
 MUST_USE enum err msg_put_cert(uint8_t *out, size_t *len, size_t size, const struct msg_cert *m);
 MUST_USE enum err msg_put_done(uint8_t *out, size_t *len, size_t size, const struct msg_done *m);
 
-/* msg_seal - append the signature to a body of *len bytes. E_OK, E_SPACE */
+/* msg_seal - append the signature to a body of *len bytes, in the form that alone is accepted, p256_low(). E_OK,
+ * E_SPACE */
 MUST_USE enum err msg_seal(uint8_t *out, size_t *len, size_t size, const uint8_t sig[static P256_SIG]);
 
 /*
@@ -158,7 +159,8 @@ MUST_USE enum err msg_seal(uint8_t *out, size_t *len, size_t size, const uint8_t
  *   body  out  without the signature
  *   sig   out  64 bytes inside the message, NULL where the type is not signed
  *
- *   E_OK, E_SHORT, E_FORMAT (no such type, or longer than MSG_MAX)
+ *   E_OK, E_SHORT, E_FORMAT (no such type, or longer than MSG_MAX), E_SIGNATURE (not in the form that
+ *   msg_seal() gives: the transcript covers the signature, so nobody on the line may be able to write it otherwise)
  */
 MUST_USE enum err msg_open(struct span *body, const uint8_t **sig, unsigned type, struct span message);
 

@@ -12,6 +12,7 @@ PIDS=
 start() {
 	local name=$1 ready=$2 i
 	shift 2
+	: >"$WORK/$name.log" # what one of that name said before is over
 	"$@" >"$WORK/$name.log" 2>"$WORK/$name.err" </dev/null &
 	eval "PID_$name=$!"
 	PIDS="$PIDS $!"

@@ -2,6 +2,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
 
 static const char *program = "keyroom";
 
@@ -54,4 +56,10 @@ int fail_why(enum err e, const char *why, const char *hint, const char *what, ..
 	status = print(e, why, hint, what, args);
 	va_end(args);
 	return status;
+}
+
+void fail_memory(void)
+{
+	fprintf(stderr, "%s: memory: there is no more; run the same command again when there is\n", program);
+	exit(EX_OSERR);
 }

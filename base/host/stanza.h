@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #define STANZA_FIELDS 40
-#define STANZA_BYTES 4096
+#define STANZA_BYTES 8192	/* the longest published key block and its key */
 
 struct stanza {
 	size_t n;			/* fields */

@@ -1,10 +1,14 @@
 /*
  * bdk: what people do in a room. Every command is a request to the room's bdkd, but for init, which makes the room.
  */
+#include "base/host/fail.h"
 #include "base/host/opt.h"
 #include "bdk/cli/cli.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct cli cli;
 
@@ -80,7 +84,13 @@ static const struct command commands[] = {
 
 int main(int argc, char **argv)
 {
+	int status;
+
 	cli.room = getenv("KEYROOM_ROOM");
-	return opt_run_commands(commands, "bdk", "What people do in a room. Its bdkd has to be running: bdkd --room DIR.", argc,
-				argv);
+	status = opt_run_commands(commands, "bdk", "What people do in a room. Its bdkd has to be running: bdkd --room DIR.",
+				  argc, argv);
+	/* Everything printed has to arrive. */
+	if ((fflush(stdout) || ferror(stdout)) && !status)
+		status = fail_why(E_IO, strerror(errno), "", "standard output");
+	return status;
 }

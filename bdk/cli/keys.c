@@ -31,18 +31,23 @@ static bool put_ids(const char *ids, int *status)
 	return true;
 }
 
-/* A package exists once, so the file it goes to has to be ours before there is one. */
+/* A package exists once, so the file it goes to has to be ours, and have room for it, before there is one. */
 static bool reserve(const char *path, int *status)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), bad;
 
 	if (fd < 0) {
 		*status = fail_why(errno == EEXIST ? E_EXISTS : E_IO, strerror(errno), "choose another name",
 				   "--out %s", path);
 		return false;
 	}
+	bad = posix_fallocate(fd, 0, PACKAGE);
 	close(fd);
-	return true;
+	if (bad) {
+		unlink(path);
+		*status = fail_why(E_IO, strerror(bad), "choose another place", "--out %s", path);
+	}
+	return !bad;
 }
 
 static void print_key_set(const char *verb)
@@ -86,7 +91,7 @@ int cli_generate(int operands, char **operand)
 	}
 	if (!cli_ask(&c, &request, &status, cli.room)) {
 		unlink(cli.out);
-	} else if (file_write(cli.out, field_get(c.fields, F_PACKAGE), 0600)) {
+	} else if (truncate(cli.out, 0) || file_write(cli.out, field_get(c.fields, F_PACKAGE), 0600)) {
 		status =
 			fail_why(E_IO, strerror(errno),
 				 "the package is lost: suspend this key set and generate another", "--out %s", cli.out);

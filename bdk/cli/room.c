@@ -67,7 +67,8 @@ int cli_info(int operands, char **operand)
 				      "software_token", (int)software, "environment", env.p ? environment : NULL, "root",
 				      ca.p ? root : NULL);
 
-		json_dumpf(o, stdout, JSON_INDENT(2));
+		if (!o || (json_dumpf(o, stdout, JSON_INDENT(2)) && !ferror(stdout)))
+			fail_memory();
 		putchar('\n');
 		json_decref(o);
 	} else {

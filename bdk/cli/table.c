@@ -69,7 +69,7 @@ struct table {
 	json_t *json;
 };
 
-static bool add_row(struct table *t, struct span row)
+static void add_row(struct table *t, struct span row)
 {
 	char text[CELL_MAX];
 	char **more;
@@ -78,12 +78,15 @@ static bool add_row(struct table *t, struct span row)
 		json_t *o = json_object();
 
 		for (size_t i = 0; i < t->columns; i++)
-			json_object_set_new(o, t->column[i].key, cell_json(row, &t->column[i]));
-		return !json_array_append_new(t->json, o);
+			if (json_object_set_new(o, t->column[i].key, cell_json(row, &t->column[i])))
+				fail_memory();
+		if (json_array_append_new(t->json, o))
+			fail_memory();
+		return;
 	}
 	more = realloc(t->cell, (t->rows + 1) * t->columns * sizeof *t->cell);
 	if (!more)
-		return false;
+		fail_memory();
 	t->cell = more;
 	for (size_t i = 0; i < t->columns; i++) {
 		char **cell = &t->cell[t->rows * t->columns + i];
@@ -91,14 +94,13 @@ static bool add_row(struct table *t, struct span row)
 		cell_text(text, row, &t->column[i]);
 		*cell = strdup(*text ? text : "-");
 		if (!*cell)
-			return false;
+			fail_memory();
 		if (*text)
 			t->filled[i] = true;
 		if (strlen(*cell) > t->width[i])
 			t->width[i] = strlen(*cell);
 	}
 	t->rows++;
-	return true;
 }
 
 static bool shown(const struct table *t, size_t i)
@@ -134,7 +136,8 @@ static void print_json(json_t *rows)
 
 	printf("[\n");
 	for (size_t i = 0; i < n; i++) {
-		json_dumpf(json_array_get(rows, i), stdout, 0);
+		if (json_dumpf(json_array_get(rows, i), stdout, 0) && !ferror(stdout))
+			fail_memory();
 		printf(i + 1 < n ? ",\n" : "\n");
 	}
 	printf("]\n");
@@ -149,6 +152,8 @@ int cli_table(uint16_t op, const struct column *columns, size_t n)
 	uint64_t more = 1, since = 0;
 	int status = 0;
 
+	if (cli.json && !t.json)
+		fail_memory();
 	if (!cli_open(&c, &status)) {
 		json_decref(t.json);
 		return status;
@@ -163,8 +168,10 @@ int cli_table(uint16_t op, const struct column *columns, size_t n)
 		if (!cli_ask(&c, &request, &status, cli.room))
 			break;
 		while (!status && field_next(&row, c.fields, F_ROW, &at))
-			if (field_check(row) || !add_row(&t, row))
-				status = fail_say(E_INTERNAL, "%s", cli.room);
+			if (field_check(row))
+				status = cli_fail(&c, E_FORMAT, cli.room);
+			else
+				add_row(&t, row);
 		if (field_number(&more, c.fields, F_MORE, 1) || field_number(&since, c.fields, F_SEQUENCE, INT64_MAX))
 			more = 0;
 	}

@@ -185,6 +185,27 @@ END_TEST
 
 /* --- Duplicates --- */
 
+/* As far as a person's word about this terminal's display. */
+static enum err offer(struct krd_sim *t)
+{
+	ck_assert_int_eq(ask(t), E_OK);
+	return read_display(t);
+}
+
+/* Its DONE was lost, and in the next run somebody on the line answers with a key of his own. */
+START_TEST(the_line_cannot_put_a_terminal_out_of_use)
+{
+	struct krd_sim line;
+
+	ck_assert_int_eq(offer(&tc1), E_OK);
+	krd_sim_make(&line, &sim, "TC1");
+	ck_assert_int_eq(ask(&line), E_OK);
+	ck_assert_int_eq(read_display(&tc1), E_DIGEST);
+	ck_assert_int_eq(state_of("TC1"), DEVICE_CERTIFIED);
+	enrol_whole(&tc1);
+}
+END_TEST
+
 START_TEST(a_certified_serial_with_another_key_quarantines_both)
 {
 	struct krd_sim twin;
@@ -193,7 +214,7 @@ START_TEST(a_certified_serial_with_another_key_quarantines_both)
 
 	enrol_whole(&tc1);
 	krd_sim_make(&twin, &sim, "TC1");
-	ck_assert_int_eq(ask(&twin), E_DUPLICATE);
+	ck_assert_int_eq(offer(&twin), E_DUPLICATE);
 	ck_assert_int_eq(enrol.state, ENROL_IDLE);
 	ck_assert_int_eq(state_of("TC1"), DEVICE_QUARANTINED);
 	ck_assert_int_eq(p256_spki_digest(spki, twin.point), E_OK);
@@ -202,7 +223,7 @@ START_TEST(a_certified_serial_with_another_key_quarantines_both)
 	ck_assert_int_eq(strncmp(d.serial, "key:", 4), 0);
 	ck_assert_int_eq(identify(&tc1), E_QUARANTINED);
 	strcpy(twin.serial, "TC2");		/* the key tries another serial, honest in itself */
-	ck_assert_int_eq(ask(&twin), E_QUARANTINED);
+	ck_assert_int_eq(offer(&twin), E_QUARANTINED);
 	ck_assert_int_eq(state_of("TC2"), DEVICE_EXPECTED);
 }
 END_TEST
@@ -212,7 +233,7 @@ START_TEST(a_certified_key_with_another_serial_quarantines_both)
 	enrol_whole(&tc1);
 	tc2.identity = tc1.identity;
 	memcpy(tc2.point, tc1.point, sizeof tc2.point);
-	ck_assert_int_eq(ask(&tc2), E_DUPLICATE);
+	ck_assert_int_eq(offer(&tc2), E_DUPLICATE);
 	ck_assert_int_eq(state_of("TC1"), DEVICE_QUARANTINED);
 	ck_assert_int_eq(state_of("TC2"), DEVICE_QUARANTINED);
 	ck_assert_int_eq(identify(&tc1), E_QUARANTINED);
@@ -226,7 +247,7 @@ START_TEST(two_certified_terminals_that_swap_are_both_quarantined)
 	enrol_whole(&tc2);
 	tc2.identity = tc1.identity;
 	memcpy(tc2.point, tc1.point, sizeof tc2.point);
-	ck_assert_int_eq(ask(&tc2), E_DUPLICATE);
+	ck_assert_int_eq(offer(&tc2), E_DUPLICATE);
 	ck_assert_int_eq(state_of("TC1"), DEVICE_QUARANTINED);
 	ck_assert_int_eq(state_of("TC2"), DEVICE_QUARANTINED);
 }
@@ -244,7 +265,7 @@ START_TEST(a_quarantined_terminal_is_on_the_revocation_list)
 	ck_assert_int_eq(pki_crl_has((struct span){ list, len }, (struct span){ tc1.cert.b, tc1.cert.len }), E_OK);
 	tc2.identity = tc1.identity;
 	memcpy(tc2.point, tc1.point, sizeof tc2.point);
-	ck_assert_int_eq(ask(&tc2), E_DUPLICATE);
+	ck_assert_int_eq(offer(&tc2), E_DUPLICATE);
 	ck_assert_int_eq(revocation_list(list, &len, &after, &n, &sim.ca), E_OK);
 	ck_assert_uint_eq(n, 1);
 	ck_assert_uint_gt(after, before);
@@ -262,7 +283,7 @@ START_TEST(what_was_revoked_stays_revoked)
 	ck_assert_int_eq(journal_device_put(sim.ca.journal, &d), E_OK);
 	tc2.identity = tc1.identity;
 	memcpy(tc2.point, tc1.point, sizeof tc2.point);
-	ck_assert_int_eq(ask(&tc2), E_DUPLICATE);
+	ck_assert_int_eq(offer(&tc2), E_DUPLICATE);
 	ck_assert_int_eq(state_of("TC1"), DEVICE_REVOKED);
 	ck_assert_int_eq(state_of("TC2"), DEVICE_QUARANTINED);
 }
@@ -279,7 +300,7 @@ START_TEST(a_pair_that_has_become_another_s_gets_no_certificate)
 	enrol_whole(&tc2);
 	enrol = slow;
 	ck_assert_int_eq(read_display(&tc1), E_DUPLICATE);
-	ck_assert_int_eq(state_of("TC1"), DEVICE_ENROLLED);
+	ck_assert_int_eq(state_of("TC1"), DEVICE_QUARANTINED);	/* a person has seen the serial on two terminals */
 }
 END_TEST
 
@@ -445,6 +466,7 @@ static Suite *suite(void)
 	tcase_add_test(t, identify_says_where_and_when);
 	tcase_add_test(t, only_expected_serials_are_identified);
 	tcase_add_test(t, a_power_cut_strands_nobody);
+	tcase_add_test(t, the_line_cannot_put_a_terminal_out_of_use);
 	tcase_add_test(t, a_certified_serial_with_another_key_quarantines_both);
 	tcase_add_test(t, a_certified_key_with_another_serial_quarantines_both);
 	tcase_add_test(t, two_certified_terminals_that_swap_are_both_quarantined);

@@ -383,6 +383,22 @@ START_TEST(a_waiting_ksn_is_not_sent_to_a_rolled_back_terminal)
 }
 END_TEST
 
+/* Nothing was loaded through this room since, but a refused OFFER has shown the higher count. */
+START_TEST(a_count_shown_in_a_refused_offer_counts)
+{
+	struct krd_sim image;
+
+	ck_assert_int_eq(ask(&tc1, TDES_SET, 0), E_OK);
+	image = tc1;
+	accept_key(&tc1); /* and its RECEIPT is kept back */
+	greet(&tc1, AES_SET, 1);
+	ck_assert_int_eq(journal_key_set_state(sim.load.journal, AES_SET, KEY_SET_SUSPENDED), E_OK);
+	ck_assert_int_eq(give_offer(&tc1), E_KEY_SET_STATE);
+	ck_assert_int_eq(ask(&image, TDES_SET, 0), E_ROLLBACK);
+	ck_assert_int_eq(confirm(&tc1, 0), E_OK);
+}
+END_TEST
+
 START_TEST(a_loaded_or_exhausted_slot_is_refused)
 {
 	load(&tc1, TDES_SET, 0);
@@ -599,6 +615,19 @@ START_TEST(a_revoked_terminal_is_refused_and_no_other)
 }
 END_TEST
 
+/* Its file is gone, or an older one is back in its place. */
+START_TEST(a_revocation_list_is_not_done_without_once_it_was_installed)
+{
+	ck_assert_int_eq(begin("TC1", TDES_SET, 0), E_OK);
+	ck_assert_int_eq(journal_set_number(sim.load.journal, "crl", 2), E_OK);
+	ck_assert_int_eq(begin("TC1", TDES_SET, 0), E_EXPIRED);
+	room_sim_crl(&sim, &sim.load, (struct span){ NULL, 0 }, room_utc(), 5);		/* number 1 */
+	ck_assert_int_eq(begin("TC1", TDES_SET, 0), E_EXPIRED);
+	ck_assert_int_eq(journal_set_number(sim.load.journal, "crl", 1), E_OK);
+	ck_assert_int_eq(begin("TC1", TDES_SET, 0), E_OK);
+}
+END_TEST
+
 START_TEST(another_terminal_than_the_one_expected_is_refused)
 {
 	greet(&tc1, TDES_SET, 0);
@@ -728,6 +757,33 @@ START_TEST(a_receipt_of_another_session_s_key_is_refused)
 }
 END_TEST
 
+/* So that many KEYs cost a RECEIPT no more than a few; what it would have settled, the next OFFER does. */
+START_TEST(a_receipt_is_compared_with_the_last_keys_alone)
+{
+	static const struct {
+		unsigned keys;
+		enum err e;
+	} rows[] = { { 63, E_OK }, { 64, E_SIGNATURE }, { 2000, E_SIGNATURE } };
+	uint8_t h[32] = { 1 };
+	unsigned n = 0;
+
+	ck_assert_int_eq(ask(&tc1, TDES_SET, 0), E_OK);
+	accept_key(&tc1);
+	krd_sim_receipt_of(&tc1, 0);
+	receipt_len = krd_sim_receipt(&tc1, receipt);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		ck_assert_int_eq(journal_begin(sim.load.journal), E_OK);
+		for (; n < rows[i].keys; n++) {
+			put_be32(h + 1, n);
+			ck_assert_int_eq(journal_load_sent(sim.load.journal, facts.row, h), E_OK);
+		}
+		ck_assert_int_eq(journal_commit(sim.load.journal), E_OK);
+		ck_assert_int_eq(give_receipt("TC1"), rows[i].e);
+	}
+	ck_assert_int_eq(ask(&tc1, TDES_SET, 0), E_LOADED);
+}
+END_TEST
+
 /* --- Order: verify, commit, derive, answer --- */
 
 /* A journal that cannot take the row, the h, or the marks: no KEY. */
@@ -824,6 +880,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_burned_id_stays_burned);
 	tcase_add_test(t, a_lower_count_is_refused);
 	tcase_add_test(t, a_waiting_ksn_is_not_sent_to_a_rolled_back_terminal);
+	tcase_add_test(t, a_count_shown_in_a_refused_offer_counts);
 	tcase_add_test(t, a_loaded_or_exhausted_slot_is_refused);
 	tcase_add_test(t, a_key_loaded_elsewhere_is_left_alone);
 	tcase_add_test(t, a_zeroized_slot_gets_a_new_id);
@@ -839,6 +896,7 @@ static Suite *suite(void)
 	tcase_add_test(t, another_environment_s_terminal_is_refused);
 	tcase_add_test(t, an_expired_or_future_terminal_certificate_is_refused);
 	tcase_add_test(t, a_revoked_terminal_is_refused_and_no_other);
+	tcase_add_test(t, a_revocation_list_is_not_done_without_once_it_was_installed);
 	tcase_add_test(t, another_terminal_than_the_one_expected_is_refused);
 	tcase_add_test(t, a_certificate_without_its_key_is_refused);
 	tcase_add_test(t, an_identity_key_has_one_serial_and_a_serial_one_key);
@@ -848,6 +906,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_receipt_changed_anywhere_is_refused);
 	tcase_add_test(t, a_receipt_signed_for_something_else_is_refused);
 	tcase_add_test(t, a_receipt_of_another_session_s_key_is_refused);
+	tcase_add_test(t, a_receipt_is_compared_with_the_last_keys_alone);
 	tcase_add_loop_test(t, no_key_leaves_before_its_row_is_durable, 0, 4);
 	tcase_add_test(t, no_key_leaves_when_the_commit_fails);
 	tcase_add_test(t, an_allocation_without_a_key_is_used_next_time);

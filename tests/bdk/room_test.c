@@ -1,6 +1,7 @@
 #include "bdk/room.h"
 #include "base/host/file.h"
 #include "base/host/guard.h"
+#include "tests/lib/room_sim.h"
 #include "tests/lib/test.h"
 
 #include <dirent.h>
@@ -290,6 +291,48 @@ START_TEST(a_room_whose_configuration_was_changed_does_not_open)
 }
 END_TEST
 
+START_TEST(a_room_that_others_may_enter_does_not_open)
+{
+	char why[ROOM_WHY], pin[128];
+
+	ck_assert_int_eq(make(ROOM_LOAD, why), E_OK);
+	snprintf(pin, sizeof pin, "%s/pin", dir);
+	ck_assert_int_eq(chmod(dir, 0720), 0);
+	ck_assert_int_eq(room_open(&r, dir, why), E_ROOM);
+	ck_assert_ptr_nonnull(strstr(why, "folder"));
+	ck_assert_int_eq(chmod(dir, 0755), 0);
+	ck_assert_int_eq(chmod(pin, 0440), 0);
+	ck_assert_int_eq(room_open(&r, dir, why), E_ROOM);
+	ck_assert_ptr_nonnull(strstr(why, "pin"));
+	ck_assert_int_eq(chmod(pin, 0400), 0);
+	ck_assert_int_eq(room_open(&r, dir, why), E_OK);
+	room_close(&r);
+}
+END_TEST
+
+/* Power fails when the token has the key set and the journal has not: the one package there is can be taken again. */
+START_TEST(an_import_that_was_cut_off_can_be_done_again)
+{
+	static struct room_sim sim;
+	static uint8_t package[EXCHANGE_MAX];
+	struct room_sim_package p;
+	struct key_set taken;
+	char from[CERT_TEXT], why[EXCHANGE_WHY];
+	struct span bytes = { package, 0 };
+
+	room_sim_make(&sim);
+	room_sim_package(&sim, &p, DUKPT_TDES, "FFFF000077", "0123456789ABCDEFFEDCBA9876543210");
+	bytes.len = room_sim_package_bytes(&sim, package, &p);
+	ck_assert_int_eq(exchange_import(&taken, from, &sim.acquirer, bytes, why), E_OK);
+	ck_assert_int_eq(exchange_import(&taken, from, &sim.acquirer, bytes, why), E_EXISTS);
+	room_sim_meddle(&sim.acquirer, "DELETE FROM key_set");
+	room_sim_reopen(&sim.acquirer);
+	ck_assert_int_eq(exchange_import(&taken, from, &sim.acquirer, bytes, why), E_OK);
+	ck_assert_mem_eq(taken.kcv.b, p.kcv.b, p.kcv.len);
+	room_sim_remove(&sim);
+}
+END_TEST
+
 START_TEST(certificates_of_another_token_are_seen)
 {
 	char why[ROOM_WHY], to[128];
@@ -369,6 +412,8 @@ static Suite *suite(void)
 	tcase_add_test(t, a_production_room_is_not_half_made);
 	tcase_add_test(t, one_bdkd_serves_a_room);
 	tcase_add_loop_test(t, a_room_whose_configuration_was_changed_does_not_open, 0, ROWS(damaged));
+	tcase_add_test(t, a_room_that_others_may_enter_does_not_open);
+	tcase_add_test(t, an_import_that_was_cut_off_can_be_done_again);
 	tcase_add_test(t, certificates_of_another_token_are_seen);
 	tcase_add_test(t, a_worker_that_died_is_replaced);
 	suite_add_tcase(s, t);

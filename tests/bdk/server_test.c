@@ -324,6 +324,60 @@ START_TEST(one_client_too_many_is_hung_up_on)
 }
 END_TEST
 
+START_TEST(a_station_s_connections_leave_people_their_places)
+{
+	static struct client c[SERVER_CLIENTS], person;
+
+	start(ROOM_LOAD);
+	for (int i = 0; i < SERVER_CLIENTS; i++) {
+		enum err e = i < SERVER_CLIENTS - SERVER_PEOPLE ? E_OK : E_UNREACHABLE;
+
+		ck_assert_int_eq(client_open(&c[i], dir, "station"), E_OK);
+		ck_assert_int_eq(ask(&c[i], OP_HISTORY), e);
+	}
+	ck_assert_int_eq(client_open(&person, dir, "people"), E_OK);
+	ck_assert_int_eq(ask(&person, OP_INFO), E_OK);
+	client_close(&person);
+	for (int i = 0; i < SERVER_CLIENTS; i++)
+		client_close(&c[i]);
+	stop();
+}
+END_TEST
+
+static enum err sign(void *priv, uint8_t sig[static P256_SIG], const uint8_t digest[static 32])
+{
+	return p256_sign(sig, priv, digest);
+}
+
+/* A name that no screen shows, or that looks like another, is certified for nobody. (A good one gets as far as the token, which
+ * is not there.) */
+START_TEST(only_a_room_s_name_is_certified)
+{
+	static const struct {
+		const char *name;
+		enum err e;
+	} rows[] = { { "KIF-1", E_ROOM }, { "KIF\xe2\x80\x90" "1", E_FORMAT }, { "KIF-1\xc2\x85", E_FORMAT }, { "KIF  1", E_FORMAT } };
+	static struct client c;
+	struct key priv = { { 1 }, 32 };
+	const struct pki_signer signer = { sign, &priv };
+	uint8_t point[P256_POINT], der[PKI_MAX];
+	size_t len = 0;
+
+	start(ROOM_CA);
+	ck_assert_int_eq(client_open(&c, dir, "people"), E_OK);
+	ck_assert_int_eq(p256_public(point, &priv), E_OK);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		ck_assert_int_eq(pki_request(der, &len, sizeof der, point, rows[i].name, &signer), E_OK);
+		record_begin(&request, OP_CERTIFY);
+		record_put_text(&request, F_ROLE, "load");
+		record_put(&request, F_CSR, (struct span){ der, len });
+		ck_assert_int_eq(client_call(&c, &request), rows[i].e);
+	}
+	client_close(&c);
+	stop();
+}
+END_TEST
+
 /* --- The journal --------------------------------------------------------------------------------------------------------- */
 
 START_TEST(nothing_is_answered_that_cannot_be_audited)
@@ -423,6 +477,8 @@ static Suite *suite(void)
 	tcase_add_test(t, a_record_that_is_too_long_is_refused);
 	tcase_add_test(t, a_client_that_never_reads_blocks_nobody);
 	tcase_add_test(t, one_client_too_many_is_hung_up_on);
+	tcase_add_test(t, a_station_s_connections_leave_people_their_places);
+	tcase_add_test(t, only_a_room_s_name_is_certified);
 	tcase_add_test(t, nothing_is_answered_that_cannot_be_audited);
 	tcase_add_test(t, lists_come_whole_in_pieces);
 	tcase_add_test(t, a_room_without_bdkd_and_a_folder_without_a_room_are_told_apart);

@@ -100,6 +100,37 @@ START_TEST(gives_the_published_figures)
 }
 END_TEST
 
+START_TEST(both_forms_of_a_signature_verify_and_the_lower_one_is_kept)
+{
+	unsigned lowered = 0;
+
+	for (uint8_t i = 1; i < 40; i++) {
+		uint8_t digest[32] = { i }, sig[P256_SIG], low[P256_SIG], point[P256_POINT];
+		struct key priv = scalar(i);
+
+		ck_assert_int_eq(p256_public(point, &priv), E_OK);
+		ck_assert_int_eq(p256_sign(sig, &priv, digest), E_OK);
+		memcpy(low, sig, sizeof low);
+		p256_low(low);
+		ck_assert_int_eq(p256_verify(low, point, digest), E_OK);
+		ck_assert_mem_eq(low, sig, 32);
+		ck_assert_uint_lt(low[32], 0x80);
+		lowered += memcmp(low, sig, sizeof low) != 0;
+		memcpy(sig, low, sizeof sig);
+		p256_low(low);
+		ck_assert_mem_eq(low, sig, sizeof low);
+	}
+	ck_assert_uint_gt(lowered, 0);
+	for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++) { /* what is no signature does not become one */
+		uint8_t sig[P256_SIG] = { 1 };
+
+		memcpy(sig + 32, edge(i).b, 32);
+		p256_low(sig);
+		ck_assert_int_eq(p256_scalar_ok(sig + 32), edges[i].ok);
+	}
+}
+END_TEST
+
 START_TEST(only_1_to_n_minus_1_are_scalars)
 {
 	for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
@@ -332,6 +363,7 @@ static Suite *suite(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, gives_the_published_figures);
+	tcase_add_test(t, both_forms_of_a_signature_verify_and_the_lower_one_is_kept);
 	tcase_add_test(t, only_1_to_n_minus_1_are_scalars);
 	tcase_add_test(t, every_function_refuses_what_is_no_point);
 	tcase_add_test(t, coordinates_that_are_not_reduced_are_no_point);

@@ -506,6 +506,31 @@ START_TEST(a_decoder_accepts_only_what_its_encoder_makes)
 }
 END_TEST
 
+/* 8080... is above n / 2; the head of what it is lowered to, by hand: FFFFFFFF00000000FFFFFFFF... - 8080... */
+START_TEST(a_signature_has_one_form)
+{
+	static const uint8_t lowered[] = { 0x7f, 0x7f, 0x7f, 0x7e, 0x7f, 0x7f, 0x7f, 0x80, 0x7f };
+	uint8_t m[1 + P256_SIG] = { MSG_SLOT_ALL }, high[P256_SIG];
+	const uint8_t *sig;
+	struct span body;
+	size_t len = 1;
+
+	memset(high, 0x80, sizeof high);
+	ck_assert_int_eq(msg_seal(m, &len, sizeof m, high), E_OK);
+	ck_assert_mem_eq(m + 1, high, 32);
+	ck_assert_mem_eq(m + 1 + 32, lowered, sizeof lowered);
+	for (size_t i = 0; i < TYPES; i++)
+		ck_assert_int_eq(msg_open(&body, &sig, types[i], (struct span){ m, len }), E_OK);
+	memcpy(m + 1, high, P256_SIG);
+	for (size_t i = 0; i < TYPES; i++) {
+		enum err want = msg_signed(types[i]) ? E_SIGNATURE : E_OK;
+
+		ck_assert_int_eq(msg_open(&body, &sig, types[i], (struct span){ m, len }), want);
+		ck_assert(!want || (!body.p && !sig));
+	}
+}
+END_TEST
+
 START_TEST(a_key_without_items_is_encoded_for_its_head_and_never_decoded)
 {
 	struct msg_key m = key(MIDDLE), back;
@@ -591,6 +616,7 @@ int main(void)
 	tcase_add_test(t, open_takes_known_types_of_a_possible_length);
 	tcase_add_test(t, an_encoder_refuses_what_is_out_of_range);
 	tcase_add_loop_test(t, a_decoder_accepts_only_what_its_encoder_makes, 0, TYPES);
+	tcase_add_test(t, a_signature_has_one_form);
 	tcase_add_test(t, a_key_without_items_is_encoded_for_its_head_and_never_decoded);
 	tcase_add_test(t, an_error_leaves_nothing_behind);
 	tcase_add_loop_test(t, the_corpus_holds_a_seed_of_every_type, 0, TYPES);

@@ -435,6 +435,28 @@ START_TEST(a_flipped_bit_anywhere_in_key_changes_nothing)
 }
 END_TEST
 
+/* (r, n - s) verifies where (r, s) does, so whoever holds the line can make it; its h is one that no load room knows. */
+START_TEST(the_second_form_of_a_signature_is_refused)
+{
+	static const uint32_t n[8] = { 0xffffffff, 0x00000000, 0xffffffff, 0xffffffff,
+				       0xbce6faad, 0xa7179e84, 0xf3b9cac2, 0xfc632551 };
+	struct sim_key k;
+	int64_t d = 0;
+
+	loaded();
+	k = sim_key_of(&host, 2, DUKPT_TDES, "FFFF9876543210C00000");
+	ck_assert(sim_greet(&sim, &host));
+	len = sim_key(&host, message, &k);
+	for (size_t i = 8; i-- > 0; d >>= 32) {
+		uint8_t *s = message + len - 32 + 4 * i;
+
+		d += (int64_t)n[i] - get_be32(s);
+		put_be32(s, (uint32_t)d);
+	}
+	ck_assert(refused(MSG_KEY, E_SIGNATURE));
+}
+END_TEST
+
 START_TEST(a_key_of_another_session_is_refused)
 {
 	struct sim_key k;
@@ -730,6 +752,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_key_for_another_environment_or_by_another_signer_is_refused);
 	tcase_add_test(t, equal_halves_are_no_tdes_key);
 	tcase_add_test(t, a_flipped_bit_anywhere_in_key_changes_nothing);
+	tcase_add_test(t, the_second_form_of_a_signature_is_refused);
 	tcase_add_test(t, a_key_of_another_session_is_refused);
 	tcase_add_test(t, a_repeated_key_gets_the_same_receipt_and_loads_nothing);
 	tcase_add_test(t, a_power_cut_in_a_load_leaves_it_done_or_not_begun);

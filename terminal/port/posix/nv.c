@@ -39,7 +39,8 @@ enum err posix_nv_open(struct posix *p, const char *path, char why[static POSIX_
 		e = errno == EWOULDBLOCK ? E_ROOM_BUSY : E_STORE;
 	} else if (!S_ISREG(st.st_mode) || (st.st_size && st.st_size != POSIX_NV)) {
 		snprintf(why, POSIX_WHY, "not a terminal's memory: %d bytes are expected", POSIX_NV);
-	} else if (!st.st_size && (ftruncate(fd, POSIX_NV) || fsync(fd) || sync_folder(path))) {
+	} else if ((!st.st_size && ftruncate(fd, POSIX_NV)) || fsync(fd) || sync_folder(path)) {
+		/* synced every time: whoever made the file may have died before its name was durable */
 		snprintf(why, POSIX_WHY, "%s", strerror(errno));
 	} else {
 		e = E_OK;
