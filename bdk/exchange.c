@@ -163,13 +163,22 @@ static enum err make(uint8_t *b, size_t *len, struct kcv *kcv, bool *made, struc
 	return e;
 }
 
-/* Record a key set that the token has; if that fails the token shall not have it either. */
-static enum err record(struct key_set *s, struct room *r)
+/* Record a key set that the token has, with its package where it was made here; if that fails the token shall not have it
+ * either. */
+static enum err record(struct key_set *s, struct room *r, struct span package)
 {
 	char text[KEY_SET_TEXT];
-	enum err e = journal_key_set_add(r->journal, s);
+	enum err e = journal_begin(r->journal);
 
 	key_set_text(text, &s->id);
+	if (!e)
+		e = journal_key_set_add(r->journal, s);
+	if (!e && package.len)
+		e = journal_package_add(r->journal, text, package);
+	if (!e)
+		e = journal_commit(r->journal);
+	if (e)
+		journal_rollback(r->journal);
 	return e ? e : journal_key_set(s, r->journal, text);
 }
 
@@ -231,7 +240,7 @@ enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, st
 	if (e == E_EXISTS)
 		say_orphan(why, &s.id);
 	if (!e)
-		e = record(&s, r);
+		e = record(&s, r, (struct span){ b, n });
 	if (e && in_token)
 		e = drop(r, &s.id, e);
 	if (!e) {
@@ -362,7 +371,7 @@ enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], str
 		e = E_MAC;
 	}
 	if (!e)
-		e = record(&s, r);
+		e = record(&s, r, (struct span){ NULL, 0 });
 	if (e)
 		return drop(r, &p.set, e);
 	*taken = s;

@@ -23,6 +23,7 @@ static const char schema[] =
 	"  state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 2), kcv BLOB NOT NULL CHECK(length(kcv) <= 5),"
 	"  first INTEGER NOT NULL, last INTEGER NOT NULL, next INTEGER NOT NULL CHECK(next BETWEEN first AND last + 1),"
 	"  utc INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE package(key_set TEXT PRIMARY KEY REFERENCES key_set(id), bytes BLOB NOT NULL) STRICT;"
 	"CREATE TABLE device(row INTEGER PRIMARY KEY AUTOINCREMENT, serial TEXT NOT NULL UNIQUE,"
 	"  spki BLOB UNIQUE CHECK(length(spki) = 32), cert BLOB NOT NULL, state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 5),"
 	"  utc INTEGER NOT NULL) STRICT;"
@@ -56,7 +57,7 @@ static const char settings[] = "PRAGMA synchronous = FULL; PRAGMA foreign_keys =
 
 enum statement {
 	BEGIN, COMMIT, ROLLBACK, META_GET, META_SET, AUDIT_HEAD, AUDIT_AFTER, AUDIT_ADD, ALL_KEY_SETS, ALL_DEVICES, ALL_LOADS,
-	ALL_EVENTS,	SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE, KEY_SET_TAKE, DEVICE_BY_SERIAL,
+	ALL_EVENTS,	SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE, KEY_SET_TAKE, PACKAGE_GET, PACKAGE_ADD, DEVICE_BY_SERIAL,
 	DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_TAKEN, LOAD_ADD, LOAD_BY_ROW, LOAD_LAST, LOAD_COUNT, LOAD_AFTER,
 	EVENT_ADD, SENT_ADD, SENT_HAS, SENT_NEXT, STATEMENTS
 };
@@ -78,6 +79,8 @@ static const char *const sql[STATEMENTS] = {
 	[KEY_SET_BY_ID] = KEY_SET "WHERE id = ?",
 	[KEY_SET_AFTER] = KEY_SET "WHERE row > ? ORDER BY row LIMIT 1",
 	[KEY_SET_ADD] = "INSERT INTO key_set(id, scheme, state, kcv, first, last, next, utc) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+	[PACKAGE_GET] = "SELECT bytes FROM package WHERE key_set = ?",
+	[PACKAGE_ADD] = "INSERT INTO package(key_set, bytes) VALUES(?, ?)",
 	[KEY_SET_STATE] = "UPDATE key_set SET state = ? WHERE id = ?",
 	[KEY_SET_TAKE] = "UPDATE key_set SET next = next + 1 WHERE id = ?",
 	[DEVICE_BY_SERIAL] = DEVICE "WHERE serial = ?",
@@ -102,6 +105,7 @@ static const char *const sql[STATEMENTS] = {
 
 struct journal {
 	sqlite3 *db;
+	unsigned depth;		/* of journal_begin(); 0: none is open */
 	sqlite3_stmt *stmt[STATEMENTS];
 };
 
@@ -346,15 +350,24 @@ void journal_close(struct journal *j)
 enum err journal_begin(struct journal *j)
 {
 	struct query q = query(j, BEGIN);
+	enum err e = j->depth ? E_OK : run(&q);
 
-	return run(&q);
+	if (!e)
+		j->depth++;
+	return e;
 }
 
 enum err journal_commit(struct journal *j)
 {
 	struct query q = query(j, COMMIT);
-	enum err e = run(&q);
+	enum err e;
 
+	if (j->depth > 1) {
+		j->depth--;
+		return E_OK;
+	}
+	e = run(&q);
+	j->depth = 0;
 	if (e)
 		journal_rollback(j);
 	return e;
@@ -364,24 +377,18 @@ void journal_rollback(struct journal *j)
 {
 	struct query q = query(j, ROLLBACK);
 
+	j->depth = 0;
 	if (!sqlite3_get_autocommit(j->db))	/* after some errors SQLite has done it already */
 		query_row(&q);
 	sqlite3_reset(q.s);
 }
 
-/* For functions of several statements: a transaction of their own, unless the caller has one open. */
-static enum err own_begin(struct journal *j, bool *own)
+/* The end of a function that began a transaction. */
+static enum err finish(struct journal *j, enum err e)
 {
-	*own = sqlite3_get_autocommit(j->db);
-	return *own ? journal_begin(j) : E_OK;
-}
-
-static enum err own_end(struct journal *j, bool own, enum err e)
-{
-	if (own && e)
-		journal_rollback(j);
-	else if (own)
-		e = journal_commit(j);
+	if (!e)
+		return journal_commit(j);
+	journal_rollback(j);
 	return e;
 }
 
@@ -428,8 +435,7 @@ enum err journal_audit(struct journal *j, const char *who, const char *what, con
 {
 	struct audit head = { 0 }, a = { 0 };
 	struct query q;
-	bool own;
-	enum err e = own_begin(j, &own);
+	enum err e = journal_begin(j);
 
 	if (e)
 		return e;
@@ -460,7 +466,7 @@ enum err journal_audit(struct journal *j, const char *who, const char *what, con
 	put_blob(&q, a.hash, sizeof a.hash);
 	e = run(&q);
 done:
-	return own_end(j, own, e);
+	return finish(j, e);
 }
 
 enum err journal_audit_next(struct audit *a, struct journal *j, uint64_t after)
@@ -673,6 +679,35 @@ enum err journal_key_set_state(struct journal *j, const char *id, enum key_set_s
 	return run_update(j, &q, E_KEY_SET);
 }
 
+enum err journal_package_add(struct journal *j, const char *id, struct span package)
+{
+	struct query q = query(j, PACKAGE_ADD);
+
+	put_text(&q, id);
+	put_blob(&q, package.p, package.len);
+	query_row(&q);
+	return query_end_unique(&q, E_EXISTS);
+}
+
+enum err journal_package(uint8_t *out, size_t *len, size_t size, struct journal *j, const char *id)
+{
+	struct query q = query(j, PACKAGE_GET);
+	bool found;
+	size_t n = 0;
+	enum err e;
+
+	put_text(&q, id);
+	found = query_row(&q);
+	if (found)
+		n = get_blob(&q, out, 0, size);
+	e = query_end(&q);
+	if (!e && !found)
+		e = E_KEY_SET;
+	if (!e)
+		*len = n;
+	return e;
+}
+
 /* --- Devices --------------------------------------------------------------------------------------------------------------- */
 
 static uint64_t get_device(struct query *q, struct device *d)
@@ -842,8 +877,7 @@ enum err journal_load_allocate(struct journal *j, struct load *l)
 	struct key_set set = { 0 };
 	struct load made = { 0 };
 	uint64_t row = 0;
-	bool own;
-	enum err e = own_begin(j, &own);
+	enum err e = journal_begin(j);
 
 	if (e)
 		return e;
@@ -857,7 +891,7 @@ enum err journal_load_allocate(struct journal *j, struct load *l)
 		e = E_KEY_SET_FULL;
 	if (!e)
 		e = load_add(&row, j, l, text, (uint32_t)set.next);
-	e = own_end(j, own, e);
+	e = finish(j, e);
 	if (!e)
 		e = load_by_row(&made, j, row);
 	if (!e && (made.state != LOAD_SENT || made.id != set.next || made.slot != l->slot ||

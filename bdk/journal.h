@@ -71,8 +71,9 @@ MUST_USE enum err journal_open(struct journal **j, const char *path, enum room_p
 void journal_close(struct journal *j);
 
 /*
- * One transaction: everything between begin and commit, or nothing. Without it each function below is its own.
- * journal_rollback() after any error; fine when none is open.
+ * One transaction: everything between begin and commit, or nothing. They nest: the outermost commit counts, and a rollback at
+ * any depth undoes all. journal_rollback() after any error; fine when none is open. Without it each function below is a
+ * transaction of its own.
  */
 MUST_USE enum err journal_begin(struct journal *j);
 MUST_USE enum err journal_commit(struct journal *j);
@@ -118,6 +119,11 @@ MUST_USE enum err journal_key_set_next(struct key_set *out, struct journal *j, u
 /* journal_key_set_add - utc is the journal's. E_OK, E_EXISTS (also when another scheme has the same id), E_JOURNAL */
 MUST_USE enum err journal_key_set_add(struct journal *j, const struct key_set *s);
 MUST_USE enum err journal_key_set_state(struct journal *j, const char *id, enum key_set_state state);
+
+/* journal_package_add - keep the hand-over package of a key set: wrapped for one recipient, and made only once. E_EXISTS */
+MUST_USE enum err journal_package_add(struct journal *j, const char *id, struct span package);
+/* journal_package - E_OK, E_KEY_SET (none of that id), E_JOURNAL (also: longer than size) */
+MUST_USE enum err journal_package(uint8_t *out, size_t *len, size_t size, struct journal *j, const char *id);
 
 /* --- devices: a ca room's list; in a load room the terminals that have proved themselves there -------------------------- */
 

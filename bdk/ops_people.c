@@ -236,7 +236,6 @@ enum err op_install_crl(struct ask *a)
 			 (unsigned long long)number, (unsigned long long)seen);
 		return E_REPLAY;
 	}
-	/* The number first: a list that is not stored after all may be installed again, an older one may not. */
 	e = journal_set_number(r->journal, "crl", number);
 	if (!e)
 		e = room_store(r, "crl", crl);
@@ -301,6 +300,24 @@ enum err op_generate(struct ask *a)
 	record_put(a->answer, F_KCV, (struct span){ made.kcv.b, made.kcv.len });
 	record_put(a->answer, F_PACKAGE, (struct span){ package, len });
 	return E_OK;
+}
+
+enum err op_package(struct ask *a)
+{
+	uint8_t package[EXCHANGE_MAX];
+	char id[KEY_SET_TEXT];
+	size_t len;
+	enum err e = field_text(id, sizeof id, a->fields, F_KEY_SET);
+
+	if (e) {
+		snprintf(a->why, sizeof a->why, "not a key set's id");
+		return e;
+	}
+	snprintf(a->object, sizeof a->object, "%s", id);
+	e = journal_package(package, &len, sizeof package, a->room->journal, id);
+	if (!e)
+		record_put(a->answer, F_PACKAGE, (struct span){ package, len });
+	return e;
 }
 
 enum err op_import(struct ask *a)

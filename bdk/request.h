@@ -20,7 +20,7 @@ enum bdk_op {
 				   known), F_SOFTWARE_TOKEN (1/0) */
 	OP_LIST = 2,		/* key sets -> F_ROW* {F_KEY_SET, F_SCHEME, F_STATE, F_KCV, F_FIRST, F_LAST, F_USED, F_TIME} */
 	OP_DEVICES = 3,		/* terminals this room knows -> F_ROW* {F_SERIAL, F_SPKI, F_STATE, F_TIME} */
-	OP_AUDIT = 4,		/* F_SINCE -> F_ROW* {F_SEQUENCE, F_TIME, F_WHO, F_WHAT, F_OBJECT, F_REASON, F_HASH}, F_HASH head */
+	OP_AUDIT = 4,		/* F_SINCE -> F_ROW* {F_SEQUENCE, F_TIME, F_WHO, F_WHAT, F_OBJECT, F_REASON, F_HASH}; the last row's F_HASH is the head */
 	OP_DIGEST = 5,		/* -> F_HASH: SHA-256 over key sets, devices and loads: attempts and audit are not in it */
 	/* people: identities and anchors */
 	OP_REQUEST = 10,	/* load, acquirer: -> F_CSR: PKCS#10 for the room's identity or exchange key, in the room's name */
@@ -34,6 +34,7 @@ enum bdk_op {
 	OP_GENERATE = 20,	/* load: F_SCHEME, F_CERT of the acquirer, [F_KEY_SET], [F_FIRST, F_LAST; else all ids]
 				   -> F_KEY_SET, F_KCV, F_PACKAGE */
 	OP_IMPORT = 21,		/* acquirer: F_PACKAGE -> F_KEY_SET, F_SCHEME, F_KCV, F_NAME who made it */
+	OP_PACKAGE = 23,	/* load: F_KEY_SET -> F_PACKAGE: what OP_GENERATE gave, once more */
 	OP_STATE = 22,		/* load, acquirer: F_KEY_SET, F_STATE "active"|"suspended" -> F_STATE */
 	/* people: enrolment (ca) */
 	OP_EXPECT = 30,		/* F_SERIAL* -> : put serials on the maker's list */

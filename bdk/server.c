@@ -32,7 +32,9 @@ struct server {
 /* --- The table ---------------------------------------------------------------------------------------------------- */
 
 enum { CA = 1 << ROOM_CA, LOAD = 1 << ROOM_LOAD, ACQ = 1 << ROOM_ACQUIRER, ANY = CA | LOAD | ACQ };
-enum { ONCE = 1, READ = 2 }; /* READ changes nothing and is not audited, unless it is refused */
+/* READ changes nothing and is not audited, unless it is refused. WHOLE: the act and its record are one transaction (the others
+ * touch token or terminal too, and answer nothing before their record is there). */
+enum { ONCE = 1, READ = 2, WHOLE = 4 };
 
 enum state { NOTHING, SESSION, GREETED, IDENTIFIED, PENDING, CERTIFIED };
 
@@ -46,33 +48,34 @@ static const struct row {
 	const char *name; /* in the audit */
 } rows[] = {
 	/* clang-format off */
-	{ OP_INFO,         ROLE_PEOPLE,   ANY,        NOTHING,    READ, op_info,         "info" },
-	{ OP_LIST,         ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    READ, op_list,         "list" },
-	{ OP_DEVICES,      ROLE_PEOPLE,   CA | LOAD,  NOTHING,    READ, op_devices,      "devices" },
-	{ OP_AUDIT,        ROLE_PEOPLE,   ANY,        NOTHING,    READ, op_audit,        "audit" },
-	{ OP_DIGEST,       ROLE_PEOPLE,   ANY,        NOTHING,    READ, op_digest,       "digest" },
-	{ OP_REQUEST,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    0,    op_request,      "request" },
-	{ OP_CERTIFY,      ROLE_PEOPLE,   CA,         NOTHING,    0,    op_certify,      "certify" },
-	{ OP_ANCHORS,      ROLE_PEOPLE,   CA,         NOTHING,    READ, op_anchors,      "anchors" },
-	{ OP_INSTALL,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    0,    op_install,      "install" },
-	{ OP_CRL,          ROLE_PEOPLE,   CA,         NOTHING,    0,    op_crl,          "crl" },
-	{ OP_INSTALL_CRL,  ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    0,    op_install_crl,  "install-crl" },
-	{ OP_GENERATE,     ROLE_PEOPLE,   LOAD,       NOTHING,    0,    op_generate,     "generate" },
-	{ OP_IMPORT,       ROLE_PEOPLE,   ACQ,        NOTHING,    0,    op_import,       "import" },
-	{ OP_STATE,        ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    0,    op_state,        "state" },
-	{ OP_EXPECT,       ROLE_PEOPLE,   CA,         NOTHING,    0,    op_expect,       "expect" },
-	{ OP_ENROL,        ROLE_PEOPLE,   CA,         NOTHING,    0,    op_enrol,        "enrol" },
-	{ OP_ENROL_CSR,    ROLE_PEOPLE,   CA,         IDENTIFIED, 0,    op_enrol_csr,    "enrol-csr" },
-	{ OP_ENROL_DIGEST, ROLE_PEOPLE,   CA,         PENDING,    0,    op_enrol_digest, "enrol-digest" },
-	{ OP_ENROL_DONE,   ROLE_PEOPLE,   CA,         CERTIFIED,  0,    op_enrol_done,   "enrol-done" },
-	{ OP_REVOKE,       ROLE_PEOPLE,   CA,         NOTHING,    0,    op_revoke,       "revoke" },
-	{ OP_SESSION,      ROLE_STATION,  LOAD,       NOTHING,    ONCE, op_session,      "session" },
-	{ OP_BEGIN,        ROLE_STATION,  LOAD,       SESSION,    0,    op_begin,        "begin" },
-	{ OP_OFFER,        ROLE_STATION,  LOAD,       GREETED,    0,    op_offer,        "offer" },
-	{ OP_RECEIPT,      ROLE_STATION,  LOAD,       NOTHING,    0,    op_receipt,      "receipt" },
-	{ OP_ABORT,        ROLE_STATION,  LOAD,       SESSION,    0,    op_abort,        "abort" },
-	{ OP_HISTORY,      ROLE_STATION,  LOAD,       NOTHING,    READ, op_history,      "history" },
-	{ OP_RECOVER,      ROLE_ACQUIRER, ACQ,        NOTHING,    0,    op_recover,      "recover" },
+	{ OP_INFO,         ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_info,         "info" },
+	{ OP_LIST,         ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    READ,  op_list,         "list" },
+	{ OP_DEVICES,      ROLE_PEOPLE,   CA | LOAD,  NOTHING,    READ,  op_devices,      "devices" },
+	{ OP_AUDIT,        ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_audit,        "audit" },
+	{ OP_DIGEST,       ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_digest,       "digest" },
+	{ OP_REQUEST,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    0,     op_request,      "request" },
+	{ OP_CERTIFY,      ROLE_PEOPLE,   CA,         NOTHING,    0,     op_certify,      "certify" },
+	{ OP_ANCHORS,      ROLE_PEOPLE,   CA,         NOTHING,    READ,  op_anchors,      "anchors" },
+	{ OP_INSTALL,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    0,     op_install,      "install" },
+	{ OP_CRL,          ROLE_PEOPLE,   CA,         NOTHING,    0,     op_crl,          "crl" },
+	{ OP_INSTALL_CRL,  ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_install_crl,  "install-crl" },
+	{ OP_GENERATE,     ROLE_PEOPLE,   LOAD,       NOTHING,    0,     op_generate,     "generate" },
+	{ OP_IMPORT,       ROLE_PEOPLE,   ACQ,        NOTHING,    0,     op_import,       "import" },
+	{ OP_PACKAGE,      ROLE_PEOPLE,   LOAD,       NOTHING,    0,     op_package,      "package" },
+	{ OP_STATE,        ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_state,        "state" },
+	{ OP_EXPECT,       ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_expect,       "expect" },
+	{ OP_ENROL,        ROLE_PEOPLE,   CA,         NOTHING,    0,     op_enrol,        "enrol" },
+	{ OP_ENROL_CSR,    ROLE_PEOPLE,   CA,         IDENTIFIED, 0,     op_enrol_csr,    "enrol-csr" },
+	{ OP_ENROL_DIGEST, ROLE_PEOPLE,   CA,         PENDING,    0,     op_enrol_digest, "enrol-digest" },
+	{ OP_ENROL_DONE,   ROLE_PEOPLE,   CA,         CERTIFIED,  0,     op_enrol_done,   "enrol-done" },
+	{ OP_REVOKE,       ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_revoke,       "revoke" },
+	{ OP_SESSION,      ROLE_STATION,  LOAD,       NOTHING,    ONCE,  op_session,      "session" },
+	{ OP_BEGIN,        ROLE_STATION,  LOAD,       SESSION,    0,     op_begin,        "begin" },
+	{ OP_OFFER,        ROLE_STATION,  LOAD,       GREETED,    0,     op_offer,        "offer" },
+	{ OP_RECEIPT,      ROLE_STATION,  LOAD,       NOTHING,    0,     op_receipt,      "receipt" },
+	{ OP_ABORT,        ROLE_STATION,  LOAD,       SESSION,    0,     op_abort,        "abort" },
+	{ OP_HISTORY,      ROLE_STATION,  LOAD,       NOTHING,    READ,  op_history,      "history" },
+	{ OP_RECOVER,      ROLE_ACQUIRER, ACQ,        NOTHING,    0,     op_recover,      "recover" },
 	/* clang-format on */
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
@@ -158,6 +161,7 @@ static bool answer(struct server *s, struct peer *p, size_t len)
 {
 	struct ask a = { .room = s->room, .peer = p, .recover = &s->recover, .answer = &s->out };
 	uint16_t op = len >= 2 ? get_be16(s->in.b) : 0;
+	struct journal *j = s->room->journal;
 	const struct row *row = NULL;
 	char unknown[16];
 	bool quiet = false;
@@ -172,18 +176,25 @@ static bool answer(struct server *s, struct peer *p, size_t len)
 	a.end = e;
 	if (!e) {
 		begin_answer(&s->out, op, E_OK, NULL);
-		e = row->run(&a);
+		e = row->flags & WHOLE ? journal_begin(j) : E_OK;
+		if (!e)
+			e = row->run(&a);
 		if (!e && s->out.e)
 			e = E_INTERNAL;
+		if (e)
+			journal_rollback(j);
 		if (!e && row->flags & ONCE)
 			p->spent |= (uint64_t)1 << (row - rows);
 		quiet = row->flags & READ;
 	}
 	/* Nothing leaves that is not in the journal. */
 	if (!quiet && audit(&a, row ? row->name : unknown, e)) {
+		journal_rollback(j);
 		e = E_JOURNAL;
 		a.why[0] = 0;
 	}
+	if (!e && row->flags & WHOLE && journal_commit(j))
+		e = E_JOURNAL;
 	if (e)
 		begin_answer(&s->out, op, e, a.why);
 	return !a.end;

@@ -530,6 +530,7 @@ enum err worker_start(struct worker *w, const struct token_place *at, enum room_
 enum err worker_random(struct worker *w, uint8_t *out, size_t len)
 {
 	struct call c;
+	enum err e;
 
 	begin(&c, ACT_RANDOM);
 	if (len > RANDOM_MAX)
@@ -537,7 +538,10 @@ enum err worker_random(struct worker *w, uint8_t *out, size_t len)
 	wr_u16(&c.w, (unsigned)len);
 	ask(w, &c);
 	rd_copy(&c.r, out, len);
-	return end(w, &c);
+	e = end(w, &c);
+	if (e)
+		wipe(out, len);
+	return e;
 }
 
 enum err worker_make_pair(struct worker *w, uint8_t point[static P256_POINT], const char *label)
@@ -660,11 +664,15 @@ enum err worker_drop_bdk(struct worker *w, const struct key_set_id *set)
 enum err worker_initial_key(struct worker *w, struct key *ik, const struct key_set_id *set, const struct ksn *iksn)
 {
 	struct call c;
+	enum err e;
 
 	begin(&c, ACT_INITIAL_KEY);
 	wr_set(&c.w, set);
 	wr_ksn(&c.w, iksn);
 	ask(w, &c);
 	ik->len = rd_short(&c.r, ik->b, sizeof ik->b);
-	return end(w, &c);
+	e = end(w, &c); /* E_TOKEN for an answer that goes on after the key */
+	if (e)
+		wipe(ik, sizeof *ik);
+	return e;
 }

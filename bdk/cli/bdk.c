@@ -44,6 +44,11 @@ static const struct opt of_generate[] = {
 	{ "out", "FILE", "where the package for the acquirer goes", &cli.out, true },
 	END,
 };
+static const struct opt of_package[] = {
+	ROOM,
+	{ "out", "FILE", "where the package for the acquirer goes", &cli.out, true },
+	END,
+};
 static const struct opt of_enrol[] = {
 	ROOM,
 	{ "port", "PORT", "/dev/ttyUSB0[:baud], tcp:host:port or unix:path", &cli.port, true },
@@ -72,6 +77,7 @@ static const struct command commands[] = {
 	  cli_install },
 	{ "generate", "", "In a load room: makes a key set, and its package for one acquirer room.", of_generate, 0, 0,
 	  cli_generate },
+	{ "package", "ID", "In a load room: writes the package of a key set once more.", of_package, 1, 1, cli_package },
 	{ "import", "PACKAGE", "In an acquirer room: takes a package.", just_room, 1, 1, cli_import },
 	{ "suspend", "ID", "Suspends a key set.", just_room, 1, 1, cli_suspend },
 	{ "resume", "ID", "Makes a suspended key set active again.", just_room, 1, 1, cli_resume },

@@ -1,4 +1,4 @@
-/* generate, import, suspend, resume */
+/* generate, package, import, suspend, resume */
 #include "bdk/cli/cli.h"
 #include "base/hex.h"
 #include "base/host/fail.h"
@@ -31,7 +31,7 @@ static bool put_ids(const char *ids, int *status)
 	return true;
 }
 
-/* A package exists once, so the file it goes to has to be ours, and have room for it, before there is one. */
+/* The file that a package goes to has to be ours, and have room for it, before a key set is made. */
 static bool reserve(const char *path, int *status)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), bad;
@@ -64,6 +64,15 @@ static void print_key_set(const char *verb)
 	printf("%s key set %s (%s), check value %s", verb, id, scheme, kcv);
 }
 
+/* The package in the answer into the file that was reserved for it. */
+static bool write_package(int *status)
+{
+	if (!truncate(cli.out, 0) && !file_write(cli.out, field_get(c.fields, F_PACKAGE), 0600))
+		return true;
+	*status = fail_why(E_IO, strerror(errno), "bdk package writes it once more", "--out %s", cli.out);
+	return false;
+}
+
 int cli_generate(int operands, char **operand)
 {
 	uint8_t der[DER];
@@ -91,13 +100,28 @@ int cli_generate(int operands, char **operand)
 	}
 	if (!cli_ask(&c, &request, &status, cli.room)) {
 		unlink(cli.out);
-	} else if (truncate(cli.out, 0) || file_write(cli.out, field_get(c.fields, F_PACKAGE), 0600)) {
-		status =
-			fail_why(E_IO, strerror(errno),
-				 "the package is lost: suspend this key set and generate another", "--out %s", cli.out);
-	} else {
+	} else if (write_package(&status)) {
 		print_key_set("generated");
 		printf("; package in %s\n", cli.out);
+	}
+	client_close(&c);
+	return status;
+}
+
+int cli_package(int operands, char **operand)
+{
+	int status = 0;
+
+	(void)operands;
+	if (!cli_open(&c, &status))
+		return status;
+	if (reserve(cli.out, &status)) {
+		record_begin(&request, OP_PACKAGE);
+		record_put_text(&request, F_KEY_SET, operand[0]);
+		if (!cli_ask(&c, &request, &status, operand[0]))
+			unlink(cli.out);
+		else if (write_package(&status))
+			printf("package of key set %s in %s\n", operand[0], cli.out);
 	}
 	client_close(&c);
 	return status;

@@ -1,6 +1,7 @@
 #include "bdk/client.h"
 #include "bdk/server.h"
 #include "base/host/file.h"
+#include "tests/lib/room_sim.h"
 #include "tests/lib/test.h"
 
 #include <fcntl.h>
@@ -104,6 +105,28 @@ static bool ended(struct client *c)
 	return ask(c, OP_INFO) == E_UNREACHABLE;
 }
 
+START_TEST(an_act_without_its_record_does_not_happen)
+{
+	static struct client c;
+	struct key_set now;
+
+	start(ROOM_LOAD);
+	ck_assert_int_eq(client_open(&c, dir, "people"), E_OK);
+	for (int audit_fails = 1; audit_fails >= 0; audit_fails--) {
+		room_sim_meddle(&room, audit_fails ? "CREATE TRIGGER disk BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END"
+						   : "DROP TRIGGER disk");
+		record_begin(&request, OP_STATE);
+		record_put_text(&request, F_KEY_SET, "FFFF010203");
+		record_put_text(&request, F_STATE, "suspended");
+		ck_assert_int_eq(client_call(&c, &request), audit_fails ? E_JOURNAL : E_OK);
+		ck_assert_int_eq(journal_key_set(&now, journal, "FFFF010203"), E_OK);
+		ck_assert_int_eq(now.state, audit_fails ? KEY_SET_ACTIVE : KEY_SET_SUSPENDED);
+	}
+	client_close(&c);
+	stop();
+}
+END_TEST
+
 /* --- The table ---------------------------------------------------------------------------------------------------------- */
 
 /* What bdk/request.h permits, written down once more: socket, op, letters of purposes (c, l, a); "+" needs a state first. */
@@ -115,6 +138,7 @@ static const struct {
 	{ 0, OP_AUDIT, "cla" },	   { 0, OP_DIGEST, "cla" },	 { 0, OP_REQUEST, "la" },
 	{ 0, OP_CERTIFY, "c" },	   { 0, OP_ANCHORS, "c" },	 { 0, OP_INSTALL, "la" },
 	{ 0, OP_CRL, "c" },	   { 0, OP_INSTALL_CRL, "la" },	 { 0, OP_GENERATE, "l" },
+	{ 0, OP_PACKAGE, "l" },
 	{ 0, OP_IMPORT, "a" },	   { 0, OP_STATE, "la" },	 { 0, OP_EXPECT, "c" },
 	{ 0, OP_ENROL, "c" },	   { 0, OP_ENROL_CSR, "c+" },	 { 0, OP_ENROL_DIGEST, "c+" },
 	{ 0, OP_ENROL_DONE, "c+" }, { 0, OP_REVOKE, "c" },	 { 1, OP_SESSION, "l" },
@@ -471,6 +495,7 @@ static Suite *suite(void)
 	TCase *t = tcase_create("server");
 
 	tcase_set_timeout(t, 60);
+	tcase_add_test(t, an_act_without_its_record_does_not_happen);
 	tcase_add_loop_test(t, what_the_table_does_not_permit_ends_the_connection, ROOM_CA, ROOM_ACQUIRER + 1);
 	tcase_add_test(t, a_session_is_opened_once_and_for_its_terminals);
 	tcase_add_test(t, random_bytes_do_not_end_the_server);

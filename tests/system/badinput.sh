@@ -64,6 +64,9 @@ refused 69 'every device id' inject TC-2 1 22222222 "$P2"
 refused 77 'state|suspended' inject TC-1 2 FFFF333333 "$P1"
 refused 73 'in this room already' generate --scheme tdes --id FFFF111111 --out "$WORK/d.krx"
 [ ! -e "$WORK/d.krx" ] || complain "a refused generate left a package"
+"$BIN/bdk" package --room "$WORK/load" --out "$WORK/again.krx" FFFF111111 >/dev/null && cmp -s "$WORK/a.krx" "$WORK/again.krx" ||
+	complain "the package is not the same once more"
+refused 65 'no such key set' "$BIN/bdk" package --room "$WORK/load" --out "$WORK/none.krx" FFFF999999
 refused 64 'rsa|scheme' generate --scheme rsa --out "$WORK/d.krx"
 refused 73 'in this room already' "$BIN/bdk" import --room "$WORK/acquirer" "$WORK/a.krx"
 head -c 200 "$WORK/b.krx" >"$WORK/short.krx"
