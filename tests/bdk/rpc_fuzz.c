@@ -1,0 +1,273 @@
+/*
+ * Both ends of the worker's requests on any bytes: what the worker's acts are called with is well-formed, whatever
+ * came; what the supervisor makes of an answer is a result, and no key is left where it was an error.
+ *
+ * Input: one byte says which end (and the room's purpose, or the call), the rest are records with two bytes of length.
+ * The socket, the process and the token are stubs: worker.c is compiled into this program with other names for them.
+ */
+#include "bdk/token.h"
+#include "tests/lib/test.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <signal.h>
+
+static struct rd input;
+
+static ssize_t stub_recv(int fd, void *out, size_t size, int flags)
+{
+	size_t len = rd_u16(&input);
+	struct span record = rd_span(&input, len < input.left ? len : input.left);
+
+	(void)fd, (void)flags;
+	if (record.len && record.len <= size)
+		memcpy(out, record.p, record.len);
+	return (ssize_t)record.len;
+}
+
+static ssize_t stub_send(int fd, const void *p, size_t len, int flags)
+{
+	(void)fd, (void)flags;
+	if (!len || !p)
+		abort();
+	return (ssize_t)len;
+}
+
+static int stub_kill(pid_t pid, int sig)
+{
+	(void)pid, (void)sig;
+	return 0;
+}
+
+static int stub_close(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+static pid_t stub_waitpid(pid_t pid, int *status, int flags)
+{
+	(void)flags;
+	*status = 0;
+	return pid;
+}
+
+/* --- The token's acts: they look at what they are given, and give full outputs
+ * --------------------------------------------- */
+
+static void must(bool well_formed)
+{
+	if (!well_formed)
+		abort();
+}
+
+static void look_at_label(const char *label)
+{
+	must(*label && memchr(label, 0, TOKEN_LABEL));
+}
+
+static void look_at_set(const struct key_set_id *set)
+{
+	must(set->len <= sizeof set->b);
+}
+
+static enum err full(void *out, size_t len)
+{
+	memset(out, 0xa5, len);
+	return E_OK;
+}
+
+static enum err stub_random(struct token *t, uint8_t *out, size_t len)
+{
+	must(t && len <= 4096);
+	return full(out, len);
+}
+
+static enum err stub_make_pair(struct token *t, uint8_t *point, const char *label)
+{
+	(void)t;
+	look_at_label(label);
+	return full(point, P256_POINT);
+}
+
+static enum err stub_sign(struct token *t, uint8_t *sig, const char *label, const uint8_t *digest)
+{
+	must(t && digest);
+	look_at_label(label);
+	return full(sig, P256_SIG);
+}
+
+static enum err stub_ephemeral(struct token *t, uint64_t *handle, uint8_t *point)
+{
+	(void)t;
+	*handle = 7;
+	return full(point, P256_POINT);
+}
+
+static enum err stub_forget(struct token *t, uint64_t handle)
+{
+	(void)t, (void)handle;
+	return E_OK;
+}
+
+static void fill_items(struct wrapped *item, uint8_t *items)
+{
+	full(item, 2 * sizeof *item);
+	*items = 2;
+	item[0].len = item[1].len = sizeof item[0].b;
+}
+
+static enum err stub_wrap(struct token *t, struct wrapped *item, uint8_t *items, uint64_t handle, const uint8_t *peer,
+			  const uint8_t *ctx, const struct key_set_id *set, const struct ksn *iksn)
+{
+	must(t && peer && ctx && iksn->len <= sizeof iksn->b);
+	(void)handle;
+	look_at_set(set);
+	fill_items(item, items);
+	return E_OK;
+}
+
+static enum err stub_make_bdk(struct token *t, struct kcv *kcv, struct wrapped *item, uint8_t *items, uint64_t handle,
+			      const uint8_t *peer, const uint8_t *ctx, const struct key_set_id *set)
+{
+	kcv->len = sizeof kcv->b;
+	return stub_wrap(t, item, items, handle, peer, ctx, set, &(struct ksn){ .len = 0 });
+}
+
+static enum err stub_take_bdk(struct token *t, struct kcv *kcv, const struct wrapped *item, uint8_t items,
+			      const uint8_t *point, const uint8_t *ctx, const struct key_set_id *set)
+{
+	must(t && point && ctx && items <= 2);
+	for (unsigned i = 0; i < items; i++)
+		must(item[i].len <= sizeof item[i].b);
+	look_at_set(set);
+	kcv->len = sizeof kcv->b;
+	return E_OK;
+}
+
+static enum err stub_drop_bdk(struct token *t, const struct key_set_id *set)
+{
+	(void)t;
+	look_at_set(set);
+	return E_OK;
+}
+
+static enum err stub_initial_key(struct token *t, struct key *ik, const struct key_set_id *set, const struct ksn *iksn)
+{
+	must(t && iksn->len <= sizeof iksn->b);
+	look_at_set(set);
+	full(ik, sizeof *ik);
+	ik->len = sizeof ik->b;
+	return E_OK;
+}
+
+#define recv stub_recv
+#define send stub_send
+#define kill stub_kill
+#define close stub_close
+#define waitpid stub_waitpid
+#define token_random stub_random
+#define token_make_pair stub_make_pair
+#define token_point stub_make_pair
+#define token_sign stub_sign
+#define token_ephemeral stub_ephemeral
+#define token_forget stub_forget
+#define token_wrap_initial_key stub_wrap
+#define token_make_bdk stub_make_bdk
+#define token_take_bdk stub_take_bdk
+#define token_drop_bdk stub_drop_bdk
+#define token_initial_key stub_initial_key
+#include "bdk/worker.c"
+
+/* --- The supervisor's end
+ * -------------------------------------------------------------------------------------------------- */
+
+static void is_result(enum err e, const struct worker *w)
+{
+	must((unsigned)e <= 255 && (e == E_TOKEN) == (w->fd < 0));
+}
+
+static void look_at_items(enum err e, const struct wrapped item[static 2], uint8_t items)
+{
+	must(items <= 2);
+	for (unsigned i = 0; !e && i < items; i++)
+		must(item[i].len <= sizeof item[i].b);
+}
+
+static void call(unsigned which)
+{
+	static const struct key none;
+	static const uint8_t nothing[4096];
+	const struct key_set_id set = { { 1, 2, 3, 4 }, 4, DUKPT_AES128 };
+	const struct ksn iksn = { { 1, 2, 3, 4 }, 12 };
+	uint8_t point[P256_POINT] = { 4 }, ctx[32] = { 0 }, out[4096] = { 0 }, items = 0;
+	struct wrapped item[2] = { 0 };
+	struct worker w = { 99, 99 };
+	struct kcv kcv = { .len = 0 };
+	uint64_t handle = 0;
+	struct key ik = none;
+	enum err e;
+
+	switch (which) {
+	case ACT_RANDOM:
+		e = worker_random(&w, out, sizeof out);
+		must(!e || !memcmp(out, nothing, sizeof out));
+		break;
+	case ACT_MAKE_PAIR:
+		e = worker_make_pair(&w, point, "identity");
+		break;
+	case ACT_POINT:
+		e = worker_point(&w, point, "identity");
+		break;
+	case ACT_SIGN:
+		e = worker_sign(&w, out, "identity", ctx);
+		break;
+	case ACT_EPHEMERAL:
+		e = worker_ephemeral(&w, &handle, point);
+		break;
+	case ACT_FORGET:
+		e = worker_forget(&w, 1);
+		break;
+	case ACT_WRAP_INITIAL_KEY:
+		e = worker_wrap_initial_key(&w, item, &items, 1, point, ctx, &set, &iksn);
+		look_at_items(e, item, items);
+		break;
+	case ACT_MAKE_BDK:
+		e = worker_make_bdk(&w, &kcv, item, &items, 1, point, ctx, &set);
+		look_at_items(e, item, items);
+		must(kcv.len <= sizeof kcv.b);
+		break;
+	case ACT_TAKE_BDK:
+		e = worker_take_bdk(&w, &kcv, item, 1, point, ctx, &set);
+		must(kcv.len <= sizeof kcv.b);
+		break;
+	case ACT_DROP_BDK:
+		e = worker_drop_bdk(&w, &set);
+		break;
+	default:
+		e = worker_initial_key(&w, &ik, &set, &iksn);
+		must(ik.len <= sizeof ik.b && (!e || !memcmp(&ik, &none, sizeof ik)));
+		break;
+	}
+	is_result(e, &w);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct token t;
+	unsigned which;
+
+	if (!size)
+		return 0;
+	which = data[0];
+	rd_init(&input, data + 1, size - 1);
+	if (which < 3)
+		serve(&t, (enum room_purpose)(which + 1));
+	else
+		call((which - 3) % ACTS);
+	return 0;
+}
