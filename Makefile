@@ -4,6 +4,7 @@
 V       ?= gcc
 B       := build/$V
 VERSION := 0.1.0
+PREFIX  ?= /usr/local
 
 CC_gcc   := gcc
 CC_clang := clang
@@ -22,7 +23,8 @@ OPT_clang := -O2 $(HARD)
 OPT_asan  := -O1 -fPIE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 OPT_fuzz  := -O1 -fPIE -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
 OPT_cov   := -O0 -fPIE --coverage
-CFLAGS  := -std=c17 -g -I. -D_GNU_SOURCE -DKEYROOM_VERSION='"$(VERSION)"' $(WARN) $(OPT_$V)
+CFLAGS  := -std=c17 -g -I. -D_GNU_SOURCE -DKEYROOM_VERSION='"$(VERSION)"' \
+	   -DKEYROOM_VECTORS='"$(PREFIX)/share/keyroom/vectors"' $(WARN) $(OPT_$V)
 CFLAGS  += $(shell pkg-config --cflags libp11 p11-kit-1 libcrypto sqlite3 libserialport inih jansson check 2>/dev/null)
 LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack $(OPT_$V)
 
@@ -33,8 +35,9 @@ LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack $(OPT_$V)
 
 # --- Libraries: one a folder -------------------------------------------------------------------------------------------
 FOLDERS := base base/host crypto crypto/openssl crypto/bearssl dukpt protocol line bdk bdk/cli bdk/client kif terminal \
-	   terminal/port/posix pos acquirer tests/lib
-MAINS   := bdk/bdkd.c bdk/cli/bdk.c kif/kif.c terminal/port/posix/main.c pos/pos.c acquirer/acquirer.c
+	   terminal/port/posix pos acquirer lab tests/lib
+MAINS   := bdk/bdkd.c bdk/cli/bdk.c kif/kif.c terminal/port/posix/main.c pos/pos.c acquirer/acquirer.c \
+	   lab/lab.c
 CLIENT  := bdk/client.c bdk/record.c
 
 src = $(filter-out $(MAINS) $(CLIENT),$(wildcard $1/*.c))
@@ -43,9 +46,12 @@ define library
 $(call lib,$1): $$(patsubst %.c,$(B)/%.o,$$(if $$(filter bdk/client,$1),$(CLIENT),$$(call src,$1)))
 endef
 $(foreach f,$(FOLDERS),$(eval $(call library,$f)))
+# what others may link: DUKPT and what it stands on
+SDK := base crypto crypto/openssl dukpt
+$(B)/lib/libkeyroom-dukpt.a: $(foreach f,$(SDK),$(patsubst %.c,$(B)/%.o,$(call src,$f)))
 
 # --- Programs: what each may use, most dependent first -----------------------------------------------------------------
-PROGRAMS := bdkd bdk kif terminal pos acquirer
+PROGRAMS := bdkd bdk kif terminal pos acquirer lab
 USE_bdkd     := bdk bdk/client dukpt protocol crypto crypto/openssl base/host base
 EXT_bdkd     := -lp11 -lcrypto -lsqlite3 -linih -ldl
 USE_bdk      := bdk/cli bdk/client line protocol crypto crypto/openssl base/host base
@@ -58,12 +64,15 @@ USE_pos      := pos terminal line protocol base/host base
 EXT_pos      := -lserialport
 USE_acquirer := acquirer bdk/client base/host base
 EXT_acquirer := -ljansson
+USE_lab      := lab dukpt crypto crypto/openssl base/host base
+EXT_lab      := -lcrypto
 MAIN_bdkd := bdk/bdkd
 MAIN_bdk := bdk/cli/bdk
 MAIN_kif := kif/kif
 MAIN_terminal := terminal/port/posix/main
 MAIN_pos := pos/pos
 MAIN_acquirer := acquirer/acquirer
+MAIN_lab := lab/lab
 define program
 $(B)/bin/$1: $(B)/$(MAIN_$1).o $(foreach f,$(USE_$1),$(call lib,$f))
 	@mkdir -p $$(@D)
@@ -72,7 +81,7 @@ endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$p)))
 
 # --- Tests: tests/AREA/NAME_test.c is a Check program; tests/AREA/NAME_fuzz.c a fuzz target; tests/tools/NAME.c a tool -------
-AREAS := base crypto dukpt protocol line bdk kif terminal acquirer
+AREAS := base crypto dukpt protocol line bdk kif terminal acquirer lab
 T_base     := base/host base
 T_crypto   := crypto crypto/BACKEND base/host base
 T_dukpt    := dukpt crypto crypto/BACKEND base/host base
@@ -82,6 +91,10 @@ T_bdk      := bdk bdk/client dukpt protocol crypto crypto/openssl base/host base
 T_kif      := kif bdk/client line protocol base/host base
 T_terminal := terminal dukpt protocol crypto crypto/bearssl base/host base
 T_acquirer := acquirer bdk/client base/host base
+T_lab      := lab dukpt crypto crypto/openssl base/host base
+T_ctime    := $(T_dukpt)
+T_independent := $(T_dukpt)
+T_long     := $(T_dukpt)
 T_tools    := line protocol crypto crypto/openssl base/host base
 TEST_EXT := -lcheck -lsubunit -lrt -lm -lpthread -lp11 -lcrypto -lsqlite3 -linih -lserialport -ljansson -lbearssl -ldl
 # area, back end, program suffix, source suffix, extra flags
@@ -92,14 +105,16 @@ $(B)/test/$1/%$3: $(B)/tests/$1/%.o $(foreach f,tests/lib $(subst BACKEND,$2,$(T
 endef
 FUZZER := $(if $(filter fuzz,$V),-fsanitize=fuzzer,$(B)/tests/lib/fuzz_main.o)
 BACKENDS := openssl bearssl
-$(foreach a,$(filter-out crypto dukpt,$(AREAS)) tools,$(eval $(call testrule,$a,openssl,)))
+$(foreach a,$(filter-out crypto dukpt,$(AREAS)) tools independent long,$(eval $(call testrule,$a,openssl,)))
+$(eval $(call testrule,ctime,bearssl,))
 $(foreach a,crypto dukpt,$(foreach b,$(BACKENDS),$(eval $(call testrule,$a,$b,.$b))))
 tests_of = $(patsubst tests/%.c,$(B)/test/%,$(wildcard tests/$1/*_$2.c))
 UNIT := $(foreach a,$(filter-out crypto dukpt,$(AREAS)),$(call tests_of,$a,test)) \
 	$(foreach b,$(BACKENDS),$(addsuffix .$b,$(call tests_of,crypto,test) $(call tests_of,dukpt,test)))
 FUZZ := $(foreach a,$(filter-out crypto dukpt,$(AREAS)),$(call tests_of,$a,fuzz)) \
 	$(addsuffix .bearssl,$(call tests_of,crypto,fuzz) $(call tests_of,dukpt,fuzz))
-TOOLS := $(patsubst tests/tools/%.c,$(B)/test/tools/%,$(wildcard tests/tools/*.c)) $(B)/test/tty-shim.so
+TOOLS := $(patsubst tests/tools/%.c,$(B)/test/tools/%,$(wildcard tests/tools/*.c)) $(B)/test/tty-shim.so $(B)/test/tools/lab-bearssl
+ALGORITHMS := $(B)/test/ctime/ctime $(B)/test/independent/driver $(B)/test/long/registers
 SYSTEM := $(wildcard tests/system/*.sh)
 
 # --- Rules -------------------------------------------------------------------------------------------------------------
@@ -109,13 +124,16 @@ $(B)/%.o: %.c
 $(B)/lib/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $^
+	ar qcs $@ $^
+$(B)/test/tools/lab-bearssl: $(B)/lab/lab.o $(foreach f,lab dukpt crypto crypto/bearssl base/host base,$(call lib,$f))
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lbearssl
 $(B)/test/tty-shim.so: tests/shim/tty.c
 	@mkdir -p $(@D)
 	gcc -std=c17 -O2 -fPIC -shared -D_GNU_SOURCE $(WARN) -o $@ $< -ldl
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: help deps all demo check unit fuzz-build fuzz asan clang install clean lint format
+.PHONY: help deps all demo check check-long bench ctime cover cover-build unit fuzz-build fuzz asan clang install clean lint format
 help:		## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 deps:		## install what is missing of Debian's packages (DEPS=no skips it)
@@ -126,7 +144,7 @@ all: deps	## build every program into build/gcc/bin
 demo: deps	## from a blank token to a recovered PIN (PIN=1234 PAN=4111111111111111)
 	@$(MAKE) --no-print-directory -s -j$$(nproc) programs $(TOOLS)
 	@PIN='$(PIN)' PAN='$(PAN)' tools/demo $(B)
-unit: $(UNIT) $(FUZZ) $(TOOLS) programs
+unit: $(UNIT) $(FUZZ) $(TOOLS) programs $(ALGORITHMS)
 check: deps	## build and pass every test
 	@$(MAKE) --no-print-directory -s -j$$(nproc) unit
 	@$(MAKE) --no-print-directory -s -j$$(nproc) V=clang unit
@@ -136,6 +154,19 @@ asan: deps	## the unit tests and fuzz corpora under address and undefined-behavi
 	@$(MAKE) --no-print-directory -s V=asan asan-run
 asan-run:
 	@tests/run $(B) $(UNIT) $(addprefix fuzz:,$(FUZZ))
+ctime: deps	## branches and indices that depend on keys or PINs, by valgrind
+	@$(MAKE) --no-print-directory -s -j$$(nproc) $(B)/test/ctime/ctime
+	@tools/ctime $(B)/test/ctime/ctime
+cover: deps	## line and branch coverage of dukpt/: 100 %, or it fails
+	@$(MAKE) --no-print-directory -s -j$$(nproc) V=cov cover-build
+	@tools/cover build/cov
+cover-build: $(addsuffix .openssl,$(call tests_of,dukpt,test))
+check-long: deps	## the long runs: every key, every byte, random kills, an hour of noise (SECS=3600, about 3 hours)
+	@$(MAKE) --no-print-directory -s -j$$(nproc) unit
+	@LIMIT=14400 tests/run $(B) $(wildcard tests/long/*.sh)
+bench: deps	## a load by part, loads a second, memory over many loads; ratios, and JSON (BENCH_LOADS=2000)
+	@$(MAKE) --no-print-directory -s -j$$(nproc) unit
+	@tools/bench $(B)
 SECS ?= 60
 fuzz: deps	## fuzz every parser for SECS=60 seconds each
 	@$(MAKE) --no-print-directory -s -j$$(nproc) V=fuzz fuzz-build
@@ -146,11 +177,17 @@ lint: deps	## static analysis and formatting check
 format:		## lay out the sources as .clang-format says
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
-PREFIX ?= /usr/local
-install: all	## install programs and man pages (DESTDIR=, PREFIX=/usr/local)
+install: all $(B)/lib/libkeyroom-dukpt.a	## install programs, vectors and man pages (DESTDIR=, PREFIX=/usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(addprefix $(B)/bin/,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 doc/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 doc/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(addprefix $(DESTDIR)$(PREFIX)/include/keyroom/,base crypto dukpt)
+	install -m 644 $(B)/lib/libkeyroom-dukpt.a $(DESTDIR)$(PREFIX)/lib
+	for f in base crypto dukpt; do install -m 644 $$f/*.h $(DESTDIR)$(PREFIX)/include/keyroom/$$f; done
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' dukpt/keyroom-dukpt.pc.in \
+		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/keyroom-dukpt.pc
+	install -d $(DESTDIR)$(PREFIX)/share/keyroom/vectors
+	install -m 644 vectors/*.txt $(DESTDIR)$(PREFIX)/share/keyroom/vectors
 clean:		## remove build/
 	rm -rf build

@@ -4,37 +4,21 @@
 
 #include <string.h>
 
-/* As derivation data name them; strength in bits of security. */
-static const struct {
-	uint16_t algorithm, bits, strength;
-} types[] = {
-	[DUKPT_KEY_2TDEA]   = { 0, 128, 80 },
-	[DUKPT_KEY_3TDEA]   = { 1, 192, 112 },
-	[DUKPT_KEY_AES128]  = { 2, 128, 128 },
-	[DUKPT_KEY_AES192]  = { 3, 192, 192 },
-	[DUKPT_KEY_AES256]  = { 4, 256, 256 },
-	[DUKPT_KEY_HMAC128] = { 5, 128, 128 },
-	[DUKPT_KEY_HMAC192] = { 5, 192, 192 },
-	[DUKPT_KEY_HMAC256] = { 5, 256, 256 },
-};
-
-enum dukpt_key_type dukpt_aes_type(enum dukpt_scheme scheme)
+/* The kind of a scheme's own keys; NULL if it is no scheme of AES DUKPT, or k no KSN of it. */
+static const struct dukpt_key_kind *own(enum dukpt_scheme scheme, const struct ksn *k)
 {
-	switch (dukpt_key_len(scheme)) {
-	case 16:
-		return DUKPT_KEY_AES128;
-	case 24:
-		return DUKPT_KEY_AES192;
-	default:
-		return DUKPT_KEY_AES256;
-	}
+	enum dukpt_key_type type;
+
+	if (k->len != KSN_AES || scheme == DUKPT_TDES || dukpt_key_type_of(&type, scheme))
+		return NULL;
+	return dukpt_key_kind(type);
 }
 
 /* tail: the last 8 bytes of each block */
-static void derivation_data(struct dukpt_step *s, enum dukpt_usage usage, enum dukpt_key_type type,
+static void derivation_data(struct dukpt_step *s, enum dukpt_usage usage, const struct dukpt_key_kind *kind,
 			    const uint8_t tail[static 8])
 {
-	struct dukpt_step n = { { 0 }, (uint8_t)(types[type].bits / 8) };
+	struct dukpt_step n = { { 0 }, kind->len };
 
 	for (unsigned i = 0; i < dukpt_step_blocks(&n); i++) {
 		uint8_t *d = n.data + 16 * i;
@@ -42,8 +26,8 @@ static void derivation_data(struct dukpt_step *s, enum dukpt_usage usage, enum d
 		d[0] = 1;
 		d[1] = (uint8_t)(i + 1);
 		put_be16(d + 2, (unsigned)usage);
-		put_be16(d + 4, types[type].algorithm);
-		put_be16(d + 6, types[type].bits);
+		put_be16(d + 4, kind->algorithm);
+		put_be16(d + 6, 8u * kind->len);
 		memcpy(d + 8, tail, 8);
 	}
 	*s = n;
@@ -54,22 +38,19 @@ size_t dukpt_step_blocks(const struct dukpt_step *s)
 	return s->len > 16 ? 2 : 1;
 }
 
-static bool aes_ksn(enum dukpt_scheme scheme, const struct ksn *k)
-{
-	return k->len == KSN_AES && ksn_fits(k, scheme);
-}
-
 enum err dukpt_aes_step_ik(struct dukpt_step *s, enum dukpt_scheme scheme, const struct ksn *k)
 {
-	if (!aes_ksn(scheme, k))
+	const struct dukpt_key_kind *kind = own(scheme, k);
+
+	if (!kind)
 		return E_SCHEME;
-	derivation_data(s, DUKPT_USE_INITIAL_KEY, dukpt_aes_type(scheme), k->b);
+	derivation_data(s, DUKPT_USE_INITIAL_KEY, kind, k->b);
 	return E_OK;
 }
 
 enum err dukpt_aes_walk(struct dukpt_walk *w, enum dukpt_scheme scheme, const struct ksn *k)
 {
-	if (!aes_ksn(scheme, k))
+	if (!own(scheme, k))
 		return E_SCHEME;
 	if (!ksn_counter_valid(k))
 		return E_COUNTER;
@@ -87,35 +68,46 @@ enum err dukpt_aes_walk_update(struct dukpt_walk *w, enum dukpt_scheme scheme)
 
 bool dukpt_aes_step_next(struct dukpt_step *s, struct dukpt_walk *w, const struct ksn *k)
 {
+	const struct dukpt_key_kind *kind = own(w->scheme, k);
 	uint32_t bit = 0x80000000;
 	struct ksn at;
 
-	if (w->at == w->to)
+	if (!kind || w->at == w->to)
 		return false;
 	while (!((w->to ^ w->at) & bit))
 		bit >>= 1;
 	w->at |= bit;
 	ksn_set_counter(&at, k, w->at);
-	derivation_data(s, DUKPT_USE_DERIVATION, dukpt_aes_type(w->scheme), at.b + 4);
+	derivation_data(s, DUKPT_USE_DERIVATION, kind, at.b + 4);
 	return true;
 }
 
-enum err dukpt_aes_step_derivation(struct dukpt_step *s, enum dukpt_scheme scheme, const struct ksn *k)
+static bool is_working(enum dukpt_usage usage)
 {
-	if (!aes_ksn(scheme, k))
-		return E_SCHEME;
-	derivation_data(s, DUKPT_USE_DERIVATION, dukpt_aes_type(scheme), k->b + 4);
-	return E_OK;
+	static const uint16_t working[] = {
+		DUKPT_USE_KEY_ENCRYPTION, DUKPT_USE_PIN,       DUKPT_USE_MAC_GENERATE,
+		DUKPT_USE_MAC_VERIFY,     DUKPT_USE_MAC_BOTH,  DUKPT_USE_DATA_ENCRYPT,
+		DUKPT_USE_DATA_DECRYPT,   DUKPT_USE_DATA_BOTH, DUKPT_USE_DERIVATION,
+	};
+
+	for (size_t i = 0; i < sizeof working / sizeof working[0]; i++)
+		if (working[i] == (unsigned)usage)
+			return true;
+	return false;
 }
 
 enum err dukpt_aes_step_working(struct dukpt_step *s, enum dukpt_scheme scheme, const struct ksn *k,
 				enum dukpt_usage usage, enum dukpt_key_type type)
 {
-	if (!aes_ksn(scheme, k) || (unsigned)type >= sizeof types / sizeof types[0])
+	const struct dukpt_key_kind *parent = own(scheme, k), *kind = dukpt_key_kind(type);
+
+	if (!parent || !kind)
 		return E_SCHEME;
-	if (types[type].strength > types[dukpt_aes_type(scheme)].strength)
+	if (!is_working(usage))
+		return E_RANGE;
+	if (kind->strength > parent->strength)
 		return E_STRENGTH;
-	derivation_data(s, usage, type, k->b + 4);
+	derivation_data(s, usage, kind, k->b + 4);
 	return E_OK;
 }
 

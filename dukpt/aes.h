@@ -16,7 +16,7 @@
 #define KEYROOM_DUKPT_AES_H
 
 #include "crypto/key.h"
-#include "dukpt/ksn.h"
+#include "dukpt/key_type.h"
 
 /* child = ECB(parent, data), cut to len */
 struct dukpt_step {
@@ -40,22 +40,6 @@ enum dukpt_usage {
 	DUKPT_USE_DERIVATION = 0x8000,
 	DUKPT_USE_INITIAL_KEY = 0x8001
 };
-
-/* What kind of key a working key is: algorithm and length */
-enum dukpt_key_type {
-	DUKPT_KEY_2TDEA,
-	DUKPT_KEY_3TDEA,
-	DUKPT_KEY_AES128,
-	DUKPT_KEY_AES192,
-	DUKPT_KEY_AES256,
-	DUKPT_KEY_HMAC128,
-	DUKPT_KEY_HMAC192,
-	DUKPT_KEY_HMAC256
-};
-
-/* dukpt_aes_type - the type of key that a scheme's own keys are, and the working keys of its terminals: as long as the
- * BDK. scheme has to be an AES scheme. */
-enum dukpt_key_type dukpt_aes_type(enum dukpt_scheme scheme);
 
 /*
  * dukpt_aes_step_ik - from the BDK to one terminal's initial key
@@ -96,17 +80,11 @@ MUST_USE enum err dukpt_aes_walk_update(struct dukpt_walk *w, enum dukpt_scheme 
  *   s  out  written only when true is returned
  *   k  in   whose walk it is; its counter does not matter
  *
- *   true: run s. false: the walk has arrived
+ * The register machine fills its registers with single steps: w->at is then w->to without its lowest one-bit.
+ *
+ *   true: run s. false: the walk has arrived, or k is none of its scheme
  */
 bool dukpt_aes_step_next(struct dukpt_step *s, struct dukpt_walk *w, const struct ksn *k);
-
-/*
- * dukpt_aes_step_derivation - one single step of such a path: to the derivation key whose counter is k's, from the one
- * whose counter lacks k's lowest one-bit. The register machine fills its registers with it.
- *
- *   E_OK, E_SCHEME (as above)
- */
-MUST_USE enum err dukpt_aes_step_derivation(struct dukpt_step *s, enum dukpt_scheme scheme, const struct ksn *k);
 
 /*
  * dukpt_aes_step_working - from a derivation key to one of its working keys
@@ -117,6 +95,7 @@ MUST_USE enum err dukpt_aes_step_derivation(struct dukpt_step *s, enum dukpt_sch
  *
  *   E_OK
  *   E_SCHEME    not an AES scheme, a TDES KSN, or no such key type
+ *   E_RANGE     no such usage of a working key
  *   E_STRENGTH  the working key would be stronger than its parent
  */
 MUST_USE enum err dukpt_aes_step_working(struct dukpt_step *s, enum dukpt_scheme scheme, const struct ksn *k,

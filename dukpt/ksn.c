@@ -152,6 +152,46 @@ enum err ksn_parse(struct ksn *k, const char *text)
 	return E_OK;
 }
 
+enum err ksn_parse_described(struct ksn *k, const char *descriptor, const char *text)
+{
+	unsigned described = 0, digits = 0, counter;
+	struct ksn n;
+	enum err e;
+
+	for (unsigned i = 0; i < 3; i++) {
+		/* the digit is read as the second of a byte */
+		const char pair[2] = { '0', descriptor[i] };
+		uint8_t digit;
+		size_t len;
+
+		e = hex_decode(&digit, &len, 1, pair, 2);
+		if (e)
+			return e;
+		described += digit;
+	}
+	if (descriptor[3])
+		return E_FORMAT;
+	e = ksn_parse(&n, text);
+	if (e)
+		return e;
+	while (text[digits])
+		digits++;
+	counter = n.len == KSN_AES ? 8 : 5;
+	if (described + counter != digits)
+		return E_FORMAT;
+	*k = n;
+	return E_OK;
+}
+
+enum err ksn_parse_field53(struct ksn *k, const char *field)
+{
+	char descriptor[4] = { 0 };
+
+	for (unsigned i = 0; i < 3 && field[i]; i++)
+		descriptor[i] = field[i];
+	return ksn_parse_described(k, descriptor, descriptor[2] ? field + 3 : "");
+}
+
 void ksn_text(char out[static KSN_TEXT], const struct ksn *k)
 {
 	hex_encode(out, k->b, k->len == KSN_AES ? KSN_AES : KSN_TDES);

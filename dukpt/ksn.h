@@ -102,6 +102,22 @@ bool ksn_same_device(const struct ksn *a, const struct ksn *b);
  */
 MUST_USE enum err ksn_parse(struct ksn *k, const char *text);
 
+/*
+ * ksn_parse_described - a KSN whose layout a descriptor gives, as switches and their security modules write it
+ *
+ *   k           out  written only on E_OK
+ *   descriptor  in   three hexadecimal digits: how many digits of the KSN are key set id, sub-key id and device id
+ *   text        in   as ksn_parse(); the digits after those are the counter's: 5 in a TDES KSN, 8 in an AES one
+ *
+ * "A05" and "609" are TDES KSNs of 20 digits; "605" is one whose four leading Fs were stripped; "808" is AES.
+ *
+ *   E_OK, E_FORMAT (not such a descriptor, no KSN, or one does not fit the other)
+ */
+MUST_USE enum err ksn_parse_described(struct ksn *k, const char *descriptor, const char *text);
+
+/* ksn_parse_field53 - the same from one text: descriptor, then KSN, as in ISO 8583 field 53. E_OK, E_FORMAT */
+MUST_USE enum err ksn_parse_field53(struct ksn *k, const char *field);
+
 /* ksn_text - 20 or 24 upper-case digits and a NUL */
 void ksn_text(char out[static KSN_TEXT], const struct ksn *k);
 

@@ -64,6 +64,19 @@ static void unpack(uint8_t *digit, const uint8_t *in, unsigned bytes)
 	}
 }
 
+/* out = in, or as it was where bad is all ones */
+static void publish(uint8_t *out, const uint8_t *in, unsigned len, unsigned bad)
+{
+	for (unsigned i = 0; i < len; i++)
+		out[i] = (uint8_t)((out[i] & bad) | (in[i] & ~bad));
+}
+
+/* failure, or E_OK, without a branch on what the PIN is like */
+static enum err verdict(unsigned bad, enum err failure)
+{
+	return (enum err)(bad & (unsigned)failure);
+}
+
 static void mix(uint8_t *out, const uint8_t *in, unsigned len)
 {
 	for (unsigned i = 0; i < len; i++)
@@ -151,19 +164,19 @@ enum err pinblock_encode(uint8_t out[static 8], enum pin_format format, const st
 {
 	uint8_t digit[FIELD] = { 0 }, filler[FIELD] = { 0 }, block[8] = { 0 }, field[8];
 	enum err e = E_RANGE;
+	unsigned bad;
 
 	if (!is_clear(format, pan))
 		goto done;
 	make_filler(filler, format, random);
-	if (field_make(digit, (unsigned)format, pin, filler))
-		goto done;
-	e = E_OK;
+	bad = field_make(digit, (unsigned)format, pin, filler);
 	pack(block, digit, 8);
 	if (with_pan(format)) {
 		pan_field(field, pan);
 		mix(block, field, 8);
 	}
-	memcpy(out, block, 8);
+	publish(out, block, 8, bad);
+	e = verdict(bad, E_RANGE);
 done:
 	wipe(digit, sizeof digit);
 	wipe(filler, sizeof filler);
@@ -188,7 +201,7 @@ enum err pinblock_decode(struct pin *pin, enum pin_format format, const uint8_t 
 		mix(block, field, 8);
 	}
 	unpack(digit, block, 8);
-	e = field_open(pin, digit, (unsigned)format, filler[format].low, filler[format].high) ? E_PIN_BLOCK : E_OK;
+	e = verdict(field_open(pin, digit, (unsigned)format, filler[format].low, filler[format].high), E_PIN_BLOCK);
 done:
 	wipe(digit, sizeof digit);
 	wipe(block, sizeof block);
@@ -217,10 +230,12 @@ enum err pinblock4_encipher(uint8_t out[static 16], const struct key *key, const
 {
 	uint8_t digit[FIELD] = { 0 }, filler[FIELD], block[16] = { 0 }, field[16];
 	enum err e = E_RANGE;
+	unsigned bad;
 
-	memset(filler, 10, sizeof filler);
-	if (field_make(digit, PIN_FORMAT_4, pin, filler) || !is_pan4(pan))
+	if (!is_pan4(pan))
 		goto done;
+	memset(filler, 10, sizeof filler);
+	bad = field_make(digit, PIN_FORMAT_4, pin, filler);
 	pack(block, digit, 8);
 	memcpy(block + 8, random, 8);
 	e = aes_ecb(block, key, ENCRYPT, block, 1);
@@ -231,7 +246,8 @@ enum err pinblock4_encipher(uint8_t out[static 16], const struct key *key, const
 	e = aes_ecb(block, key, ENCRYPT, block, 1);
 	if (e)
 		goto done;
-	memcpy(out, block, 16);
+	publish(out, block, 16, bad);
+	e = verdict(bad, E_RANGE);
 done:
 	wipe(digit, sizeof digit);
 	wipe(block, sizeof block);
@@ -255,7 +271,7 @@ enum err pinblock4_decipher(struct pin *pin, const struct key *key, const uint8_
 	if (e)
 		goto done;
 	unpack(digit, block, 8);
-	e = field_open(pin, digit, PIN_FORMAT_4, 10, 10) ? E_PIN_BLOCK : E_OK;
+	e = verdict(field_open(pin, digit, PIN_FORMAT_4, 10, 10), E_PIN_BLOCK);
 done:
 	wipe(digit, sizeof digit);
 	wipe(block, sizeof block);

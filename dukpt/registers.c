@@ -9,16 +9,17 @@
 static enum err fill(struct dukpt_registers *r, unsigned bit, const struct key *parent, const struct ksn *k)
 {
 	enum dukpt_scheme scheme = (enum dukpt_scheme)r->scheme;
+	uint32_t to = ksn_counter(k);
+	struct dukpt_walk w = { scheme, to, to & (to - 1) };	/* its last step */
 	struct key child = { { 0 }, 0 };
-	struct dukpt_step s;
+	struct dukpt_step s = { { 0 }, 0 };
 	enum err e;
 
 	if (scheme == DUKPT_TDES) {
 		e = dukpt_tdes_step(&child, parent, k);
 	} else {
-		e = dukpt_aes_step_derivation(&s, scheme, k);
-		if (!e)
-			e = dukpt_run(&child, parent, &s);
+		dukpt_aes_step_next(&s, &w, k);
+		e = dukpt_run(&child, parent, &s);
 	}
 	if (e)
 		goto done;
@@ -102,8 +103,8 @@ enum err dukpt_registers_take(struct dukpt_registers *next, struct key *txn, str
 		goto done;
 	e = ksn_next(&next->ksn, &at);
 	/* After the last key no register is filled: that is how the state says so. */
-	if (e == E_EXHAUSTED && !next->filled)
-		e = E_OK;
+	if (e == E_EXHAUSTED)
+		e = next->filled ? E_COUNTER : E_OK;
 	if (e)
 		goto done;
 	*txn = key;

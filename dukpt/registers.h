@@ -53,7 +53,7 @@ MUST_USE enum err dukpt_registers_load(struct dukpt_registers *r, enum dukpt_sch
  *   E_OK
  *   E_EXHAUSTED  every key is used
  *   E_SCHEME     r is not loaded
- *   E_COUNTER    r is damaged: its counter is no transaction, or its register is empty
+ *   E_COUNTER    r is damaged: its counter is no transaction, its register is empty, or others are full after the last
  *   E_CRYPTO
  */
 MUST_USE enum err dukpt_registers_take(struct dukpt_registers *next, struct key *txn, struct ksn *used,

@@ -4,8 +4,7 @@
 #ifndef KEYROOM_DUKPT_WORKING_H
 #define KEYROOM_DUKPT_WORKING_H
 
-#include "crypto/key.h"
-#include "dukpt/ksn.h"
+#include "dukpt/aes.h"
 
 /* What a working key does. Request: from the terminal to the host. Response: back. */
 enum dukpt_purpose {
@@ -30,5 +29,17 @@ enum dukpt_purpose {
  */
 MUST_USE enum err dukpt_txn_key(struct key *out, const struct key *txn, enum dukpt_scheme scheme, const struct ksn *k,
 				enum dukpt_purpose purpose);
+
+/*
+ * dukpt_txn_aes_key - the working key of AES DUKPT for any usage and of any type not stronger than its parent
+ *
+ *   out  out  may be txn; written only on E_OK
+ *   txn  in   the derivation key of k
+ *
+ *   E_OK, E_SCHEME (not an AES scheme, a TDES KSN, no such type), E_COUNTER (k is no transaction), E_RANGE (no such
+ *   usage of a working key), E_KEY (txn is not as long as the scheme says), E_STRENGTH, E_CRYPTO
+ */
+MUST_USE enum err dukpt_txn_aes_key(struct key *out, const struct key *txn, enum dukpt_scheme scheme,
+				    const struct ksn *k, enum dukpt_usage usage, enum dukpt_key_type type);
 
 #endif

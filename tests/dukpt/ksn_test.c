@@ -138,9 +138,17 @@ START_TEST(reads_what_pin_pads_and_people_write)
 		{ "1234567890123456FFFF0000", "1234567890123456FFFF0000" },
 		{ "1234567890abcdef00000001", "1234567890ABCDEF00000001" },
 	};
-	static const char *bad[] = { "", "0", "987654321000001", "123456789012345600001", "1234567890123456000001",
-				     "12345678901234560000001", "1234567890123456000000001", "FFFF9876543210E0000G",
-				     "FFFF 876543210E00001", "0xFF9876543210E00001", "1234567890123456 0000001" };
+	static const char *bad[] = { "",
+				     "0",
+				     "987654321000001",
+				     "123456789012345600001",
+				     "1234567890123456000001",
+				     "12345678901234560000001",
+				     "1234567890123456000000001",
+				     "FFFF9876543210E0000G",
+				     "FFFF 876543210E00001",
+				     "0xFF9876543210E00001",
+				     "1234567890123456 0000001" };
 	struct ksn k;
 	char text[KSN_TEXT];
 
@@ -153,6 +161,55 @@ START_TEST(reads_what_pin_pads_and_people_write)
 		k = tdes;
 		ck_assert_msg(ksn_parse(&k, bad[i]) == E_FORMAT, "%s", bad[i]);
 		ck_assert_mem_eq(&k, &tdes, sizeof k);
+	}
+}
+END_TEST
+
+START_TEST(reads_what_switches_describe)
+{
+	static const struct {
+		const char *descriptor, *text, *out; /* out: NULL if refused */
+	} given[] = {
+		{ "A05", "FFFF9876543210E00001", "FFFF9876543210E00001" },
+		{ "609", "FFFF9876543210E00001", "FFFF9876543210E00001" },
+		{ "a05", "ffff9876543210e00001", "FFFF9876543210E00001" },
+		{ "A23", "FFFF9876543210E00001", "FFFF9876543210E00001" },
+		{ "605", "9876543210E00001", "FFFF9876543210E00001" },
+		{ "808", "123456789012345600000001", "123456789012345600000001" },
+		{ "088", "123456789012345600000001", "123456789012345600000001" },
+		{ "A05", "9876543210E00001", NULL },
+		{ "605", "FFFF9876543210E00001", NULL },
+		{ "808", "FFFF9876543210E00001", NULL },
+		{ "A05", "123456789012345600000001", NULL },
+		{ "F09", "123456789012345600000001", NULL },
+		{ "A0", "FFFF9876543210E00001", NULL },
+		{ "", "FFFF9876543210E00001", NULL },
+		{ "A055", "FFFF9876543210E00001", NULL },
+		{ "AG5", "FFFF9876543210E00001", NULL },
+		{ "A05", "FFFF9876543210E0000", NULL },
+		{ "A05", "FFFF9876543210E0000G", NULL },
+		{ "A05", "", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
+		char field[64], text[KSN_TEXT];
+		struct ksn k = tdes, f = tdes;
+		enum err e = ksn_parse_described(&k, given[i].descriptor, given[i].text);
+
+		snprintf(field, sizeof field, "%s%s", given[i].descriptor, given[i].text);
+		ck_assert_msg(e == (given[i].out ? E_OK : E_FORMAT), "row %zu", i);
+		ck_assert_int_eq(ksn_parse_field53(&f, field), e);
+		ck_assert_mem_eq(&k, &f, sizeof k);
+		if (e) {
+			ck_assert_mem_eq(&k, &tdes, sizeof k);
+			continue;
+		}
+		ksn_text(text, &k);
+		ck_assert_str_eq(text, given[i].out);
+		ck_assert_int_eq(ksn_parse_field53(&f, given[i].descriptor), E_FORMAT);
+		field[2] = 0;
+		ck_assert_int_eq(ksn_parse_field53(&f, field), E_FORMAT);
+		ck_assert_int_eq(ksn_parse_field53(&f, ""), E_FORMAT);
 	}
 }
 END_TEST
@@ -232,6 +289,7 @@ static Suite *suite(void)
 	tcase_add_test(t, nothing_follows_an_impossible_counter);
 	tcase_add_test(t, a_counter_stays_inside_its_bits);
 	tcase_add_test(t, reads_what_pin_pads_and_people_write);
+	tcase_add_test(t, reads_what_switches_describe);
 	tcase_add_loop_test(t, is_built_from_key_set_and_device_and_taken_apart_again, DUKPT_TDES, DUKPT_AES256 + 1);
 	tcase_add_test(t, builds_the_published_initial_ksns);
 	tcase_add_test(t, schemes_have_names);

@@ -234,6 +234,9 @@ START_TEST(each_format_has_its_shortest_pan)
 	ck_assert_int_eq(pinblock_encode(out, PIN_FORMAT_4, &pin, &pan, in), E_RANGE);
 	ck_assert_int_eq(pinblock_decode(&back, PIN_FORMAT_4, out, &pan), E_RANGE);
 	ck_assert_int_eq(pinblock_decode(&back, (enum pin_format)5, out, &pan), E_RANGE);
+	pan.len = PAN_MAX + 1; /* not from pan_parse() */
+	ck_assert_int_eq(pinblock_encode(out, PIN_FORMAT_0, &pin, &pan, in), E_RANGE);
+	ck_assert_int_eq(pinblock_decode(&back, PIN_FORMAT_0, out, &pan), E_RANGE);
 }
 END_TEST
 
@@ -316,6 +319,8 @@ START_TEST(format_4_shows_a_changed_bit_or_another_pan)
 	}
 	ck_assert_int_eq(pinblock4_decipher(&back, &key, out, &other), E_PIN_BLOCK);
 	ck_assert_int_eq(pinblock4_decipher(&back, &key, out, &none), E_RANGE);
+	ck_assert_int_eq(pinblock4_encipher(out, &key, &pin, &none, random), E_RANGE);
+	none.len = PAN_MAX + 1; /* not from pan_parse() */
 	ck_assert_int_eq(pinblock4_encipher(out, &key, &pin, &none, random), E_RANGE);
 	ck_assert_int_eq(pinblock4_decipher(&back, &bad, out, &pan), E_KEY);
 	ck_assert_int_eq(pinblock4_encipher(out, &bad, &pin, &pan, random), E_KEY);

@@ -5,6 +5,7 @@
 #include "dukpt/host.h"
 #include "dukpt/registers.h"
 #include "dukpt/tdes.h"
+#include "tests/dukpt/machine.h"
 #include "tests/lib/test.h"
 
 #include <stdbool.h>
@@ -53,29 +54,9 @@ static struct key txn_of(enum dukpt_scheme s, const struct ksn *k)
 	return key;
 }
 
-/*
- * The state of a machine that is about to give k's key, made from the initial key: full are the register of the lowest
- * one-bit, and that of each higher zero-bit if the one-bits above it leave room for one more.
- */
-static struct dukpt_registers machine_at(enum dukpt_scheme s, const struct ksn *k)
+static struct dukpt_registers state_at(enum dukpt_scheme s, const struct ksn *k)
 {
-	struct dukpt_registers r = zero;
-	uint32_t c = ksn_counter(k), lowest = c & (0u - c);
-
-	r.scheme = (uint8_t)s;
-	r.ksn = *k;
-	for (int bit = s == DUKPT_TDES ? 20 : 31; bit >= 0; bit--) {
-		uint32_t one = 1u << bit;
-		struct ksn from = at(s, (c & ~(one - 1)) | one);
-		struct key key;
-
-		if (one < lowest || (one > lowest && (c & one)) || !ksn_counter_valid(&from))
-			continue;
-		key = txn_of(s, &from);
-		memcpy(r.key[bit], key.b, key.len);
-		r.filled |= one;
-	}
-	return r;
+	return machine_at(s, ik_of(s), k);
 }
 
 /* Is this key, or either half of it, anywhere in the state? */
@@ -115,11 +96,11 @@ START_TEST(gives_the_hosts_keys_from_the_first_on)
 	ck_assert_int_eq(dukpt_registers_load(&r, s, ik_of(s), iksn_of(s)), E_OK);
 	ck_assert_uint_eq(ksn_counter(&r.ksn), 1);
 	ck_assert_msg(!holds(&r, ik_of(s)), "the initial key is kept");
-	built = machine_at(s, &r.ksn);
+	built = state_at(s, &r.ksn);
 	ck_assert_mem_eq(&r, &built, sizeof r);
 	for (int i = 0; i < 3000; i++)
 		r = take(&r);
-	built = machine_at(s, &r.ksn);
+	built = state_at(s, &r.ksn);
 	ck_assert_mem_eq(&r, &built, sizeof r);
 }
 END_TEST
@@ -142,9 +123,9 @@ START_TEST(one_transaction_leads_from_any_state_to_the_next)
 			k = at(s, ksn_counter(&k) & (s == DUKPT_TDES ? 0x1FF800 : 0xFFFF8000) & ~(1u << (12 + c % 8)));
 		if (!ksn_counter_valid(&k) || ksn_next(&next, &k))
 			continue;
-		r = machine_at(s, &k);
+		r = state_at(s, &k);
 		r = take(&r);
-		built = machine_at(s, &next);
+		built = state_at(s, &next);
 		ck_assert_msg(!memcmp(&r, &built, sizeof r), "after %08X", (unsigned)ksn_counter(&k));
 		tried++;
 	}
@@ -156,7 +137,7 @@ START_TEST(the_last_key_comes_out_and_then_no_more)
 	enum dukpt_scheme s = (enum dukpt_scheme)_i;
 	uint32_t last = last_of(s);
 	struct ksn k = at(s, last ^ (last & (0u - last)) ^ 0x400), used = k;
-	struct dukpt_registers r = machine_at(s, &k), next;
+	struct dukpt_registers r = state_at(s, &k), next;
 	struct key txn = { { 0xA5 }, 7 };
 
 	while (!dukpt_registers_exhausted(&r)) {
@@ -201,7 +182,7 @@ START_TEST(a_machine_that_forgets_to_erase_would_be_caught)
 {
 	enum dukpt_scheme s = (enum dukpt_scheme)_i;
 	struct ksn k = at(s, 0x1400);
-	struct dukpt_registers r = machine_at(s, &k), good, twin;
+	struct dukpt_registers r = state_at(s, &k), good, twin;
 	struct key txn;
 	struct ksn used;
 
@@ -218,7 +199,7 @@ START_TEST(no_register_gives_an_earlier_key)
 {
 	enum dukpt_scheme s = (enum dukpt_scheme)_i;
 	struct ksn k = at(s, 0x2C0);
-	struct dukpt_registers r = machine_at(s, &k);
+	struct dukpt_registers r = state_at(s, &k);
 
 	r = take(&r);
 	for (uint32_t c = 1; c <= 0x2C0; c++) {
@@ -268,7 +249,7 @@ START_TEST(a_damaged_machine_gives_nothing)
 {
 	enum dukpt_scheme s = (enum dukpt_scheme)_i;
 	struct ksn k = at(s, 0x10), used = k;
-	struct dukpt_registers good = machine_at(s, &k), bad, next;
+	struct dukpt_registers good = state_at(s, &k), bad, next;
 	struct key txn = { { 0xA5 }, 7 };
 
 	ck_assert_int_eq(dukpt_registers_take(&next, &txn, &used, &zero), E_SCHEME);
@@ -283,6 +264,11 @@ START_TEST(a_damaged_machine_gives_nothing)
 	ck_assert_int_eq(dukpt_registers_take(&next, &txn, &used, &bad), E_COUNTER);
 	bad = good;
 	bad.filled &= ~0x10u;
+	ck_assert_int_eq(dukpt_registers_take(&next, &txn, &used, &bad), E_COUNTER);
+	/* the last key, and yet another register full */
+	k = at(s, last_of(s));
+	bad = state_at(s, &k);
+	bad.filled |= 1u << 20;
 	ck_assert_int_eq(dukpt_registers_take(&next, &txn, &used, &bad), E_COUNTER);
 	ck_assert_mem_eq(&next, &zero, sizeof next);
 	ck_assert(txn.b[0] == 0xA5 && txn.len == 7);

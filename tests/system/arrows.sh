@@ -20,6 +20,7 @@ allowed() {
 	terminal) echo 'base/ crypto/ dukpt/ protocol/ terminal/' ;;
 	terminal/port/posix) echo 'base/ crypto/ dukpt/ protocol/ terminal/' ;;
 	pos) echo 'base/ line/ protocol/link.h protocol/slot.h terminal/till.h pos/' ;;
+	lab) echo 'base/ crypto/ dukpt/ lab/' ;;
 	acquirer) echo 'base/ bdk/client.h bdk/record.h bdk/request.h acquirer/' ;;
 	*) return 1 ;;
 	esac

@@ -1,0 +1,6 @@
+#include "crypto/backend.h"
+
+const char *crypto_backend(void)
+{
+	return "OpenSSL";
+}

@@ -1,0 +1,233 @@
+#!/bin/bash
+# Keys, PINs and PANs where they may not be: in PKCS#11 calls, in the memory of the programs, in logs, databases and error texts.
+# The test owns the ca room, so it can sit in the middle of the hand-over and knows every key; each property has a twin, something
+# that does hold the secret and has to be found. ROUNDS: terminals whose loading is stopped and looked at; SEED: at which instants.
+set -u
+# Looking into a process that cannot be dumped takes the rights of its user namespace's root.
+[ "$(id -u)" -eq 0 ] || exec unshare -Ur "$0" "$@"
+WORK=$(mktemp -d) fail=0 ROUNDS=${ROUNDS:-6} SEED=${SEED:-1}
+. tools/rooms.sh
+trap 'stop_all; rm -rf "$WORK"' EXIT
+complain() { echo "$*"; fail=1; }
+die() { echo "$*"; tail -n 3 "$WORK"/*.err; exit 1; }
+
+# --- Tools ------------------------------------------------------------------------------------------------------------
+mkdir -p "$TEST/leaks"
+cc='gcc -std=c17 -O2 -I. -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror'
+libs() { for l in "$@"; do echo "$B/lib/lib$l.a"; done; }
+$cc -o "$TEST/leaks/scan" tests/leaks/scan.c $(libs base) || exit 1
+$cc -o "$TEST/leaks/halt.so" -shared -fPIC tests/leaks/halt.c || exit 1
+$cc $(pkg-config --cflags libp11 p11-kit-1) -o "$TEST/leaks/keys" tests/leaks/keys.c \
+	$(libs tests-lib bdk bdk-client dukpt protocol crypto crypto-openssl base-host base) \
+	-lcheck -lsubunit -lrt -lm -lpthread -lp11 -lcrypto -lsqlite3 -linih -ldl || exit 1
+SCAN=$TEST/leaks/scan KEYS=$TEST/leaks/keys HALT=$TEST/leaks/halt.so
+
+# clean TITLE SCAN-ARGUMENTS: nothing is found. holds TITLE PATTERN SCAN-ARGUMENTS: something that fits is, and it is no mistake.
+clean() {
+	local title=$1
+	shift
+	"$SCAN" "$@" >"$WORK/found" 2>"$WORK/said" || complain "$title: $(sort "$WORK/found" | uniq -c | head; cat "$WORK/said")"
+}
+holds() {
+	local title=$1 pattern=$2
+	shift 2
+	"$SCAN" "$@" >"$WORK/found" 2>"$WORK/said"
+	[ $? -eq 1 ] && grep -qE "$pattern" "$WORK/found" || complain "$title: not found: $(cat "$WORK/said")"
+}
+
+# --- Rooms whose tokens are spied on ----------------------------------------------------------------------------------
+# A room takes a module for SoftHSM by its name.
+ln -s "$(dpkg -L opensc-pkcs11 | grep -m 1 '/pkcs11-spy\.so$')" "$WORK/softhsm-spy.so"
+spied() { sed -i "s,module-path=.*,module-path=$WORK/softhsm-spy.so," "$WORK/$1/room.conf"; }
+serve_spied() { PKCS11SPY=/usr/lib/softhsm/libsofthsm2.so PKCS11SPY_OUTPUT="$WORK/$1.spy" serve "$1"; }
+for r in ca load acquirer; do
+	room $r $r >/dev/null && spied $r && serve_spied $r || die "$r"
+done
+certify ca load load && certify ca acquirer acquirer && carry_list ca load || die "certify"
+# The test as a party in the middle: certified as an acquirer and as a KIF.
+middle() {
+	openssl ecparam -name prime256v1 -genkey -noout -out "$WORK/$1.pem" &&
+	openssl ec -in "$WORK/$1.pem" -outform DER 2>/dev/null | tail -c +8 | head -c 32 >"$WORK/$1.key" &&
+	openssl req -new -key "$WORK/$1.pem" -subj "/CN=$1" -out "$WORK/$1.csr" &&
+	"$BIN/bdk" certify --room "$WORK/ca" --role "$2" "$WORK/$1.csr" >"$WORK/$1.crt"
+}
+middle Middle-A acquirer && middle Middle-K load || die "middle"
+for s in 'tdes FFFF111111 tdes' 'aes128 22222222 aes'; do
+	set -- $s
+	"$BIN/bdk" generate --room "$WORK/load" --scheme $1 --id $2 --for "$WORK/Middle-A.crt" --out "$WORK/$3.krx" >/dev/null &&
+	"$KEYS" open "$WORK/Middle-A.key" "$WORK/Middle-K.key" "$WORK/Middle-K.crt" "$WORK/ca.anchors" "$WORK/acquirer.crt" \
+		"$WORK/$3.krx" "$WORK/$3.again" >"$WORK/$3.keys" &&
+	"$BIN/bdk" import --room "$WORK/acquirer" "$WORK/$3.again" >/dev/null || die "$1"
+done
+# The KSNs are foretold: ids count up from 0. Initial keys of the first 8 devices of each set:
+for i in 0 1 2 3 4 5 6 7; do
+	"$KEYS" of "$WORK/tdes.keys" tdes "$(printf 'FFFF111111%010X' $((i << 21)))" 0 | grep ^ik
+	"$KEYS" of "$WORK/aes.keys" aes128 "$(printf '22222222%08X00000000' $i)" 0 | grep ^ik
+done >"$WORK/ik.keys"
+cat "$WORK"/*.keys >"$WORK/needles"
+[ "$(grep -c ^ik "$WORK/needles")" = 16 ] && [ "$(grep -c ^bdk "$WORK/needles")" = 2 ] || die "keys"
+boot t1 TC-1 ca "unix:$WORK/t1.link" && enrol t1 TC-1 ca "unix:$WORK/t1.link" >/dev/null 2>&1 || die "t1"
+boot t2 TC-2 ca "unix:$WORK/t2.link" && enrol t2 TC-2 ca "unix:$WORK/t2.link" >/dev/null 2>&1 || die "t2"
+ceremony=$(stat -c %s "$WORK/load.spy")
+inject TC-1 0 FFFF111111 "unix:$WORK/t1.link" >>"$WORK/kif.said" 2>&1 || die "inject t1"
+inject TC-2 0 22222222 "unix:$WORK/t2.link" >>"$WORK/kif.said" 2>&1 || die "inject t2"
+# A worker that dies is replaced, and the next one probes: that belongs to what comes after the ceremony.
+kill -9 "$(pgrep -P "$PID_load")"
+inject TC-1 1 22222222 "unix:$WORK/t1.link" >>"$WORK/kif.said" 2>&1 || die "inject after the worker's death"
+
+# --- The main job, with a PIN and a PAN that nothing else resembles ---------------------------------------------------
+PIN=907856341278 PAN=5413330089604111
+printf 'pan = %s\npin = %s\namount = 1999\ndata = %s\n' $PAN $PIN "track two equivalent" >"$WORK/sale"
+for t in t1 t2; do
+	"$BIN/pos" --till "unix:$WORK/$t.till" --slot 0 --count 4 <"$WORK/sale" >"$WORK/$t.sold" 2>>"$WORK/pos.said" || die "pos $t"
+	"$BIN/acquirer" decrypt --room "$WORK/acquirer" "$WORK/$t.sold" >"$WORK/$t.clear" 2>>"$WORK/acquirer.said" || die "acquirer $t"
+	[ "$(grep -cx "pin = $PIN" "$WORK/$t.clear")" = 4 ] || complain "the PINs of $t were not recovered"
+done
+# Refusals say what is wrong, never what was typed.
+sed "s/^pin = .*/pin = ${PIN}34/" "$WORK/sale" | "$BIN/pos" --till "unix:$WORK/t1.till" --slot 0 >>"$WORK/pos.said" 2>&1
+sed "s/^pan = .*/pan = ${PAN}x/" "$WORK/sale" | "$BIN/pos" --till "unix:$WORK/t1.till" --slot 0 >>"$WORK/pos.said" 2>&1
+"$BIN/pos" --till "unix:$WORK/t1.till" --slot 3 <"$WORK/sale" >>"$WORK/pos.said" 2>&1
+for change in "s/^pan = .*/pan = ${PAN%?}x/" 's/^pin_block = ../pin_block = 00/' 's/^mac = ../mac = 00/' \
+	's/^ksn = ..../ksn = 0000/' 's/^mac_data = .*/mac_data = x/'; do
+	sed "$change" "$WORK/t1.sold" | "$BIN/acquirer" decrypt --room "$WORK/acquirer" >"$WORK/out" 2>>"$WORK/acquirer.said" &&
+		complain "acquirer takes $change"
+	grep -E 'reason' "$WORK/out" >>"$WORK/acquirer.said"
+done
+
+# --- PKCS#11: no clear key crosses it ---------------------------------------------------------------------------------
+spy() { python3 tests/leaks/spy.py "$@" >"$WORK/found" 2>"$WORK/said"; }
+head -c "$ceremony" "$WORK/load.spy" >"$WORK/ceremony.spy"
+tail -c +$((ceremony + 1)) "$WORK/load.spy" >"$WORK/loading.spy"
+spy "$WORK/ca.spy" "$WORK/needles" 0 || complain "the ca room: $(cat "$WORK/found")"
+spy "$WORK/ceremony.spy" "$WORK/needles" 1 || complain "the ceremony: $(cat "$WORK/found")"
+spy "$WORK/loading.spy" "$WORK/needles" 0 || complain "loading: $(cat "$WORK/found")"
+grep -c C_WrapKey "$WORK/loading.spy" | grep -qE '^([89]|[1-9][0-9])' || complain "the log of loading is too short"
+# Twins: an acquirer room reads initial keys; an assembly where none belongs; a decryption; an initial key in a dump.
+twin() {
+	local title=$1 pattern=$2
+	shift 2
+	spy "$@"
+	[ $? -eq 1 ] && grep -q "$pattern" "$WORK/found" || complain "the twin was not caught: $title"
+}
+twin "an initial key is read" "a value was read" "$WORK/acquirer.spy" "$WORK/needles" 0
+twin "… from a template that is not sensitive" "not sensitive" "$WORK/acquirer.spy" "$WORK/needles" 0
+twin "… and is in the log" "ik in a dump" "$WORK/acquirer.spy" "$WORK/needles" 0
+twin "a BDK assembled outside a ceremony" "a secret was created" "$WORK/ceremony.spy" "$WORK/needles" 0
+twin "… is in the log" "bdk in a dump" "$WORK/ceremony.spy" "$WORK/needles" 0
+{ cat "$WORK/loading.spy"; printf '\n9999: C_Decrypt\n2026-01-01\nReturned:  0 CKR_OK\n'; } >"$WORK/twin.spy"
+twin "a decryption" "C_Decrypt: is not for" "$WORK/twin.spy" "$WORK/needles" 0
+
+# --- Memory of the terminal: no initial key, no key of an earlier transaction; its own next one is there --------------
+"$KEYS" of "$WORK/tdes.keys" tdes FFFF1111110000000000 4 >"$WORK/t1.all"
+"$KEYS" of "$WORK/aes.keys" aes128 222222220000000000000000 4 >"$WORK/t2.all"
+for t in t1 t2; do
+	eval "pid=\$PID_$t"
+	grep -E '^(ik|past)' "$WORK/$t.all" >"$WORK/$t.spent"
+	grep '^next' "$WORK/$t.all" >"$WORK/$t.next"
+	cat "$WORK/needles" "$WORK/$t.spent" >"$WORK/$t.never"
+	printf 'pin "%s\npin %s\npan "%s\npan %s\n' $PIN $PIN $PAN $PAN >>"$WORK/$t.never"
+	clean "memory of terminal $t" memory "$WORK/$t.never" "$pid"
+	clean "non-volatile memory of terminal $t" files "$WORK/$t.never" "$WORK/$t.nv"
+	holds "the twin: the next key of $t in memory" next memory "$WORK/$t.next" "$pid"
+	holds "the twin: the next key of $t in its non-volatile memory" next files "$WORK/$t.next" "$WORK/$t.nv"
+done
+
+# --- Memory of the rooms when nothing is going on ---------------------------------------------------------------------
+# Without the spy, whose buffers are not the room's.
+for r in ca load acquirer; do
+	stop $r
+	sed -i "s,module-path=.*,module-path=/usr/lib/softhsm/libsofthsm2.so," "$WORK/$r/room.conf"
+	serve $r || die "$r without the spy"
+	printf 'token-pin "%s\n' "$(cat "$WORK/$r/pin")" >"$WORK/$r.pin"
+done
+
+# busy TITLE NEEDLES COMMAND...: at random instants of its life
+stops=0
+busy() {
+	local title=$1 needles=$2
+	shift 2
+	SEED=$((SEED + 1))
+	clean "$title" busy "$needles" $SEED "$@"
+	grep -vE '^scan:' "$WORK/said" >>"$WORK/kif.said"
+	stops=$((stops + $(sed -n 's/^scan: stopped \([0-9]*\) times.*/\1/p' "$WORK/said")))
+}
+key_sets=(FFFF111111 22222222 22222222 FFFF111111)
+for round in $(seq $ROUNDS); do
+	boot r TC-R$round ca "unix:$WORK/r.link" && enrol r TC-R$round ca "unix:$WORK/r.link" >/dev/null 2>&1 || die "terminal $round"
+	# Two ids of each key set a round, after the first two.
+	for i in 0 1 2 3; do
+		"$KEYS" of "$WORK/tdes.keys" tdes "$(printf 'FFFF111111%010X' $((2 * round - 2 + i << 21)))" 0
+		"$KEYS" of "$WORK/aes.keys" aes128 "$(printf '22222222%08X00000000' $((2 * round - 2 + i)))" 0
+	done | grep ^ik >"$WORK/round"
+	cat "$WORK/needles" "$WORK/round" >"$WORK/busy"
+	for slot in 0 1 2 3; do
+		busy "kif while it loads" "$WORK/busy" "$BIN/kif" inject --room "$WORK/load" --port "unix:$WORK/r.link" \
+			--serial TC-R$round --key-set ${key_sets[$slot]} --slot $slot --ledger "$WORK/kif.db"
+	done
+	busy "pos while it sells" "$WORK/busy" sh -c \
+		"exec '$BIN/pos' --till 'unix:$WORK/r.till' --slot 0 --count 20 <'$WORK/sale' >'$WORK/r.sold'"
+	busy "acquirer while it decrypts" "$WORK/busy" sh -c \
+		"exec '$BIN/acquirer' decrypt --room '$WORK/acquirer' '$WORK/r.sold' >'$WORK/r.clear'"
+	sed -n 3p "$WORK/round" >"$WORK/new"
+	holds "the twin: initial keys in the acquirer room, by design" 'ik bytes' memory "$WORK/new" $PID_acquirer
+	stop r
+	rm "$WORK/r.nv"
+done
+[ $stops -ge $((20 * ROUNDS)) ] || complain "only $stops instants"
+echo "stopped and looked at $stops instants"
+
+supervisor=$PID_load worker=$(pgrep -P "$PID_load")
+clean "the idle load room" memory "$WORK/busy" $supervisor $worker
+clean "the PIN in the load room's supervisor" memory "$WORK/load.pin" $supervisor
+clean "the PIN in the ca room's supervisor" memory "$WORK/ca.pin" $PID_ca
+# libp11 keeps the PIN of a login: it is in the worker, as doc/THREATS.md says, and nowhere else.
+"$SCAN" memory "$WORK/load.pin" $worker >"$WORK/found" && echo "the worker holds no PIN any more: doc/THREATS.md may say so"
+sed 's/^process [0-9]* /the worker holds, in its /' "$WORK/found"
+
+# --- What is left at the end of a program -----------------------------------------------------------------------------
+# ended TITLE COMMAND...: runs it up to the end of main(), looks for keys, PIN and PAN, reads its core limit, lets it go
+ended() {
+	local title=$1 pid i
+	shift
+	LD_PRELOAD=$HALT "$@" <&3 &
+	pid=$!
+	for i in $(seq 400); do
+		grep -q '^State:	T' "/proc/$pid/status" 2>/dev/null && break
+		sleep 0.02
+	done
+	clean "$title at its end" memory "$WORK/left" $pid
+	grep -qE '^Max core file size +0 +0 ' "/proc/$pid/limits" || complain "$title may dump core"
+	kill -CONT $pid
+	wait $pid || complain "$title: status $?"
+}
+printf 'pin "%s\npin %s\npan "%s\npan %s\n' $PIN $PIN $PAN $PAN | cat - "$WORK/needles" >"$WORK/left"
+ended pos "$BIN/pos" --till "unix:$WORK/t1.till" --slot 0 --count 2 3<"$WORK/sale" >"$WORK/t1.sold"
+ended acquirer "$BIN/acquirer" decrypt --room "$WORK/acquirer" - 3<"$WORK/t1.sold" >"$WORK/t1.clear"
+grep -qx "pin = $PIN" "$WORK/t1.clear" || complain "the acquirer had no PIN to forget"
+: >"$WORK/twin.log"
+python3 -c 'import sys, time; pin = open(sys.argv[1]).read(); print("READY", flush=True); time.sleep(60)' \
+	"$WORK/sale" >"$WORK/twin.log" &
+twin=$!
+PIDS="$PIDS $twin"
+until grep -q READY "$WORK/twin.log"; do sleep 0.02; done
+holds "the twin: a program that holds a PIN" 'pin text' memory "$WORK/left" $twin
+for p in $PID_ca $PID_load $PID_acquirer $PID_t1 $PID_t2 $(pgrep -P "$PID_ca,$PID_load,$PID_acquirer"); do
+	grep -qE '^Max core file size +0 +0 ' "/proc/$p/limits" || complain "process $p may dump core"
+done
+(ulimit -Sc unlimited 2>/dev/null; grep -qE '^Max core file size +0 +0 ' /proc/self/limits) && [ "$(ulimit -Hc)" != 0 ] &&
+	complain "the twin (a process that may dump core) was not caught"
+
+# --- Files ------------------------------------------------------------------------------------------------------------
+cat "$WORK/left" "$WORK/busy" "$WORK/t1.spent" "$WORK/t2.spent" "$WORK/t1.next" "$WORK/t2.next" "$WORK"/*.pin >"$WORK/all"
+mapfile -t files < <(
+	find "$WORK/ca" "$WORK/load" "$WORK/acquirer" -type f ! -path '*/token/*' ! -name pin
+	ls "$WORK"/*.log "$WORK"/*.err "$WORK"/*.said "$WORK"/*.display "$WORK"/kif.db* "$WORK"/*.crt "$WORK"/*.krx
+)
+printf '%s\n' "${files[@]}" | grep -q 'load/journal.db-wal$' || complain "no journal.db-wal to look at"
+clean "files" files "$WORK/all" "${files[@]}"
+holds "the twin: a PAN in a file" 'pan text' files "$WORK/all" "$WORK/t1.sold"
+holds "the twin: the PIN of a token in its file" 'token-pin text' files "$WORK/all" "$WORK/load/pin"
+cp "$WORK/load/journal.db" "$WORK/twin.db"
+sqlite3 "$WORK/twin.db" "CREATE TABLE twin AS SELECT '$(sed -n 's/^ik //p' "$WORK/ik.keys" | head -n 1)'" || complain sqlite3
+holds "the twin: an initial key in a journal" 'ik hex' files "$WORK/all" "$WORK/twin.db"
+exit $fail
