@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Reads a log of pkcs11-spy and says what a room that loads keys may not have asked of its token.
+
+    spy.py LOG NEEDLES ASSEMBLIES
+
+Permitted are these functions alone, none of which decrypts; no CKA_VALUE is read; no template says SENSITIVE false; no secret is
+created but the probe's published values and, ASSEMBLIES times, the two objects of a TDES BDK that is being assembled: the BDK and
+its variant, as NEEDLES has them (the random bytes that become it by setting parity cross before, as C_GenerateRandom's). Apart
+from those two calls no dump holds a needle ("NAME HEX", tests/leaks/keys.c) or half of one.
+Prints one line for each breach; status 0: none, 1: some, 2: not a log.
+"""
+import re
+import sys
+
+FUNCTIONS = """C_GetFunctionList C_Initialize C_Finalize C_GetInfo C_GetSlotList C_GetSlotInfo C_GetTokenInfo C_OpenSession
+C_CloseSession C_CloseAllSessions C_Login C_GenerateRandom C_FindObjectsInit C_FindObjects C_FindObjectsFinal C_GetAttributeValue
+C_SetAttributeValue C_CreateObject C_CopyObject C_DestroyObject C_GenerateKey C_GenerateKeyPair C_DeriveKey C_WrapKey
+C_EncryptInit C_Encrypt C_SignInit C_Sign""".split()
+
+# bdk/token.c, "The probe": Z = 00..1F, the BDKs of X9.24-1 (and its variant) and X9.24-3, the initial key of the latter
+PUBLISHED = {
+    bytes(range(32)),
+    bytes.fromhex("0123456789ABCDEFFEDCBA9876543210"),
+    bytes.fromhex("C1E385A789ABCDEF3E1C7A5876543210"),
+    bytes.fromhex("FEDCBA9876543210F1F1F1F1F1F1F1F1"),
+    bytes.fromhex("1273671EA26AC29AFA4D1084127652A1"),
+}
+
+DUMP = re.compile(r"^    [0-9A-F]{8}  ((?:[0-9A-F]{2} ?){1,16})")
+WORDS = re.compile(r"^    ((?:[0-9A-F]{2,8} ?)+)$")
+
+
+def calls(text):
+    """(number, function, lines, succeeded) of each call"""
+    for part in re.split(r"^(?=\d+: C_\w+$)", text, flags=re.M)[1:]:
+        lines = part.splitlines()
+        number, function = lines[0].split(": ")
+        returned = [line for line in lines if line.startswith("Returned:")]
+        if not returned:
+            continue  # the one under way when the log was cut
+        yield int(number), function, lines, returned[0].split()[1] == "0"
+
+
+def dumps(lines):
+    """each stretch of dumped bytes"""
+    out = b""
+    for line in lines:
+        dump = DUMP.match(line) or WORDS.match(line)
+        if dump:
+            out += bytes.fromhex(dump.group(1))
+        elif out and not line.startswith("     "):
+            yield out
+            out = b""
+    if out:
+        yield out
+
+
+def value(lines):
+    """the dump below CKA_VALUE"""
+    for i, line in enumerate(lines):
+        if re.match(r"    CKA_VALUE +[0-9a-f]+ /", line):
+            return next(dumps(lines[i + 1:]), b"")
+    return None
+
+
+def main():
+    text = open(sys.argv[1], errors="replace").read()
+    needles = [(n, bytes.fromhex(v)) for n, v in (line.split() for line in open(sys.argv[2])) if not v.startswith('"')]
+    own = {v for n, v in needles if n in ("bdk", "variant")}
+    parts = {(n, v[at:at + 8]) for n, v in needles for at in range(0, len(v), 8)}
+    assemblies = 2 * int(sys.argv[3])
+    seen, breaches = 0, []
+    for number, function, lines, succeeded in calls(text):
+        seen += 1
+
+        def breach(what):
+            breaches.append(f"{sys.argv[1]}: call {number}, {function}: {what}")
+
+        assembly = False
+        if function not in FUNCTIONS:
+            breach("is not for such a room")
+        if function == "C_GetAttributeValue" and succeeded and any(re.match(r"    CKA_VALUE ", line) for line in lines):
+            breach("a value was read")
+        if function == "C_CreateObject":
+            v = value(lines)
+            assembly = v in own and assemblies > 0
+            assemblies -= assembly
+            if not assembly and v not in PUBLISHED:
+                breach("a secret was created")
+        elif value(lines) and function != "C_GetAttributeValue":
+            breach("a value in a template")
+        if any(re.match(r"    CKA_SENSITIVE +False", line) for line in lines):
+            breach("not sensitive")
+        if not assembly:
+            for stretch in dumps(lines):
+                for name in sorted({n for n, half in parts if half in stretch}):
+                    breach(f"{name} in a dump")
+    if not seen:
+        sys.exit(2)
+    print("\n".join(breaches[:20]) or f"{seen} calls", file=sys.stdout if breaches else sys.stderr)
+    sys.exit(1 if breaches else 0)
+
+
+main()
