@@ -86,7 +86,7 @@ done:
 static int decrypt(int operands, char **operand)
 {
 	static struct work w;
-	static char out[16384];
+	static char out[16384], input[4096];
 	const char *name = operands && strcmp(operand[0], "-") ? operand[0] : "standard input";
 	FILE *in = operands && strcmp(operand[0], "-") ? fopen(operand[0], "re") : stdin;
 	bool locked, any = false;
@@ -100,6 +100,7 @@ static int decrypt(int operands, char **operand)
 	if (e)
 		return fail_say(e, "walls of this process");
 	setvbuf(stdout, out, _IOFBF, sizeof out);
+	setvbuf(in, input, _IOFBF, sizeof input);
 	e = connect_room(&w);
 	if (e)
 		status = fail_why(e, *w.client.why ? w.client.why : err_text(e), err_hint(e), "room %s", room);
@@ -122,8 +123,8 @@ static int decrypt(int operands, char **operand)
 	disconnect(&w);
 	status = status ? status : err_exit(w.first);
 	wipe(&w, sizeof w);
-	if (in != stdin)
-		fclose(in);
+	fclose(in);
+	wipe(input, sizeof input);
 	return status;
 }
 

@@ -1,5 +1,6 @@
 #include "line/line.h"
 #include "line/stream.h"
+#include "base/wipe.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -103,7 +104,7 @@ enum err line_ask(struct line *l, uint8_t reply[static LINK_PAYLOAD], size_t *le
 	e = link_host_request(&l->host, wire, &n, sizeof wire, request);
 	if (e)
 		return e;
-	for (;;) {
+	do {
 		e = E_GONE;
 		if (l->port) {
 			l->repeats += sent;
@@ -112,11 +113,11 @@ enum err line_ask(struct line *l, uint8_t reply[static LINK_PAYLOAD], size_t *le
 		}
 		if (!e)
 			e = await(l, reply, len, deadline);
+		if (e != E_GONE && e != E_TIMEOUT)
+			break;
 		if (e == E_GONE)
-			e = reopen(l, deadline);
-		else if (e != E_TIMEOUT)
-			return e;
-		if (e == E_GONE || !left_ms(deadline))
-			return e ? e : E_TIMEOUT;
-	}
+			e = reopen(l, deadline) ? E_GONE : E_TIMEOUT;
+	} while (e == E_TIMEOUT && left_ms(deadline));
+	wipe(wire, sizeof wire);	/* a till's requests carry a PAN, and here PIN digits */
+	return e;
 }

@@ -2,7 +2,6 @@
 #include "base/wipe.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 static enum err add(struct stanza *s, char *line)
@@ -35,25 +34,47 @@ static enum err add(struct stanza *s, char *line)
 	return E_OK;
 }
 
+enum { LINE = STANZA_BYTES + 256 }; /* with the blanks that are not kept */
+
+/*
+ * One line without its end. *e: E_FORMAT for a NUL byte, E_SPACE where it is longer than any stanza, and then its beginning.
+ * False at the end of the stream.
+ */
+static bool read_line(char line[static LINE], size_t *len, enum err *e, FILE *f)
+{
+	int c;
+
+	*len = 0;
+	*e = E_OK;
+	while ((c = getc_unlocked(f)) != EOF && c != '\n') {
+		if (!c)
+			*e = E_FORMAT;
+		if (*len < LINE - 1)
+			line[(*len)++] = (char)c;
+		else if (!*e)
+			*e = E_SPACE;
+	}
+	if (*len && line[*len - 1] == '\r')
+		--*len;
+	line[*len] = 0;
+	return c != EOF || *len;
+}
+
 enum err stanza_read(struct stanza *s, FILE *f)
 {
-	char *text = NULL;
-	size_t size = 0;
-	ssize_t len;
+	char line[LINE];	/* not on the heap: values may be keys, and this is wiped */
 	bool any = false;
-	enum err e = E_OK;
+	enum err e = E_OK, bad;
+	size_t len;
 
 	s->n = s->used = 0;
-	while ((len = getline(&text, &size, f)) >= 0) {
-		char *p = text;
+	while (read_line(line, &len, &bad, f)) {
+		char *p = line + strspn(line, " \t");
 
 		s->last++;
-		while (len && (text[len - 1] == '\n' || text[len - 1] == '\r'))
-			text[--len] = 0;
-		p += strspn(p, " \t");
-		if (*p == '#')
+		if (*p == '#' && bad != E_FORMAT)
 			continue;
-		if (!*p && strlen(text) == (size_t)len) {
+		if (!*p && !bad) {
 			if (any)
 				break;
 			continue;
@@ -62,12 +83,9 @@ enum err stanza_read(struct stanza *s, FILE *f)
 			s->line = s->last;
 		any = true;
 		if (!e)
-			e = strlen(text) == (size_t)len ? add(s, p) : E_FORMAT;
+			e = bad ? bad : add(s, p);
 	}
-	if (text) {
-		wipe(text, size);	/* values may be keys */
-		free(text);
-	}
+	wipe(line, sizeof line);
 	return any ? e : E_SHORT;
 }
 

@@ -8,7 +8,7 @@ set -u
 WORK=$(mktemp -d) fail=0 ROUNDS=${ROUNDS:-6} SEED=${SEED:-1}
 . tools/rooms.sh
 trap 'stop_all; rm -rf "$WORK"' EXIT
-complain() { echo "$*"; fail=1; }
+complain() { echo "$*" >&2; fail=1; }
 die() { echo "$*"; tail -n 3 "$WORK"/*.err; exit 1; }
 
 # --- Tools ------------------------------------------------------------------------------------------------------------
