@@ -168,9 +168,11 @@ static enum err make(uint8_t *b, size_t *len, struct kcv *kcv, bool *made, struc
 static enum err record(struct key_set *s, struct room *r, struct span package)
 {
 	char text[KEY_SET_TEXT];
-	enum err e = journal_begin(r->journal);
+	enum err e = room_sync(r);
 
 	key_set_text(text, &s->id);
+	if (!e)
+		e = journal_begin(r->journal);
 	if (!e)
 		e = journal_key_set_add(r->journal, s);
 	if (!e && package.len)

@@ -177,6 +177,17 @@ enum err room_sign(void *room_key, uint8_t sig[static P256_SIG], const uint8_t d
 
 /* --- Certificates ------------------------------------------------------------------------------------------------- */
 
+enum err room_sync(const struct room *r)
+{
+	int fd = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), bad;
+
+	if (fd < 0)
+		return E_IO;
+	bad = syncfs(fd);
+	close(fd);
+	return bad ? E_IO : E_OK;
+}
+
 enum err room_store(struct room *r, const char *name, struct span der)
 {
 	char path[PATH];
@@ -414,7 +425,9 @@ static enum err furnish(struct room *r)
 	if (!e)
 		e = journal_create(journal, r->config.purpose);
 	if (!e)
-		e = write_config(r);
+		e = room_sync(r);
+	if (!e)
+		e = write_config(r); /* last: without it the folder is no room */
 	return e;
 }
 
@@ -516,12 +529,20 @@ static enum err read_config(struct room *r, const char *dir, char why[static ROO
 static enum err take_lock(struct room *r, char why[static ROOM_WHY])
 {
 	char path[PATH];
+	bool busy = false;
 
 	path_of(path, r, "lock");
 	r->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (r->lock >= 0 && !flock(r->lock, LOCK_EX | LOCK_NB))
-		return E_OK;
-	if (r->lock >= 0 && errno == EWOULDBLOCK)
+	/* A bdkd that was killed may have forked a worker just before, which holds its lock until it notices. */
+	for (int tries = 0; r->lock >= 0 && tries < 50; tries++) {
+		if (!flock(r->lock, LOCK_EX | LOCK_NB))
+			return E_OK;
+		busy = errno == EWOULDBLOCK;
+		if (!busy)
+			break;
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	}
+	if (busy)
 		return E_ROOM_BUSY;
 	snprintf(why, ROOM_WHY, "lock: %s", strerror(errno));
 	return E_ROOM;

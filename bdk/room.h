@@ -120,6 +120,10 @@ struct room_key {
 };
 MUST_USE enum err room_sign(void *room_key, uint8_t sig[static P256_SIG], const uint8_t digest[static 32]);
 
+/* room_sync - what the token has written is on the disk: a software token does not see to that itself. Before a row says
+ * that a key is there. E_OK, E_IO */
+MUST_USE enum err room_sync(const struct room *r);
+
 /* room_store - keep a certificate or list under DIR/certs/NAME.der, durably. E_OK, E_IO */
 MUST_USE enum err room_store(struct room *r, const char *name, struct span der);
 
