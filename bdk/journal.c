@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { BUSY_MS = 1000 };
+
 /*
  * The rules that must hold whatever the code does stand here, as constraints: one owner for each device id of a key set,
  * one id for each {terminal, slot, load count}, one identity key for each serial and the other way round.
@@ -39,6 +41,12 @@ static const char schema[] =
 	"CREATE INDEX event_load ON event(load);"
 	"CREATE TABLE sent(row INTEGER PRIMARY KEY AUTOINCREMENT, load INTEGER NOT NULL REFERENCES load(row),"
 	"  h BLOB NOT NULL CHECK(length(h) = 32), UNIQUE(load, h)) STRICT;"
+	"CREATE TABLE wipe(row INTEGER PRIMARY KEY AUTOINCREMENT, serial TEXT NOT NULL,"
+	"  spki BLOB NOT NULL CHECK(length(spki) = 32), point BLOB NOT NULL CHECK(length(point) = 65),"
+	"  slot INTEGER NOT NULL CHECK(slot BETWEEN 0 AND 255), load_count INTEGER NOT NULL,"
+	"  ksn BLOB NOT NULL CHECK(length(ksn) IN (0, 10, 12)), kcv BLOB NOT NULL CHECK(length(kcv) <= 5),"
+	"  h BLOB NOT NULL CHECK(length(h) = 32), sequence INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX wipe_serial ON wipe(serial);"
 	"CREATE TABLE seen(kind TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY(kind, value)) STRICT, WITHOUT ROWID;";
 
 /* Each connection. The file is in WAL mode from its creation on. */
@@ -59,7 +67,7 @@ enum statement {
 	BEGIN, COMMIT, ROLLBACK, META_GET, META_SET, AUDIT_HEAD, AUDIT_AFTER, AUDIT_ADD, ALL_KEY_SETS, ALL_DEVICES, ALL_LOADS,
 	ALL_EVENTS,	SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE, KEY_SET_TAKE, PACKAGE_GET, PACKAGE_ADD, DEVICE_BY_SERIAL,
 	DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_TAKEN, LOAD_ADD, LOAD_BY_ROW, LOAD_LAST, LOAD_COUNT, LOAD_AFTER,
-	EVENT_ADD, SENT_ADD, SENT_HAS, SENT_NEXT, STATEMENTS
+	EVENT_ADD, SENT_ADD, SENT_HAS, SENT_NEXT, WIPE_ADD, WIPE_NEXT, WIPED, STATEMENTS
 };
 
 static const char *const sql[STATEMENTS] = {
@@ -101,6 +109,14 @@ static const char *const sql[STATEMENTS] = {
 	[SENT_ADD] = "INSERT INTO sent(load, h) VALUES(?, ?)",
 	[SENT_HAS] = "SELECT row FROM sent WHERE load = ? AND h = ?",
 	[SENT_NEXT] = SENT "WHERE l.serial = ? AND s.row < ? ORDER BY s.row DESC LIMIT 1",
+	[WIPE_ADD] = "INSERT INTO wipe(serial, spki, point, slot, load_count, ksn, kcv, h, sequence)"
+		     "  SELECT ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(sequence), 0) FROM event",
+	[WIPE_NEXT] = "SELECT row, serial, spki, point, slot, load_count, ksn, kcv, h, sequence FROM wipe"
+		      "  WHERE serial = ? AND row < ? ORDER BY row DESC LIMIT 1",
+	/* 255: all slots. 2 and 3: loaded, possibly loaded */
+	[WIPED] = "INSERT INTO event(load, state, load_count, kcv, utc) SELECT l.row, ?1, e.load_count, e.kcv, ?2"
+		  "  FROM load l JOIN event e ON e.load = l.row WHERE l.spki = ?3 AND (l.slot = ?4 OR ?4 = 255)"
+		  "  AND e.sequence <= ?5 AND e.state IN (2, 3) " NEWEST "ORDER BY l.row",
 };
 
 struct journal {
@@ -323,8 +339,11 @@ enum err journal_open(struct journal **j, const char *path, enum room_purpose pu
 	*j = NULL;
 	if (!o)
 		return E_JOURNAL;
-	if (!sqlite3_open_v2(path, &o->db, SQLITE_OPEN_READWRITE, NULL))
+	if (!sqlite3_open_v2(path, &o->db, SQLITE_OPEN_READWRITE, NULL)) {
+		/* A bdkd that was killed gives up the room's lock a moment before SQLite's. */
+		sqlite3_busy_timeout(o->db, BUSY_MS);
 		e = execute(o->db, settings);
+	}
 	if (!e)
 		e = identify(o, purpose);
 	for (size_t i = 0; !e && i < STATEMENTS; i++)
@@ -982,4 +1001,64 @@ enum err journal_load_after(struct load *out, struct journal *j, uint64_t sequen
 
 	put_number(&q, sequence);
 	return find_load(out, &q, E_SHORT);
+}
+
+/* --- ZEROIZE --------------------------------------------------------------------------------------------------------------- */
+
+enum err journal_wipe_sent(struct journal *j, const struct wipe *w)
+{
+	struct query q = query(j, WIPE_ADD);
+
+	put_text(&q, w->serial);
+	put_blob(&q, w->spki, sizeof w->spki);
+	put_blob(&q, w->point, sizeof w->point);
+	put_number(&q, w->slot);
+	put_number(&q, w->load_count);
+	put_blob(&q, w->ksn.b, w->ksn.len);
+	put_blob(&q, w->kcv.b, w->kcv.len);
+	put_blob(&q, w->h, sizeof w->h);
+	return run(&q);
+}
+
+enum err journal_wipe_next(struct wipe *w, struct journal *j, const char *serial, uint64_t *at)
+{
+	struct query q = query(j, WIPE_NEXT);
+	struct wipe o = { 0 };
+	uint64_t row = 0;
+	enum err e;
+
+	put_text(&q, serial);
+	put_number(&q, *at ? *at : INT64_MAX);
+	if (query_row(&q)) {
+		row = get_number(&q, INT64_MAX);
+		get_text(&q, o.serial, sizeof o.serial);
+		get_blob(&q, o.spki, sizeof o.spki, sizeof o.spki);
+		get_blob(&q, o.point, sizeof o.point, sizeof o.point);
+		o.slot = (uint8_t)get_number(&q, UINT8_MAX);
+		o.load_count = (uint32_t)get_number(&q, UINT32_MAX);
+		o.ksn.len = (uint8_t)get_blob(&q, o.ksn.b, 0, sizeof o.ksn.b);
+		get_kcv(&q, &o.kcv);
+		get_blob(&q, o.h, sizeof o.h, sizeof o.h);
+		o.sequence = get_number(&q, INT64_MAX);
+	}
+	e = query_end(&q);
+	if (!e && !row)
+		e = E_SHORT;
+	if (!e) {
+		*w = o;
+		*at = row;
+	}
+	return e;
+}
+
+enum err journal_wiped(struct journal *j, const struct wipe *w)
+{
+	struct query q = query(j, WIPED);
+
+	put_number(&q, LOAD_ZEROIZED);
+	put_number(&q, now());
+	put_blob(&q, w->spki, sizeof w->spki);
+	put_number(&q, w->slot);
+	put_number(&q, w->sequence);
+	return run(&q);
 }

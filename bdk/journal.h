@@ -3,7 +3,7 @@
  *
  * An I/O error ends issuing: every function here gives E_JOURNAL and has changed nothing. What allocates is committed and read
  * back before it returns. Tables: meta, audit, key_set, device, load, event (what became of a load), sent (h after each KEY),
- * seen (nonces and points).
+ * wipe (each ZEROIZE, and h after it), seen (nonces and points).
  */
 #ifndef KEYROOM_BDK_JOURNAL_H
 #define KEYROOM_BDK_JOURNAL_H
@@ -98,7 +98,7 @@ MUST_USE enum err journal_audit_next(struct audit *a, struct journal *j, uint64_
 MUST_USE enum err journal_audit_check(uint64_t *bad, struct journal *j);
 
 /* journal_digest - SHA-256 over the rows of key_set, device, load and event, in order: what has been issued, not how often it was
- * tried (sent, seen and audit grow with every attempt) */
+ * tried (sent, wipe, seen and audit grow with every attempt) */
 MUST_USE enum err journal_digest(uint8_t out[static 32], struct journal *j);
 
 /* --- seen values ------------------------------------------------------------------------------------------------------- */
@@ -167,5 +167,30 @@ MUST_USE enum err journal_load_set(struct journal *j, struct load *l);
 
 /* journal_load_after - the next event after a sequence: the load as it was then. E_OK, E_SHORT */
 MUST_USE enum err journal_load_after(struct load *out, struct journal *j, uint64_t sequence);
+
+/* --- ZEROIZE (load room) ---------------------------------------------------------------------------------------------------- */
+
+/* One ZEROIZE, and all that its RECEIPT has to be held against. */
+struct wipe {
+	char serial[CERT_TEXT];
+	uint8_t spki[32];
+	uint8_t point[P256_POINT];	/* the terminal's identity key */
+	uint8_t slot;			/* or MSG_SLOT_ALL */
+	uint32_t load_count;		/* of the OFFER before it; ZEROIZE changes none */
+	struct ksn ksn;			/* what that OFFER showed in the slot; both empty for all slots */
+	struct kcv kcv;
+	uint8_t h[32];			/* after ZEROIZE */
+	uint64_t sequence;		/* it concerns loads that have not changed since then */
+};
+
+/* journal_wipe_sent - remember a ZEROIZE before it leaves; w->sequence is the journal's. E_OK, E_JOURNAL */
+MUST_USE enum err journal_wipe_sent(struct journal *j, const struct wipe *w);
+
+/* journal_wipe_next - walk over what was sent to a serial, newest first; *at starts at 0. E_OK, E_SHORT (no more) */
+MUST_USE enum err journal_wipe_next(struct wipe *w, struct journal *j, const char *serial, uint64_t *at);
+
+/* journal_wiped - the slot is empty: its loads that were "loaded" or "possibly-loaded", and last changed at w->sequence at
+ * the latest, are "zeroized", each by an event of its own. Of w only spki, slot and sequence count. E_OK, E_JOURNAL */
+MUST_USE enum err journal_wiped(struct journal *j, const struct wipe *w);
 
 #endif

@@ -74,6 +74,11 @@ static struct span der(const struct der *d)
 	return (struct span){ d->b, d->len };
 }
 
+static bool same(struct span s, const uint8_t *p, size_t len)
+{
+	return s.len == len && !memcmp(s.p, p, len);
+}
+
 static enum err check_key_set(struct journal *j, const struct key_set_id *id, char why[static KDH_WHY])
 {
 	char text[KEY_SET_TEXT];
@@ -91,22 +96,27 @@ static enum err check_key_set(struct journal *j, const struct key_set_id *id, ch
 	return e;
 }
 
-/* May this room load at all, now? */
+/* May this room speak to a terminal at all, now? */
 static enum err check_room(const struct room *r, uint64_t utc, char why[static KDH_WHY])
 {
 	struct cert own;
-	uint64_t number = 0, installed;
-	size_t revoked;
 	enum err e;
 
 	if (!r->own.len || !r->kif_ca.len || !r->device_ca.len)
 		return E_NOT_READY;
 	e = cert_verify(&own, der(&r->own), der(&r->kif_ca), utc);
-	if (e) {
+	if (e)
 		snprintf(why, KDH_WHY, "this room's own certificate is %s", e == E_EXPIRED ? "outside its dates" : "not one of its KIF CA");
-		return e;
-	}
-	e = journal_number(&installed, r->journal, "crl");
+	return e;
+}
+
+/* Does it know who is revoked, now? */
+static enum err check_list(const struct room *r, uint64_t utc, char why[static KDH_WHY])
+{
+	uint64_t number = 0, installed;
+	size_t revoked;
+	enum err e = journal_number(&installed, r->journal, "crl");
+
 	if (e)
 		return e;
 	if (r->crl_len)
@@ -123,7 +133,7 @@ enum err kdh_begin(struct kdh *k, uint8_t hello[static MSG_MAX], size_t *len, st
 		   const struct key_set_id *set, uint8_t slot, char why[static KDH_WHY])
 {
 	struct msg_hello m = { .version = MSG_VERSION, .suite = MSG_SUITE, .utc = room_utc(), .cert = der(&r->own) };
-	struct kdh o = { .state = KDH_GREETED, .until = monotonic() + KDH_SECONDS, .set = *set, .slot = slot };
+	struct kdh o = { .state = KDH_GREETED, .until = monotonic() + KDH_SECONDS };
 	struct worker *w;
 	size_t n = 0;
 	enum err e;
@@ -132,11 +142,17 @@ enum err kdh_begin(struct kdh *k, uint8_t hello[static MSG_MAX], size_t *len, st
 	*why = 0;
 	if (!device_serial(serial))
 		return E_FORMAT;
-	if (slot == MSG_SLOT_ALL)
+	if (set && slot == MSG_SLOT_ALL)
 		return E_SLOT;
 	snprintf(o.serial, sizeof o.serial, "%s", serial);
+	if (set) {
+		o.set = *set;
+		o.slot = slot;
+	}
 	e = check_room(r, m.utc, why);
-	if (!e)
+	if (!e && set)
+		e = check_list(r, m.utc, why);
+	if (!e && set)
 		e = check_key_set(r->journal, set, why);
 	if (!e)
 		e = room_worker(&w, r);
@@ -164,7 +180,6 @@ struct offer {
 	struct msg_offer m;
 	struct cert cert;
 	uint8_t spki[32];
-	const struct msg_slot *slot;
 };
 
 /* All that can be said without the journal. */
@@ -180,7 +195,7 @@ static enum err verify(struct offer *o, const struct kdh *k, const struct room *
 		e = msg_get_offer(&o->m, body);
 	if (!e)
 		e = cert_verify(&o->cert, o->m.cert, der(&r->device_ca), room_utc());
-	if (!e && r->crl_len)
+	if (!e && k->set.len && r->crl_len)
 		e = pki_crl_has((struct span){ r->crl, r->crl_len }, o->m.cert);
 	if (!e && strcmp(o->cert.serial, k->serial) != 0) {
 		snprintf(why, KDH_WHY, "expected %s, this is %s", k->serial, o->cert.serial);
@@ -194,14 +209,20 @@ static enum err verify(struct offer *o, const struct kdh *k, const struct room *
 		e = p256_check(o->m.point);
 	if (!e)
 		e = p256_spki_digest(o->spki, o->cert.point);
-	for (unsigned i = 0; !e && i < o->m.slots; i++)
-		if (o->m.slot[i].index == k->slot)
-			o->slot = &o->m.slot[i];
-	if (!e && !o->slot) {
-		snprintf(why, KDH_WHY, "%s has no slot %u", k->serial, k->slot);
-		e = E_SLOT;
-	}
 	return e;
+}
+
+/* The slot of an OFFER that is spoken about. E_OK, E_SLOT */
+static enum err find_slot(const struct msg_slot **s, const struct kdh *k, const struct offer *o, uint8_t index,
+			  char why[static KDH_WHY])
+{
+	for (unsigned i = 0; i < o->m.slots; i++)
+		if (o->m.slot[i].index == index) {
+			*s = &o->m.slot[i];
+			return E_OK;
+		}
+	snprintf(why, KDH_WHY, "%s has no slot %u", k->serial, index);
+	return E_SLOT;
 }
 
 /* One serial, one identity key, for ever. */
@@ -262,7 +283,7 @@ static enum err shows_row(bool *yes, struct journal *j, const struct msg_slot *s
 	enum err e;
 
 	*yes = false;
-	if (!row->row || s->ksn.len != row->iksn.len || memcmp(s->ksn.p, row->iksn.b, s->ksn.len) != 0)
+	if (!row->row || !same(s->ksn, row->iksn.b, row->iksn.len))
 		return E_OK;
 	if (s->state != SLOT_EMPTY &&
 	    (s->scheme != row->set.scheme || s->kcv.len != (row->set.scheme == DUKPT_TDES ? 3 : 5)))
@@ -279,14 +300,10 @@ static void take_kcv(struct kcv *kcv, struct span s)
 	kcv->len = (uint8_t)s.len;
 }
 
-/* The verdict on an OFFER, carried out in the journal. E_OK: *l is loaded (a receipt), or the load that KEY is for. */
-static enum err settle(struct load *l, struct journal *j, const struct kdh *k, const struct offer *o,
-		       char why[static KDH_WHY])
+/* Is this the terminal's latest memory, as far as anybody here has seen? */
+static enum err check_count(struct journal *j, const struct kdh *k, const struct offer *o, char why[static KDH_WHY])
 {
-	bool holds = o->slot->state != SLOT_EMPTY, its_key;
-	struct load row = { 0 };
-	const struct rule *rule;
-	char ksn[KSN_TEXT], set[KEY_SET_TEXT], name[2 * CERT_TEXT];
+	char name[2 * CERT_TEXT];
 	uint32_t loaded = 0;
 	uint64_t shown = 0;
 	enum err e = journal_load_count(&loaded, j, o->spki);
@@ -300,30 +317,61 @@ static enum err settle(struct load *l, struct journal *j, const struct kdh *k, c
 			 (unsigned long long)shown, (unsigned)o->m.load_count);
 		e = E_ROLLBACK;
 	}
-	if (!e)
-		e = journal_load_last(&row, j, o->spki, k->slot);
+	return e;
+}
+
+/* The verdict on a slot's newest row, carried out on that row. *row is the row then, zero where there is none. */
+static enum err judge(enum verdict *verdict, struct load *row, struct journal *j, const struct kdh *k,
+		      const struct offer *o, const struct msg_slot *s, char why[static KDH_WHY])
+{
+	struct load l = { 0 };
+	const struct rule *rule;
+	bool its_key = false;
+	enum err e = journal_load_last(&l, j, o->spki, s->index);
+
 	if (e == E_UNKNOWN_DEVICE)
 		e = E_OK;
 	if (!e)
-		e = shows_row(&its_key, j, o->slot, &row);
+		e = shows_row(&its_key, j, s, &l);
 	if (e)
 		return e;
-
-	rule = decide(row.row ? IN(row.state) : NO_ROW, holds, its_key, !row.row || o->m.load_count > row.first_count);
+	rule = decide(l.row ? IN(l.state) : NO_ROW, s->state != SLOT_EMPTY, its_key,
+		      !l.row || o->m.load_count > l.first_count);
 	if (rule->becomes) {
-		row.state = rule->becomes;
-		row.load_count = its_key ? o->m.load_count : row.load_count;
-		if (its_key && o->slot->kcv.len)
-			take_kcv(&row.kcv, o->slot->kcv);
-		e = journal_load_set(j, &row);
-		if (e)
-			return e;
+		l.state = rule->becomes;
+		l.load_count = its_key ? o->m.load_count : l.load_count;
+		if (its_key && s->kcv.len)
+			take_kcv(&l.kcv, s->kcv);
+		e = journal_load_set(j, &l);
 	}
-	if (rule->verdict == AGAIN || rule->verdict == FRESH)
+	if (!e && rule->verdict == DOUBT) {
+		snprintf(why, KDH_WHY, "slot %u of %s contradicts its load count %u", s->index, k->serial,
+			 (unsigned)o->m.load_count);
+		e = E_ROLLBACK;
+	}
+	if (!e) {
+		*verdict = rule->verdict;
+		*row = l;
+	}
+	return e;
+}
+
+/* The verdict on an OFFER to load, carried out in the journal. E_OK: *l is loaded (a receipt), or the load that KEY is for. */
+static enum err settle(struct load *l, struct journal *j, const struct kdh *k, const struct offer *o,
+		       const struct msg_slot *s, char why[static KDH_WHY])
+{
+	struct load row = { 0 };
+	enum verdict verdict = DOUBT;
+	char ksn[KSN_TEXT], set[KEY_SET_TEXT];
+	enum err e = check_count(j, k, o, why);
+
+	if (!e)
+		e = judge(&verdict, &row, j, k, o, s, why);
+	if (!e && (verdict == AGAIN || verdict == FRESH))
 		e = check_key_set(j, &k->set, why);
 	if (e)
 		return e;
-	switch (rule->verdict) {
+	switch (verdict) {
 	case RECEIVED:
 		*l = row;
 		break;
@@ -349,9 +397,7 @@ static enum err settle(struct load *l, struct journal *j, const struct kdh *k, c
 		e = E_LOADED;
 		break;
 	case DOUBT:
-		snprintf(why, KDH_WHY, "slot %u of %s contradicts its load count %u", k->slot, k->serial,
-			 (unsigned)o->m.load_count);
-		e = E_ROLLBACK;
+		e = E_ROLLBACK;	/* refused by judge() */
 		break;
 	}
 	return e;
@@ -359,13 +405,28 @@ static enum err settle(struct load *l, struct journal *j, const struct kdh *k, c
 
 /* --- KEY ------------------------------------------------------------------------------------------------------------------- */
 
+/* Sign a body that comes after all of t, and add the whole message to t. */
+static enum err seal(uint8_t *b, size_t *len, struct transcript *t, struct worker *w, enum msg_type type)
+{
+	uint8_t digest[32], sig[P256_SIG];
+	enum err e = transcript_digest(digest, t, type, (struct span){ b, *len });
+
+	if (!e)
+		e = worker_sign(w, sig, "identity", digest);
+	if (!e)
+		e = msg_seal(b, len, MSG_MAX, sig);
+	if (!e)
+		e = transcript_add(t, type, (struct span){ b, *len });
+	return e;
+}
+
 /* KEY for a load; k->t holds HELLO and OFFER. Only when h is in the journal does key hold anything. */
 static enum err make_key(uint8_t key[static MSG_MAX], size_t *len, const struct kdh *k, struct room *r,
 			 const struct load *l, const uint8_t peer[static P256_POINT])
 {
 	struct msg_key m = { .slot = l->slot, .scheme = (uint8_t)l->set.scheme, .usage = { 'B', '1' },
 			     .ksn = { l->iksn.b, l->iksn.len } };
-	uint8_t b[MSG_MAX], ctx[32], digest[32], sig[P256_SIG];
+	uint8_t b[MSG_MAX], ctx[32];
 	struct wrapped item[2] = { 0 };
 	struct transcript t = k->t;
 	size_t n = 0, head = 0;
@@ -395,13 +456,7 @@ static enum err make_key(uint8_t key[static MSG_MAX], size_t *len, const struct 
 	if (!e)
 		e = msg_put_key(b, &n, sizeof b, &m, &head);
 	if (!e)
-		e = transcript_digest(digest, &t, MSG_KEY, (struct span){ b, n });
-	if (!e)
-		e = worker_sign(w, sig, "identity", digest);
-	if (!e)
-		e = msg_seal(b, &n, sizeof b, sig);
-	if (!e)
-		e = transcript_add(&t, MSG_KEY, (struct span){ b, n });
+		e = seal(b, &n, &t, w, MSG_KEY);
 	if (!e)
 		e = journal_load_sent(r->journal, l->row, t.h);
 	if (!e) {
@@ -414,22 +469,25 @@ static enum err make_key(uint8_t key[static MSG_MAX], size_t *len, const struct 
 enum err kdh_offer(struct kdh *k, uint8_t key[static MSG_MAX], size_t *len, struct load *facts, struct room *r,
 		   struct span offer, char why[static KDH_WHY])
 {
+	const struct msg_slot *s = NULL;
 	struct offer o = { 0 };
 	struct load l = { 0 };
 	enum err e = E_OK;
 
 	*len = 0;
 	*why = 0;
-	if (k->state != KDH_GREETED || monotonic() >= k->until)
+	if (k->state != KDH_GREETED || !k->set.len || monotonic() >= k->until)
 		e = E_SEQUENCE;
 	if (!e)
 		e = verify(&o, k, r, offer, why);
+	if (!e)
+		e = find_slot(&s, k, &o, k->slot, why);
 	if (!e)
 		e = transcript_add(&k->t, MSG_OFFER, offer);
 	if (!e)
 		e = remember(r->journal, k, &o, why);
 	if (!e)
-		e = settle(&l, r->journal, k, &o, why);
+		e = settle(&l, r->journal, k, &o, s, why);
 	if (!e && l.state == LOAD_SENT)
 		e = make_key(key, len, k, r, &l, o.m.point);
 	if (!e)
@@ -441,24 +499,189 @@ enum err kdh_offer(struct kdh *k, uint8_t key[static MSG_MAX], size_t *len, stru
 	return e;
 }
 
+/* --- ZEROIZE --------------------------------------------------------------------------------------------------------------- */
+
+/* The rows of what is to be zeroized, brought up to the OFFER. *holds: there is something to zeroize, and w says what. */
+static enum err settle_slots(bool *holds, struct wipe *w, struct journal *j, const struct kdh *k, const struct offer *o,
+			     uint8_t slot, char why[static KDH_WHY])
+{
+	struct wipe made = { .slot = slot, .load_count = o->m.load_count, .sequence = INT64_MAX };
+	enum verdict verdict;
+	struct load row;
+	bool any = false;
+	enum err e = check_count(j, k, o, why);
+
+	if (!e)
+		e = journal_begin(j);
+	if (e)
+		return e;
+	memcpy(made.serial, k->serial, sizeof made.serial);
+	memcpy(made.spki, o->spki, sizeof made.spki);
+	memcpy(made.point, o->cert.point, sizeof made.point);
+	for (unsigned i = 0; !e && i < o->m.slots; i++) {
+		const struct msg_slot *s = &o->m.slot[i];
+
+		if (slot != MSG_SLOT_ALL && slot != s->index)
+			continue;
+		e = judge(&verdict, &row, j, k, o, s, why);
+		any |= s->state != SLOT_EMPTY;
+		if (slot != MSG_SLOT_ALL) {
+			made.ksn.len = (uint8_t)s->ksn.len;
+			memcpy(made.ksn.b, s->ksn.p, s->ksn.len);
+			take_kcv(&made.kcv, s->kcv);
+		}
+	}
+	if (!e && !any)
+		e = journal_wiped(j, &made);
+	if (e) {
+		journal_rollback(j);
+		return e;
+	}
+	e = journal_commit(j);
+	if (!e) {
+		*holds = any;
+		*w = made;
+	}
+	return e;
+}
+
+/* ZEROIZE for what w says; k->t holds HELLO and OFFER. Only when h is in the journal does zeroize hold anything. */
+static enum err make_zeroize(uint8_t zeroize[static MSG_MAX], size_t *len, const struct kdh *k, struct room *r,
+			     const struct wipe *w, enum zeroize_reason reason)
+{
+	struct msg_zeroize m = { .slot = w->slot, .reason = (uint8_t)reason };
+	struct wipe sent = *w;
+	struct transcript t = k->t;
+	uint8_t b[MSG_MAX];
+	struct worker *worker;
+	size_t n = 0;
+	enum err e;
+
+	memcpy(m.environment, r->environment, sizeof m.environment);
+	e = room_worker(&worker, r);
+	if (!e)
+		e = msg_put_zeroize(b, &n, sizeof b, &m);
+	if (!e)
+		e = seal(b, &n, &t, worker, MSG_ZEROIZE);
+	if (e)
+		return e;
+	memcpy(sent.h, t.h, sizeof sent.h);
+	e = journal_wipe_sent(r->journal, &sent);
+	if (!e) {
+		memcpy(zeroize, b, n);
+		*len = n;
+	}
+	return e;
+}
+
+/* The newest load of a slot, or of each. */
+static enum err newest_loads(struct kdh_slots *facts, struct journal *j, const uint8_t spki[static 32], uint8_t slot)
+{
+	enum err e = E_OK;
+
+	facts->n = 0;
+	for (uint8_t i = 0; !e && i < MSG_SLOTS; i++) {
+		if (slot != MSG_SLOT_ALL && slot != i)
+			continue;
+		e = journal_load_last(&facts->load[facts->n], j, spki, i);
+		if (!e)
+			facts->n++;
+		else if (e == E_UNKNOWN_DEVICE)
+			e = E_OK;
+	}
+	return e;
+}
+
+enum err kdh_zeroize(struct kdh *k, uint8_t zeroize[static MSG_MAX], size_t *len, struct kdh_slots *facts,
+		     struct room *r, struct span offer, uint8_t slot, enum zeroize_reason reason, char why[static KDH_WHY])
+{
+	const struct msg_slot *s = NULL;
+	struct offer o = { 0 };
+	struct wipe w = { 0 };
+	bool holds = false;
+	enum err e = E_OK;
+
+	*len = 0;
+	*why = 0;
+	if (k->state != KDH_GREETED || k->set.len || monotonic() >= k->until)
+		e = E_SEQUENCE;
+	if (!e)
+		e = verify(&o, k, r, offer, why);
+	if (!e && slot != MSG_SLOT_ALL)
+		e = find_slot(&s, k, &o, slot, why);
+	if (!e)
+		e = transcript_add(&k->t, MSG_OFFER, offer);
+	if (!e)
+		e = remember(r->journal, k, &o, why);
+	if (!e)
+		e = settle_slots(&holds, &w, r->journal, k, &o, slot, why);
+	if (!e)
+		e = newest_loads(facts, r->journal, o.spki, slot);
+	if (!e && holds)
+		e = make_zeroize(zeroize, len, k, r, &w, reason);
+	if (e || !*len)
+		kdh_end(k);
+	else
+		k->state = KDH_KEYED;
+	return e;
+}
+
 /* --- RECEIPT --------------------------------------------------------------------------------------------------------------- */
 
-/* A RECEIPT answers one of a terminal's last so many KEYs; for an older one its next OFFER is the receipt. Else a station
- * that has KEY sent again and again would make every RECEIPT cost more. */
-enum { KEYS_TRIED = 64 };
+/* A RECEIPT answers one of a terminal's last so many KEYs or ZEROIZEs; for an older one its next OFFER is the receipt. Else a
+ * station that has them sent again and again would make every RECEIPT cost more. */
+enum { TRIED = 64 };
 
-/* The load whose KEY this RECEIPT answers: the one under whose h the signature is right. */
-static enum err find_signed(struct load *l, struct journal *j, const char *serial, struct span body, const uint8_t *sig)
+/* A RECEIPT, and where its signature begins. */
+struct receipt {
+	struct msg_receipt m;
+	struct span body;
+	const uint8_t *sig;
+};
+
+static enum err open_receipt(struct receipt *r, struct span message)
+{
+	enum err e = msg_open(&r->body, &r->sig, MSG_RECEIPT, message);
+
+	return e ? e : msg_get_receipt(&r->m, r->body);
+}
+
+/* Is it what that terminal says after h? E_OK, E_SIGNATURE */
+static enum err answers(const struct receipt *r, const uint8_t h[static 32], const uint8_t point[static P256_POINT])
 {
 	struct transcript t;
 	uint8_t digest[32];
+	enum err e;
+
+	memcpy(t.h, h, sizeof t.h);
+	e = transcript_digest(digest, &t, MSG_RECEIPT, r->body);
+	return e ? e : p256_verify(r->sig, point, digest);
+}
+
+/* The load whose KEY this RECEIPT answers: the one under whose h the signature is right. */
+static enum err find_load(struct load *l, struct journal *j, const char *serial, const struct receipt *r)
+{
+	uint8_t h[32];
 	uint64_t at = 0;
 	enum err e, none = E_UNKNOWN_DEVICE;
 
-	for (int i = 0; i < KEYS_TRIED && !(e = journal_load_sent_next(l, t.h, j, serial, &at)); i++) {
-		e = transcript_digest(digest, &t, MSG_RECEIPT, body);
-		if (!e)
-			e = p256_verify(sig, l->point, digest);
+	for (int i = 0; i < TRIED && !(e = journal_load_sent_next(l, h, j, serial, &at)); i++) {
+		e = answers(r, h, l->point);
+		if (e != E_SIGNATURE)
+			return e;
+		none = E_SIGNATURE;
+	}
+	return e == E_SHORT ? none : e;
+}
+
+/* ... and the ZEROIZE, likewise. */
+static enum err find_wipe(struct wipe *w, struct journal *j, const char *serial, const struct receipt *r)
+{
+	uint64_t at = 0;
+	enum err e, none = E_UNKNOWN_DEVICE;
+
+	for (int i = 0; i < TRIED && !(e = journal_wipe_next(w, j, serial, &at)); i++) {
+		e = answers(r, w->h, w->point);
 		if (e != E_SIGNATURE)
 			return e;
 		none = E_SIGNATURE;
@@ -469,37 +692,66 @@ static enum err find_signed(struct load *l, struct journal *j, const char *seria
 enum err kdh_receipt(struct load *facts, struct room *r, const char *serial, struct span receipt,
 		     char why[static KDH_WHY])
 {
-	struct msg_receipt m;
-	const uint8_t *sig;
-	struct span body;
+	struct receipt o;
+	const struct msg_receipt *m = &o.m;
 	struct load l;
 	enum err e;
 
 	*why = 0;
-	e = msg_open(&body, &sig, MSG_RECEIPT, receipt);
+	e = open_receipt(&o, receipt);
 	if (!e)
-		e = msg_get_receipt(&m, body);
-	if (!e)
-		e = find_signed(&l, r->journal, serial, body, sig);
-	if (!e && m.result) {
+		e = find_load(&l, r->journal, serial, &o);
+	if (!e && m->result) {
 		snprintf(why, KDH_WHY, "%s refused the key", serial);
-		e = (enum err)m.result;
+		e = (enum err)m->result;
 	}
-	if (!e && (m.slot != l.slot || m.load_count != l.first_count + 1 || m.ksn.len != l.iksn.len ||
-		   memcmp(m.ksn.p, l.iksn.b, m.ksn.len) != 0)) {
+	if (!e && (m->slot != l.slot || m->load_count != l.first_count + 1 || !same(m->ksn, l.iksn.b, l.iksn.len))) {
 		snprintf(why, KDH_WHY, "%s signed for another slot, KSN or load count than it was sent", serial);
 		e = E_REPLAY;
 	}
-	if (!e && m.kcv.len != (l.set.scheme == DUKPT_TDES ? 3 : 5))
+	if (!e && m->kcv.len != (l.set.scheme == DUKPT_TDES ? 3 : 5))
 		e = E_FORMAT;
 	if (!e && l.state == LOAD_SENT) {
 		l.state = LOAD_LOADED;
-		l.load_count = m.load_count;
-		take_kcv(&l.kcv, m.kcv);
+		l.load_count = m->load_count;
+		take_kcv(&l.kcv, m->kcv);
 		e = journal_load_set(r->journal, &l);
 	}
 	if (!e)
 		*facts = l;
+	return e;
+}
+
+enum err kdh_wiped(struct kdh_slots *facts, uint8_t *slot, struct room *r, const char *serial, struct span receipt,
+		   char why[static KDH_WHY])
+{
+	struct receipt o;
+	const struct msg_receipt *m = &o.m;
+	struct kdh_slots newest;
+	struct wipe w;
+	enum err e;
+
+	*why = 0;
+	e = open_receipt(&o, receipt);
+	if (!e)
+		e = find_wipe(&w, r->journal, serial, &o);
+	if (!e && m->result) {
+		snprintf(why, KDH_WHY, "%s did not zeroize", serial);
+		e = (enum err)m->result;
+	}
+	if (!e && (m->slot != w.slot || m->load_count != w.load_count || !same(m->ksn, w.ksn.b, w.ksn.len) ||
+		   !same(m->kcv, w.kcv.b, w.kcv.len))) {
+		snprintf(why, KDH_WHY, "%s signed for another slot, KSN, check value or load count than it showed", serial);
+		e = E_REPLAY;
+	}
+	if (!e)
+		e = journal_wiped(r->journal, &w);
+	if (!e)
+		e = newest_loads(&newest, r->journal, w.spki, w.slot);
+	if (!e) {
+		*slot = w.slot;
+		*facts = newest;
+	}
 	return e;
 }
 

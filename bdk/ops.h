@@ -16,7 +16,7 @@ op_handler op_generate, op_package, op_import, op_state;
 /* ops_enrol.c */
 op_handler op_expect, op_enrol, op_enrol_csr, op_enrol_digest, op_enrol_done, op_revoke, op_crl;
 /* ops_station.c */
-op_handler op_session, op_begin, op_offer, op_receipt, op_abort, op_history;
+op_handler op_session, op_begin, op_offer, op_receipt, op_abort, op_history, op_zeroize, op_wiped;
 /* ops_acquirer.c */
 op_handler op_recover;
 

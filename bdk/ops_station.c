@@ -4,12 +4,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a session is to load. Without F_KEY_SET it is to zeroize, and s is zero. */
+static enum err read_key_set(struct key_set *s, uint64_t *slot, struct ask *a)
+{
+	char id[KEY_SET_TEXT];
+	enum err e;
+
+	if (!field_get(a->fields, F_KEY_SET).p)
+		return E_OK;
+	e = field_text(id, sizeof id, a->fields, F_KEY_SET);
+	if (e)
+		return E_KEY_SET;
+	snprintf(a->object, sizeof a->object, "%s", id);
+	e = field_number(slot, a->fields, F_SLOT, MSG_SLOTS - 1);
+	if (e)
+		return e == E_RANGE ? E_SLOT : e;
+	e = journal_key_set(s, a->room->journal, id);
+	return !e && s->state != KEY_SET_ACTIVE ? E_KEY_SET_STATE : e;
+}
+
 enum err op_session(struct ask *a)
 {
 	struct peer *p = a->peer;
-	struct key_set s;
+	struct key_set s = { 0 };
 	struct span value;
-	uint64_t slot;
+	uint64_t slot = 0;
 	size_t at = 0, n = 0;
 	char id[KEY_SET_TEXT], serial[CERT_TEXT];
 	uint8_t *copy;
@@ -19,16 +38,7 @@ enum err op_session(struct ask *a)
 		snprintf(a->why, sizeof a->why, "operators open sessions: not in this version");
 		return E_DENIED;
 	}
-	e = field_text(id, sizeof id, a->fields, F_KEY_SET);
-	if (e)
-		return E_KEY_SET;
-	snprintf(a->object, sizeof a->object, "%s", id);
-	e = field_number(&slot, a->fields, F_SLOT, MSG_SLOTS - 1);
-	if (e)
-		return e == E_RANGE ? E_SLOT : e;
-	e = journal_key_set(&s, a->room->journal, id);
-	if (!e && s.state != KEY_SET_ACTIVE)
-		e = E_KEY_SET_STATE;
+	e = read_key_set(&s, &slot, a);
 	while (!e && field_next(&value, a->fields, F_SERIAL, &at)) {
 		e = ops_serial(serial, a, value);
 		n++;
@@ -48,6 +58,11 @@ enum err op_session(struct ask *a)
 	p->set = s.id;
 	p->slot = (uint8_t)slot;
 	p->session = true;
+	if (!s.id.len) {
+		snprintf(a->object, sizeof a->object, "to zeroize, %zu terminals", n);
+		return E_OK;
+	}
+	key_set_text(id, &s.id);
 	snprintf(a->object, sizeof a->object, "%s slot %u, %zu terminals", id, p->slot, n);
 	record_put_text(a->answer, F_SCHEME, dukpt_scheme_name(s.id.scheme));
 	return E_OK;
@@ -81,7 +96,8 @@ enum err op_begin(struct ask *a)
 		return E_DENIED;
 	}
 	kdh_end(&p->kdh);
-	e = kdh_begin(&p->kdh, hello, &len, a->room, serial, &p->set, p->slot, a->why);
+	e = kdh_begin(&p->kdh, hello, &len, a->room, serial, p->set.len ? &p->set : NULL, p->slot,
+		      a->why);
 	if (!e)
 		record_put(a->answer, F_MESSAGE, (struct span){ hello, len });
 	return e;
@@ -129,6 +145,79 @@ enum err op_receipt(struct ask *a)
 	name_load(a, &facts);
 	ops_facts(a->answer, &facts);
 	return E_OK;
+}
+
+/* A reason as it stands in requests, 0 for none of these. */
+static enum zeroize_reason zeroize_reason(const char *text)
+{
+	static const char *const names[] = {
+		[ZEROIZE_REJECT] = "reject", [ZEROIZE_DECOMMISSION] = "decommission", [ZEROIZE_RELOAD] = "reload"
+	};
+
+	for (unsigned i = ZEROIZE_REJECT; i <= ZEROIZE_RELOAD; i++)
+		if (!strcmp(text, names[i]))
+			return (enum zeroize_reason)i;
+	return 0;
+}
+
+/* What the audit calls it, and the loads for the answer. */
+static void put_slots(struct ask *a, const char *serial, uint8_t slot, const char *what, const struct kdh_slots *s)
+{
+	char name[16] = "all slots";
+
+	if (slot != MSG_SLOT_ALL)
+		snprintf(name, sizeof name, "slot %u", slot);
+	snprintf(a->object, sizeof a->object, "%s %s, %s", serial, name, what);
+	for (unsigned i = 0; i < s->n; i++)
+		ops_facts(a->answer, &s->load[i]);
+}
+
+enum err op_zeroize(struct ask *a)
+{
+	uint8_t zeroize[MSG_MAX];
+	size_t len = 0;
+	struct kdh_slots facts;
+	char serial[CERT_TEXT], text[16] = "";
+	enum zeroize_reason reason;
+	uint64_t slot;
+	enum err e = field_number(&slot, a->fields, F_SLOT, MSG_SLOT_ALL);
+
+	snprintf(serial, sizeof serial, "%s", a->peer->kdh.serial);
+	snprintf(a->object, sizeof a->object, "%s", serial);
+	if (!e && slot >= MSG_SLOTS && slot != MSG_SLOT_ALL)
+		e = E_RANGE;
+	if (e)
+		return e == E_RANGE ? E_SLOT : e;
+	e = field_text(text, sizeof text, a->fields, F_REASON);
+	reason = zeroize_reason(text);
+	if (e || !reason) {
+		snprintf(a->why, sizeof a->why, "a reason is reject, decommission or reload");
+		return E_FORMAT;
+	}
+	e = kdh_zeroize(&a->peer->kdh, zeroize, &len, &facts, a->room, field_get(a->fields, F_MESSAGE), (uint8_t)slot,
+			reason, a->why);
+	if (e)
+		return e;
+	if (len)
+		record_put(a->answer, F_MESSAGE, (struct span){ zeroize, len });
+	put_slots(a, serial, (uint8_t)slot, len ? text : "empty already", &facts);
+	return E_OK;
+}
+
+enum err op_wiped(struct ask *a)
+{
+	struct kdh_slots facts;
+	char serial[CERT_TEXT];
+	uint8_t slot = 0;
+	enum err e = ops_serial(serial, a, field_get(a->fields, F_SERIAL));
+
+	if (e)
+		return e;
+	snprintf(a->object, sizeof a->object, "%s", serial);
+	e = kdh_wiped(&facts, &slot, a->room, serial, field_get(a->fields, F_MESSAGE), a->why);
+	if (!e)
+		put_slots(a, serial, slot, "zeroized", &facts);
+	return e;
 }
 
 enum err op_abort(struct ask *a)

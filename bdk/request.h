@@ -45,13 +45,17 @@ enum bdk_op {
 	OP_REVOKE = 35,		/* F_SERIAL, F_REASON -> F_SERIAL, F_SEQUENCE of the list that names it */
 	/* station (load) */
 	OP_SESSION = 40,	/* F_KEY_SET, F_SLOT, F_SERIAL* -> F_SCHEME: a test room's session for these terminals alone; one a
-				   connection */
+				   connection. Without F_KEY_SET and F_SLOT -> : one that may zeroize them, and not load */
 	OP_BEGIN = 41,		/* in a session: F_SERIAL of it -> F_MESSAGE HELLO; forgets the loading before */
-	OP_OFFER = 42,		/* after BEGIN: F_MESSAGE OFFER -> F_MESSAGE KEY and F_ROW facts; without F_MESSAGE the OFFER was
+	OP_OFFER = 42,		/* after BEGIN, to load: F_MESSAGE OFFER -> F_MESSAGE KEY and F_ROW facts; without F_MESSAGE the OFFER was
 				   itself the receipt of an earlier KEY, and the facts say "loaded" */
 	OP_RECEIPT = 43,	/* F_SERIAL, F_MESSAGE RECEIPT -> F_ROW facts. Needs no session: it may come late */
 	OP_ABORT = 44,		/* in a session: F_REASON text -> : the loading that was begun has ended */
 	OP_HISTORY = 45,	/* [F_SINCE] -> F_ROW* facts after that sequence: what a ledger is rebuilt from; F_MORE, F_SEQUENCE */
+	OP_ZEROIZE = 46,	/* after BEGIN, to zeroize: F_MESSAGE OFFER, F_SLOT (255: all), F_REASON "reject"|"decommission"|"reload"
+				   -> F_MESSAGE ZEROIZE and F_ROW* facts of the newest load of each of these slots; without F_MESSAGE
+				   they were empty already, and the facts say so */
+	OP_WIPED = 47,		/* F_SERIAL, F_MESSAGE RECEIPT of a ZEROIZE -> F_ROW* likewise. Needs no session: it may come late */
 	/* acquirer (acquirer) */
 	OP_RECOVER = 50		/* F_KSN and any of: F_PIN_BLOCK + F_PIN_FORMAT [+ F_PAN]; F_MAC + F_MAC_DATA; F_DATA
 				   -> F_SCHEME, F_KEY_SET, and F_VERDICT "ok"|"wrong"; F_PIN (digits; test rooms only); F_CLEAR.

@@ -36,7 +36,7 @@ enum { CA = 1 << ROOM_CA, LOAD = 1 << ROOM_LOAD, ACQ = 1 << ROOM_ACQUIRER, ANY =
  * touch token or terminal too, and answer nothing before their record is there). */
 enum { ONCE = 1, READ = 2, WHOLE = 4 };
 
-enum state { NOTHING, SESSION, GREETED, IDENTIFIED, PENDING, CERTIFIED };
+enum state { NOTHING, SESSION, TO_LOAD, TO_ZEROIZE, IDENTIFIED, PENDING, CERTIFIED };
 
 static const struct row {
 	uint16_t op;
@@ -71,10 +71,12 @@ static const struct row {
 	{ OP_REVOKE,       ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_revoke,       "revoke" },
 	{ OP_SESSION,      ROLE_STATION,  LOAD,       NOTHING,    ONCE,  op_session,      "session" },
 	{ OP_BEGIN,        ROLE_STATION,  LOAD,       SESSION,    0,     op_begin,        "begin" },
-	{ OP_OFFER,        ROLE_STATION,  LOAD,       GREETED,    0,     op_offer,        "offer" },
+	{ OP_OFFER,        ROLE_STATION,  LOAD,       TO_LOAD,    0,     op_offer,        "offer" },
 	{ OP_RECEIPT,      ROLE_STATION,  LOAD,       NOTHING,    0,     op_receipt,      "receipt" },
 	{ OP_ABORT,        ROLE_STATION,  LOAD,       SESSION,    0,     op_abort,        "abort" },
 	{ OP_HISTORY,      ROLE_STATION,  LOAD,       NOTHING,    READ,  op_history,      "history" },
+	{ OP_ZEROIZE,      ROLE_STATION,  LOAD,       TO_ZEROIZE, 0,     op_zeroize,      "zeroize" },
+	{ OP_WIPED,        ROLE_STATION,  LOAD,       NOTHING,    WHOLE, op_wiped,        "wiped" },
 	{ OP_RECOVER,      ROLE_ACQUIRER, ACQ,        NOTHING,    0,     op_recover,      "recover" },
 	/* clang-format on */
 };
@@ -97,8 +99,10 @@ static bool in_state(const struct peer *p, enum state needs)
 		return true;
 	case SESSION:
 		return p->session;
-	case GREETED:
-		return p->session && p->kdh.state == KDH_GREETED;
+	case TO_LOAD:
+		return p->session && p->kdh.state == KDH_GREETED && p->kdh.set.len;
+	case TO_ZEROIZE:
+		return p->session && p->kdh.state == KDH_GREETED && !p->kdh.set.len;
 	case IDENTIFIED:
 		return p->enrol.state == ENROL_IDENTIFIED;
 	case PENDING:

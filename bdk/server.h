@@ -41,11 +41,11 @@ struct peer {
 	uid_t uid;
 	uint64_t spent;			/* rows of the table that may not be asked again */
 	bool session;			/* station: a session is open, for these */
-	struct key_set_id set;
+	struct key_set_id set;		/* len 0: to zeroize, and not to load */
 	uint8_t slot;
 	uint8_t *serials;		/* fields F_SERIAL*, on the heap */
 	size_t serials_len;
-	struct kdh kdh;			/* station: the loading under way */
+	struct kdh kdh;			/* station: the loading or zeroizing under way */
 	struct enrol enrol;		/* people: the enrolment under way */
 };
 

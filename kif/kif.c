@@ -1,8 +1,8 @@
 #include "kif/inject.h"
 #include "kif/sync.h"
+#include "kif/zeroize.h"
 #include "base/host/fail.h"
 #include "base/host/opt.h"
-#include "line/line.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-static const char *room, *port, *serial, *key_set, *slot, *ledger, *timeout, *json;
+static const char *room, *port, *serial, *key_set, *slot, *reason, *ledger, *timeout, *json;
 
 /* The ledger's file: as named, or the usual one. */
 static int find_ledger(const char **path, bool make)
@@ -64,6 +64,36 @@ static void print_json(json_t *j)
 	json_decref(j);
 }
 
+/* Whom to visit, as the options say. Returns the exit status of a wrong one. */
+static int read_to(struct visit_to *to)
+{
+	unsigned long seconds = LINE_GIVE_UP_MS / 1000;
+
+	*to = (struct visit_to){ room, port, NULL, serial, 0, STATION_SECONDS, stderr };
+	if (!fact_serial(serial))
+		return fail_why(E_FORMAT, "not a serial", "a serial has 1 to 32 letters, digits and hyphens",
+				"--serial %s", serial);
+	if (timeout && !opt_number(&seconds, "timeout", timeout, 1, 3600))
+		return err_exit(E_USAGE);
+	to->give_up_ms = (unsigned)seconds * 1000;
+	return find_ledger(&to->ledger, true);
+}
+
+/* What a visit cost, for whom it may concern. */
+static void add_report(json_t *j, const struct visit_report *r)
+{
+	if (json_object_set_new(j, "seconds", json_real((double)r->ms / 1000)) ||
+	    json_object_set_new(j, "frames_repeated", json_integer((json_int_t)r->repeats)) ||
+	    json_object_set_new(j, "frames_dropped", json_integer((json_int_t)r->dropped)))
+		fail_memory();
+}
+
+static void print_line_quality(const struct visit_report *r)
+{
+	if (r->repeats || r->dropped)
+		printf("the line is not clean: %lu frames sent again, %lu received broken\n", r->repeats, r->dropped);
+}
+
 /* --- kif inject --------------------------------------------------------------------------------------------------- */
 
 static void print_load(const struct inject_result *r)
@@ -73,52 +103,103 @@ static void print_load(const struct inject_result *r)
 	if (json) {
 		json_t *j = fact_json(f);
 
-		if (json_object_set_new(j, "settled_earlier_run", json_boolean(r->settled)) ||
-		    json_object_set_new(j, "seconds", json_real((double)r->ms / 1000)) ||
-		    json_object_set_new(j, "frames_repeated", json_integer((json_int_t)r->repeats)) ||
-		    json_object_set_new(j, "frames_dropped", json_integer((json_int_t)r->dropped)))
+		if (json_object_set_new(j, "settled_earlier_run", json_boolean(r->settled)))
 			fail_memory();
+		add_report(j, &r->report);
 		print_json(j);
 		return;
 	}
 	printf("%s slot %u: %s, key set %s (%s)\n", f->serial, f->slot,
 	       r->settled ? "already loaded by an earlier run, now settled" : "loaded", f->key_set, f->scheme);
 	printf("initial KSN %s  check value %s  load count %lu  %lu.%02lu s\n", f->ksn, f->kcv,
-	       (unsigned long)f->load_count, r->ms / 1000, r->ms % 1000 / 10);
-	if (r->repeats || r->dropped)
-		printf("the line is not clean: %lu frames sent again, %lu received broken\n", r->repeats, r->dropped);
+	       (unsigned long)f->load_count, r->report.ms / 1000, r->report.ms % 1000 / 10);
+	print_line_quality(&r->report);
 }
 
 static int run_inject(int operands, char **operand)
 {
-	struct inject in = { room, port, NULL, serial, NULL, 0, LINE_GIVE_UP_MS, STATION_SECONDS, stderr };
+	struct inject in;
 	struct inject_result out;
 	char id[FACT_KEY_SET];
-	unsigned long n, seconds = LINE_GIVE_UP_MS / 1000;
+	unsigned long n;
 	int status;
 	enum err e;
 
 	(void)operands, (void)operand;
-	if (!fact_serial(serial))
-		return fail_why(E_FORMAT, "not a serial", "a serial has 1 to 32 letters, digits and hyphens",
-				"--serial %s", serial);
 	if (fact_key_set(id, key_set))
 		return fail_why(E_FORMAT, "not a key set's id",
 				"10 hexadecimal digits beginning FFFF for TDES, 8 for AES; bdk list shows them",
 				"--key-set %s", key_set);
-	if (!opt_number(&n, "slot", slot, 0, 7) || (timeout && !opt_number(&seconds, "timeout", timeout, 1, 3600)))
+	if (!opt_number(&n, "slot", slot, 0, 7))
 		return err_exit(E_USAGE);
-	status = find_ledger(&in.ledger, true);
+	status = read_to(&in.to);
 	if (status)
 		return status;
 	in.key_set = id;
 	in.slot = (unsigned)n;
-	in.give_up_ms = (unsigned)seconds * 1000;
 	e = inject_run(&out, &in);
 	if (*out.load.serial)
 		print_load(&out);
 	status = finish();
-	return e ? fail_why(e, out.why, out.hint, "%s", out.what) : status;
+	return e ? fail_why(e, out.report.why, out.report.hint, "%s", out.report.what) : status;
+}
+
+/* --- kif zeroize -------------------------------------------------------------------------------------------------- */
+
+static void print_zeroized(const struct zeroize_result *r, const struct zeroize *in)
+{
+	if (json) {
+		json_t *loads = json_array(),
+		       *j = json_pack("{s:s, s:o, s:s, s:b, s:o}", "serial", serial, "slot",
+				      in->slot == VISIT_ALL_SLOTS ? json_string("all") : json_integer((int)in->slot),
+				      "reason", reason, "already_empty", (int)r->empty, "loads", loads);
+
+		if (!j)
+			fail_memory();
+		for (unsigned i = 0; i < r->n; i++)
+			if (json_array_append_new(loads, fact_json(&r->load[i])))
+				fail_memory();
+		add_report(j, &r->report);
+		print_json(j);
+		return;
+	}
+	printf("%s %s%s: %s", serial, in->slot == VISIT_ALL_SLOTS ? "" : "slot ",
+	       in->slot == VISIT_ALL_SLOTS ? "all slots" : slot, r->empty ? "already empty: settled" : "zeroized");
+	printf("  %lu.%02lu s\n", r->report.ms / 1000, r->report.ms % 1000 / 10);
+	for (unsigned i = 0; i < r->n; i++) {
+		const struct fact *f = &r->load[i];
+
+		printf("slot %u  key set %s (%s)  initial KSN %s  check value %s  %s\n", f->slot, f->key_set, f->scheme,
+		       f->ksn, *f->kcv ? f->kcv : "-", f->state);
+	}
+	print_line_quality(&r->report);
+}
+
+static int run_zeroize(int operands, char **operand)
+{
+	struct zeroize in = { .slot = VISIT_ALL_SLOTS };
+	struct zeroize_result out;
+	unsigned long n;
+	int status;
+	enum err e;
+
+	(void)operands, (void)operand;
+	if (strcmp(slot, "all") != 0) {
+		if (!opt_number(&n, "slot", slot, 0, 7))
+			return err_exit(E_USAGE);
+		in.slot = (unsigned)n;
+	}
+	if (!zeroize_reason(reason))
+		return fail_why(E_USAGE, "not a reason", "reject, decommission or reload", "--reason %s", reason);
+	in.reason = reason;
+	status = read_to(&in.to);
+	if (status)
+		return status;
+	e = zeroize_run(&out, &in);
+	if (out.done)
+		print_zeroized(&out, &in);
+	status = finish();
+	return e ? fail_why(e, out.report.why, out.report.hint, "%s", out.report.what) : status;
 }
 
 /* --- kif list, kif show ------------------------------------------------------------------------------------------- */
@@ -282,13 +363,37 @@ static int run_rebuild(int operands, char **operand)
 		NULL, NULL, NULL, NULL, false                                                                          \
 	}
 
+#define PORT                                                                                                           \
+	{                                                                                                              \
+		"port", "PORT", "/dev/ttyUSB0[:baud], tcp:host:port or unix:path", &port, true                         \
+	}
+#define SERIAL                                                                                                         \
+	{                                                                                                              \
+		"serial", "S", "the terminal's serial", &serial, true                                                  \
+	}
+#define TIMEOUT                                                                                                        \
+	{                                                                                                              \
+		"timeout", "SECONDS", "how long to wait for the terminal (usual: 20)", &timeout, false                 \
+	}
+
 static const struct opt inject_opts[] = {
 	ROOM,
-	{ "port", "PORT", "/dev/ttyUSB0[:baud], tcp:host:port or unix:path", &port, true },
-	{ "serial", "S", "the terminal's serial", &serial, true },
+	PORT,
+	SERIAL,
 	{ "key-set", "ID", "the key set to load from", &key_set, true },
 	{ "slot", "N", "the terminal's key slot, 0 to 7", &slot, true },
-	{ "timeout", "SECONDS", "how long to wait for the terminal (usual: 20)", &timeout, false },
+	TIMEOUT,
+	LEDGER,
+	JSON,
+	END,
+};
+static const struct opt zeroize_opts[] = {
+	ROOM,
+	PORT,
+	SERIAL,
+	{ "slot", "N", "the terminal's key slot, 0 to 7, or all", &slot, true },
+	{ "reason", "WHY", "reject, decommission or reload", &reason, true },
+	TIMEOUT,
 	LEDGER,
 	JSON,
 	END,
@@ -298,6 +403,7 @@ static const struct opt rebuild_opts[] = { ROOM, LEDGER, END };
 
 static const struct command commands[] = {
 	{ "inject", "", "Load one terminal in a test room's session.", inject_opts, 0, 0, run_inject },
+	{ "zeroize", "", "Empty a terminal's key slots in a test room's session.", zeroize_opts, 0, 0, run_zeroize },
 	{ "list", "", "List all loads in the order of their last change.", list_opts, 0, 0, run_list },
 	{ "show", "SERIAL", "Show a terminal's loads and what became of each.", list_opts, 1, 1, run_show },
 	{ "rebuild", "", "Make the ledger anew from the room's journal.", rebuild_opts, 0, 0, run_rebuild },

@@ -857,6 +857,354 @@ START_TEST(a_worker_that_dies_costs_no_id)
 }
 END_TEST
 
+/* --- ZEROIZE --- */
+
+static struct kdh_slots slots;
+static uint8_t zeroize[MSG_MAX], gone[MSG_MAX], wiped;
+static size_t zeroize_len, gone_len;
+
+/* HELLO, OFFER, up to bdkd's answer to that. */
+static enum err ask_zeroize(struct krd_sim *t, uint8_t slot)
+{
+	ck_assert_int_eq(kdh_begin(&kdh, hello, &hello_len, &sim.load, t->serial, NULL, 0, why), E_OK);
+	krd_sim_hello(t, &sim, (struct span){ hello, hello_len });
+	offer_len = krd_sim_offer(t, offer);
+	return kdh_zeroize(&kdh, zeroize, &zeroize_len, &slots, &sim.load, (struct span){ offer, offer_len }, slot,
+			   ZEROIZE_RELOAD, why);
+}
+
+/* The terminal obeys, and its RECEIPT is there, in gone. */
+static void obey(struct krd_sim *t)
+{
+	ck_assert_uint_ne(zeroize_len, 0);
+	ck_assert(krd_sim_obey(t, &sim, (struct span){ zeroize, zeroize_len }));
+	gone_len = krd_sim_receipt(t, gone);
+}
+
+static enum err give_wiped(const char *serial)
+{
+	return kdh_wiped(&slots, &wiped, &sim.load, serial, (struct span){ gone, gone_len }, why);
+}
+
+static void zeroized(struct krd_sim *t, uint8_t slot)
+{
+	ck_assert_int_eq(ask_zeroize(t, slot), E_OK);
+	obey(t);
+	ck_assert_int_eq(give_wiped(t->serial), E_OK);
+	ck_assert_uint_eq(wiped, slot);
+}
+
+/* The states that a row went through, a digit each. */
+static unsigned life(uint64_t number)
+{
+	struct load l = { 0 };
+	unsigned states = 0;
+
+	while (!journal_load_after(&l, sim.load.journal, l.sequence))
+		if (l.row == number)
+			states = 10 * states + l.state;
+	return states;
+}
+
+enum { SENT = LOAD_SENT, SENT_LOADED = 12, SENT_LOADED_ZEROIZED = 125, SENT_POSSIBLY_ZEROIZED = 135 };
+
+START_TEST(a_zeroized_slot_is_loaded_again_under_a_new_id)
+{
+	const char *const sets[] = { TDES_SET, AES_SET, TDES_SET };
+	uint64_t old = 0;
+	struct ksn ksn;
+
+	load(&tc1, TDES_SET, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		old = facts.row;
+		ksn = facts.iksn;
+		ck_assert_int_eq(ask(&tc1, sets[i], 0), E_LOADED);
+		tc1.slot[0].state = i ? SLOT_EXHAUSTED : SLOT_LOADED;
+		ck_assert_int_eq(ask_zeroize(&tc1, 0), E_OK);
+		ck_assert_uint_eq(slots.n, 1);
+		ck_assert_uint_eq(slots.load[0].row, old);
+		obey(&tc1);
+		ck_assert_uint_eq(life(old), SENT_LOADED);	/* until the terminal's signature is here */
+		ck_assert_int_eq(give_wiped("TC1"), E_OK);
+		ck_assert_uint_eq(life(old), SENT_LOADED_ZEROIZED);
+		ck_assert_uint_eq(slots.load[0].state, LOAD_ZEROIZED);
+		ck_assert_uint_eq(slots.load[0].kcv.len, tc1.was.len);
+		load(&tc1, sets[i], 0);
+		ck_assert_uint_ne(facts.row, old);
+		ck_assert(facts.iksn.len != ksn.len || memcmp(facts.iksn.b, ksn.b, ksn.len) != 0);
+		ck_assert_uint_eq(facts.load_count, i + 2);
+		ck_assert_uint_eq(life(old), SENT_LOADED_ZEROIZED);
+	}
+}
+END_TEST
+
+START_TEST(all_slots_go_at_once_and_another_terminal_s_stay)
+{
+	load(&tc2, TDES_SET, 0);
+	load(&tc1, TDES_SET, 0);
+	load(&tc1, AES_SET, 1);
+	zeroized(&tc1, MSG_SLOT_ALL);
+	ck_assert_uint_eq(slots.n, 2);
+	ck_assert_uint_eq(life(1), SENT_LOADED);
+	ck_assert_uint_eq(life(2), SENT_LOADED_ZEROIZED);
+	ck_assert_uint_eq(life(3), SENT_LOADED_ZEROIZED);
+	load(&tc1, AES_SET, 0);
+	zeroized(&tc1, 0);	/* one slot alone */
+	ck_assert_uint_eq(slots.n, 1);
+}
+END_TEST
+
+START_TEST(a_zeroize_s_receipt_verifies_after_a_restart_and_twice)
+{
+	uint8_t first[32], again[32];
+
+	load(&tc1, TDES_SET, 0);
+	ck_assert_int_eq(ask_zeroize(&tc1, 0), E_OK);
+	obey(&tc1);
+	kdh_end(&kdh);
+	room_sim_reopen(&sim.load);
+	ck_assert_int_eq(give_wiped("TC1"), E_OK);
+	ck_assert_uint_eq(life(1), SENT_LOADED_ZEROIZED);
+	digest(first);
+	ck_assert_int_eq(give_wiped("TC1"), E_OK);
+	ck_assert_uint_eq(slots.load[0].state, LOAD_ZEROIZED);
+	digest(again);
+	ck_assert_mem_eq(first, again, 32);
+}
+END_TEST
+
+/* ... by the same command, or by the next loading. */
+START_TEST(the_next_offer_replaces_a_zeroize_s_lost_receipt)
+{
+	for (int by_load = 0; by_load < 2; by_load++) {
+		uint64_t number;
+
+		load(&tc1, TDES_SET, 0);
+		number = facts.row;
+		ck_assert_int_eq(ask_zeroize(&tc1, 0), E_OK);
+		obey(&tc1);
+		room_sim_reopen(&sim.load);
+		if (by_load) {
+			load(&tc1, TDES_SET, 0);
+		} else {
+			ck_assert_int_eq(ask_zeroize(&tc1, 0), E_OK);
+			ck_assert_uint_eq(zeroize_len, 0);
+			ck_assert_int_eq(kdh.state, KDH_IDLE);
+			ck_assert_uint_eq(slots.n, 1);
+			ck_assert_int_eq(slots.load[0].state, LOAD_ZEROIZED);
+		}
+		ck_assert_uint_eq(life(number), SENT_LOADED_ZEROIZED);
+		ck_assert_int_eq(give_wiped("TC1"), E_OK);	/* it turns up after all */
+		ck_assert_uint_eq(life(number), SENT_LOADED_ZEROIZED);
+	}
+}
+END_TEST
+
+START_TEST(an_old_receipt_zeroizes_no_later_load)
+{
+	load(&tc1, TDES_SET, 0);
+	ck_assert_int_eq(ask_zeroize(&tc1, 0), E_OK);
+	obey(&tc1);
+	load(&tc1, TDES_SET, 0);
+	ck_assert_int_eq(give_wiped("TC1"), E_OK);
+	ck_assert_uint_eq(life(1), SENT_LOADED_ZEROIZED);
+	ck_assert_uint_eq(life(2), SENT_LOADED);
+}
+END_TEST
+
+/* The row is older than ZEROIZE, its key is younger. */
+START_TEST(an_old_receipt_zeroizes_no_key_that_was_only_waiting)
+{
+	load(&tc1, AES_SET, 1);
+	ck_assert_int_eq(ask(&tc1, TDES_SET, 0), E_OK);		/* KEY is lost */
+	ck_assert_int_eq(ask_zeroize(&tc1, MSG_SLOT_ALL), E_OK);
+	obey(&tc1);
+	ck_assert_uint_eq(life(2), SENT);
+	load(&tc1, TDES_SET, 0);
+	ck_assert_uint_eq(facts.row, 2);
+	ck_assert_int_eq(give_wiped("TC1"), E_OK);
+	ck_assert_uint_eq(life(1), SENT_LOADED_ZEROIZED);
+	ck_assert_uint_eq(life(2), SENT_LOADED);
+}
+END_TEST
+
+START_TEST(a_ksn_that_was_never_taken_still_waits)
+{
+	ck_assert_int_eq(ask(&tc1, TDES_SET, 0), E_OK);
+	ck_assert_int_eq(ask_zeroize(&tc1, 0), E_OK);
+	ck_assert_uint_eq(zeroize_len, 0);
+	ck_assert_uint_eq(life(1), SENT);
+	load(&tc1, TDES_SET, 0);
+	ck_assert_uint_eq(facts.row, 1);
+}
+END_TEST
+
+START_TEST(a_key_whose_receipt_was_lost_is_known_to_have_been_there)
+{
+	ck_assert_int_eq(ask(&tc1, TDES_SET, 0), E_OK);
+	accept_key(&tc1);
+	zeroized(&tc1, 0);
+	ck_assert_uint_eq(life(1), SENT_LOADED_ZEROIZED);
+}
+END_TEST
+
+START_TEST(a_burned_id_is_zeroized_with_its_slot)
+{
+	ck_assert_int_eq(ask(&tc1, TDES_SET, 0), E_OK);
+	accept_key(&tc1);
+	tc1.slot[0].key_hash[0] ^= 1;	/* another h than was ever sent */
+	ck_assert_int_eq(ask(&tc1, TDES_SET, 0), E_LOADED);
+	zeroized(&tc1, 0);
+	ck_assert_uint_eq(life(1), SENT_POSSIBLY_ZEROIZED);
+	load(&tc1, TDES_SET, 0);
+	ck_assert_uint_eq(facts.row, 2);
+}
+END_TEST
+
+START_TEST(a_key_loaded_elsewhere_is_zeroized_too)
+{
+	tc1.load_count = 4;
+	tc1.slot[0] = (struct krd_sim_slot){ .state = SLOT_LOADED, .scheme = DUKPT_TDES, .kcv = { { 1, 2, 3 }, 3 } };
+	ck_assert_int_eq(ksn_parse(&tc1.slot[0].ksn, "FFFF1111110000200000"), E_OK);
+	zeroized(&tc1, 0);
+	ck_assert_uint_eq(slots.n, 0);
+	load(&tc1, TDES_SET, 0);
+	ck_assert_uint_eq(facts.load_count, 5);
+}
+END_TEST
+
+/* Whoever has a stolen terminal gains nothing by losing its keys. */
+START_TEST(a_revoked_terminal_is_zeroized_and_no_list_is_needed_for_it)
+{
+	load(&tc1, TDES_SET, 0);
+	room_sim_crl(&sim, &sim.load, der(&tc1.cert), room_utc(), 5);
+	ck_assert_int_eq(ask(&tc1, TDES_SET, 1), E_REVOKED);
+	ck_assert_int_eq(journal_set_number(sim.load.journal, "crl", 2), E_OK);
+	ck_assert_int_eq(begin("TC1", TDES_SET, 1), E_EXPIRED);
+	zeroized(&tc1, 0);
+	ck_assert_uint_eq(life(1), SENT_LOADED_ZEROIZED);
+}
+END_TEST
+
+START_TEST(a_session_to_zeroize_does_not_load_nor_the_other_way_round)
+{
+	load(&tc1, TDES_SET, 0);
+	ck_assert_int_eq(kdh_begin(&kdh, hello, &hello_len, &sim.load, "TC1", NULL, 0, why), E_OK);
+	krd_sim_hello(&tc1, &sim, (struct span){ hello, hello_len });
+	ck_assert_int_eq(give_offer(&tc1), E_SEQUENCE);
+	ck_assert_uint_eq(key_len, 0);
+	greet(&tc1, TDES_SET, 0);
+	offer_len = krd_sim_offer(&tc1, offer);
+	ck_assert_int_eq(kdh_zeroize(&kdh, zeroize, &zeroize_len, &slots, &sim.load, (struct span){ offer, offer_len }, 0,
+				     ZEROIZE_RELOAD, why), E_SEQUENCE);
+	ck_assert_uint_eq(zeroize_len, 0);
+	ck_assert_int_eq(kdh.state, KDH_IDLE);
+}
+END_TEST
+
+/* Whoever offers is asked for the same proofs as for loading. */
+START_TEST(no_zeroize_leaves_for_an_offer_that_does_not_verify)
+{
+	static const enum err expected[] = { E_SERIAL, E_CERTIFICATE, E_SIGNATURE, E_POINT, E_REPLAY, E_SLOT, E_ROLLBACK, E_SIGNATURE };
+	uint8_t before[32], after[32], nonce[MSG_NONCE];
+	struct krd_sim *t = &tc1;
+	enum err e;
+
+	load(&tc1, TDES_SET, 0);
+	memcpy(nonce, tc1.offer.nonce, sizeof nonce);
+	ck_assert_int_eq(kdh_begin(&kdh, hello, &hello_len, &sim.load, "TC1", NULL, 0, why), E_OK);
+	if (_i == 0)
+		t = &tc2;
+	if (_i == 1)
+		tc1.cert = room_sim_issue(&sim, "kif-ca", tc1.point, &(struct pki_subject){ "TC1", "TC1", NULL }, room_utc(), 9);
+	if (_i == 2)
+		tc1.identity = tc2.identity;
+	if (_i == 6)
+		tc1.load_count = 0;
+	krd_sim_hello(t, &sim, (struct span){ hello, hello_len });
+	if (_i == 3)
+		tc1.offer.point[64] ^= 1;
+	if (_i == 4)
+		memcpy(tc1.offer.nonce, nonce, sizeof nonce);
+	offer_len = krd_sim_offer(t, offer);
+	if (_i == 7)
+		offer[offer_len / 2] ^= 1;
+	digest(before);
+	e = kdh_zeroize(&kdh, zeroize, &zeroize_len, &slots, &sim.load, (struct span){ offer, offer_len }, _i == 5 ? 5 : 0,
+			ZEROIZE_RELOAD, why);
+	if (_i == 7)
+		ck_assert_int_ne(e, E_OK);
+	else
+		ck_assert_int_eq(e, expected[_i]);
+	ck_assert_uint_eq(zeroize_len, 0);
+	ck_assert_int_eq(kdh.state, KDH_IDLE);
+	digest(after);
+	ck_assert_mem_eq(before, after, 32);
+}
+END_TEST
+
+START_TEST(no_zeroize_leaves_before_its_row_is_durable)
+{
+	load(&tc1, TDES_SET, 0);
+	room_sim_meddle(&sim.load, "CREATE TRIGGER no BEFORE INSERT ON wipe BEGIN SELECT RAISE(ABORT, 'disk'); END");
+	ck_assert_int_eq(ask_zeroize(&tc1, 0), E_JOURNAL);
+	ck_assert_uint_eq(zeroize_len, 0);
+	room_sim_meddle(&sim.load, "DROP TRIGGER no");
+	zeroized(&tc1, 0);
+}
+END_TEST
+
+START_TEST(a_zeroize_s_receipt_changed_anywhere_is_refused)
+{
+	load(&tc1, TDES_SET, 0);
+	memcpy(gone, receipt, receipt_len);
+	gone_len = receipt_len;
+	ck_assert_int_eq(give_wiped("TC1"), E_UNKNOWN_DEVICE);
+	ck_assert_int_eq(ask_zeroize(&tc1, 0), E_OK);
+	ck_assert_int_eq(give_wiped("TC1"), E_SIGNATURE);	/* the KEY's */
+	obey(&tc1);
+	for (size_t i = 0; i < gone_len; i++) {
+		gone[i] ^= (uint8_t)(1u << i % 8);
+		ck_assert_int_ne(give_wiped("TC1"), E_OK);
+		gone[i] ^= (uint8_t)(1u << i % 8);
+	}
+	ck_assert_int_eq(give_wiped("TC2"), E_UNKNOWN_DEVICE);
+	memcpy(receipt, gone, gone_len);
+	receipt_len = gone_len;
+	ck_assert_int_eq(give_receipt("TC1"), E_SIGNATURE);	/* of no KEY */
+	ck_assert_uint_eq(life(1), SENT_LOADED);
+	ck_assert_int_eq(give_wiped("TC1"), E_OK);
+}
+END_TEST
+
+START_TEST(a_zeroize_s_receipt_says_what_the_offer_showed)
+{
+	static uint8_t other[10] = { 0xFF, 0xFF, 1 };
+
+	load(&tc1, TDES_SET, 0);
+	ck_assert_int_eq(ask_zeroize(&tc1, 0), E_OK);
+	ck_assert(krd_sim_obey(&tc1, &sim, (struct span){ zeroize, zeroize_len }));
+	for (int i = 0; i < 6; i++) {
+		const struct msg_receipt right = tc1.receipt;
+
+		switch (i) {
+		case 0: tc1.receipt.slot = 1; break;
+		case 1: tc1.receipt.ksn.p = other; break;
+		case 2: tc1.receipt.ksn.len = 0; break;
+		case 3: tc1.receipt.kcv.p = other; break;
+		case 4: tc1.receipt.load_count++; break;
+		case 5: tc1.receipt.result = E_STORE; break;
+		}
+		gone_len = krd_sim_receipt(&tc1, gone);
+		ck_assert_int_eq(give_wiped("TC1"), i == 5 ? E_STORE : E_REPLAY);
+		ck_assert_uint_eq(life(1), SENT_LOADED);
+		tc1.receipt = right;
+	}
+	gone_len = krd_sim_receipt(&tc1, gone);
+	ck_assert_int_eq(give_wiped("TC1"), E_OK);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("kdh");
@@ -911,6 +1259,22 @@ static Suite *suite(void)
 	tcase_add_test(t, no_key_leaves_when_the_commit_fails);
 	tcase_add_test(t, an_allocation_without_a_key_is_used_next_time);
 	tcase_add_test(t, a_worker_that_dies_costs_no_id);
+	tcase_add_test(t, a_zeroized_slot_is_loaded_again_under_a_new_id);
+	tcase_add_test(t, all_slots_go_at_once_and_another_terminal_s_stay);
+	tcase_add_test(t, a_zeroize_s_receipt_verifies_after_a_restart_and_twice);
+	tcase_add_test(t, the_next_offer_replaces_a_zeroize_s_lost_receipt);
+	tcase_add_test(t, an_old_receipt_zeroizes_no_later_load);
+	tcase_add_test(t, an_old_receipt_zeroizes_no_key_that_was_only_waiting);
+	tcase_add_test(t, a_ksn_that_was_never_taken_still_waits);
+	tcase_add_test(t, a_key_whose_receipt_was_lost_is_known_to_have_been_there);
+	tcase_add_test(t, a_burned_id_is_zeroized_with_its_slot);
+	tcase_add_test(t, a_key_loaded_elsewhere_is_zeroized_too);
+	tcase_add_test(t, a_revoked_terminal_is_zeroized_and_no_list_is_needed_for_it);
+	tcase_add_test(t, a_session_to_zeroize_does_not_load_nor_the_other_way_round);
+	tcase_add_loop_test(t, no_zeroize_leaves_for_an_offer_that_does_not_verify, 0, 8);
+	tcase_add_test(t, no_zeroize_leaves_before_its_row_is_durable);
+	tcase_add_test(t, a_zeroize_s_receipt_changed_anywhere_is_refused);
+	tcase_add_test(t, a_zeroize_s_receipt_says_what_the_offer_showed);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -144,6 +144,7 @@ static const struct {
 	{ 0, OP_ENROL_DONE, "c+" }, { 0, OP_REVOKE, "c" },	 { 1, OP_SESSION, "l" },
 	{ 1, OP_BEGIN, "l+" },	   { 1, OP_OFFER, "l+" },	 { 1, OP_RECEIPT, "l" },
 	{ 1, OP_ABORT, "l+" },	   { 1, OP_HISTORY, "l" },	 { 2, OP_RECOVER, "a" },
+	{ 1, OP_ZEROIZE, "l+" },   { 1, OP_WIPED, "l" },
 };
 
 static const char *row_of(int socket, int op)
@@ -244,6 +245,29 @@ START_TEST(a_session_is_opened_once_and_for_its_terminals)
 	ck_assert_int_eq(client_call(&c, &request), E_DENIED);
 	ck_assert(ended(&c));
 	client_close(&c);
+	stop();
+}
+END_TEST
+
+START_TEST(a_session_without_a_key_set_zeroizes_and_does_not_load)
+{
+	static struct client c;
+
+	start(ROOM_LOAD);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(client_open(&c, dir, "station"), E_OK);
+		record_begin(&request, OP_SESSION);
+		record_put_text(&request, F_SERIAL, "TC-1");
+		if (i == 2)	/* names one, but it is none */
+			record_put(&request, F_KEY_SET, (struct span){ (const uint8_t *)"", 0 });
+		ck_assert_int_eq(client_call(&c, &request), i == 2 ? E_KEY_SET : E_OK);
+		if (i < 2) {
+			ck_assert_ptr_null(field_get(c.fields, F_SCHEME).p);
+			ck_assert_int_eq(ask(&c, i ? OP_OFFER : OP_ZEROIZE), E_DENIED); /* nothing was begun */
+			ck_assert(ended(&c));
+		}
+		client_close(&c);
+	}
 	stop();
 }
 END_TEST
@@ -498,6 +522,7 @@ static Suite *suite(void)
 	tcase_add_test(t, an_act_without_its_record_does_not_happen);
 	tcase_add_loop_test(t, what_the_table_does_not_permit_ends_the_connection, ROOM_CA, ROOM_ACQUIRER + 1);
 	tcase_add_test(t, a_session_is_opened_once_and_for_its_terminals);
+	tcase_add_test(t, a_session_without_a_key_set_zeroizes_and_does_not_load);
 	tcase_add_test(t, random_bytes_do_not_end_the_server);
 	tcase_add_test(t, a_record_that_is_too_long_is_refused);
 	tcase_add_test(t, a_client_that_never_reads_blocks_nobody);

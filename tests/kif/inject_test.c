@@ -1,10 +1,11 @@
 /*
- * One loading between a bdkd and a terminal that both may lie: kif ends in time, with the right result and status,
- * tells bdkd when a loading came to nothing, and its ledger is what the journal says. Both play in processes of their
- * own, over real records and real frames.
+ * One loading or zeroizing between a bdkd and a terminal that both may lie: kif ends in time, with the right result and
+ * status, tells bdkd when a loading came to nothing, and its ledger is what the journal says. Both play in processes of
+ * their own, over real records and real frames.
  */
 #include "kif/inject.h"
 #include "kif/sync.h"
+#include "kif/zeroize.h"
 #include "protocol/link.h"
 #include "tests/lib/test.h"
 
@@ -55,16 +56,16 @@ enum lie {
 static struct shared {
 	unsigned asked[64]; /* by op */
 	unsigned connections;
-	unsigned hello, key; /* requests the terminal worked on: not repeats */
-	uint64_t sequence;   /* the journal: one load, 0 none */
-	bool loaded;
+	unsigned hello, key, zeroize; /* requests the terminal worked on: not repeats */
+	uint64_t sequence;            /* the journal: one load, 0 none */
+	bool loaded, zeroized;
 } * shared;
 
 static struct script {
 	enum lie bdkd;
 	uint16_t op; /* where bdkd lies */
 	enum lie terminal;
-	int type;     /* where the terminal lies: 1 HELLO, 3 KEY */
+	int type;     /* where the terminal lies: 1 HELLO, 3 KEY, 4 ZEROIZE */
 	bool settled; /* the load stands in the journal and OFFER shows it */
 	bool other;   /* the load is of another key set than the one asked for */
 } script;
@@ -76,7 +77,7 @@ static pid_t children[2];
 
 static const uint8_t spki[32] = { 1 }, kcv[3] = { 0xa1, 0xb2, 0xc3 };
 static const uint8_t ksn[10] = { 0xff, 0xff, 0x98, 0x76, 0x54, 0, 0, 0x20, 0, 0 };
-static const uint8_t hello[] = "hello, whatever it is", key[] = "a key that kif cannot read";
+static const uint8_t hello[] = "hello, whatever it is", key[] = "a key that kif cannot read", wipe_it[] = "empty it";
 static const uint8_t offer[] = "an offer", receipt[] = "a receipt";
 
 static void put_facts(struct record *r, enum lie lie)
@@ -94,7 +95,10 @@ static void put_facts(struct record *r, enum lie lie)
 	record_put_text(r, F_SCHEME, "tdes");
 	record_put_number(r, F_SLOT, 2);
 	record_put(r, F_KSN, SPAN(ksn));
-	record_put_text(r, F_STATE, lie == OTHER_STATE ? "zeroized" : shared->loaded ? "loaded" : "sent");
+	record_put_text(r, F_STATE,
+			shared->zeroized != (lie == OTHER_STATE) ? "zeroized"
+			: shared->loaded                         ? "loaded"
+								 : "sent");
 	record_put_number(r, F_LOAD_COUNT, shared->loaded);
 	if (shared->loaded)
 		record_put(r, F_KCV, SPAN(kcv));
@@ -146,6 +150,19 @@ static void answer(struct record *r, uint16_t op, struct span fields, enum lie l
 		shared->sequence++;
 		put_facts(r, lie);
 		break;
+	case OP_ZEROIZE:
+		ck_assert_uint_eq(field_get(fields, F_MESSAGE).len, sizeof offer);
+		if (!shared->zeroized)
+			record_put(r, F_MESSAGE, lie == HUGE_MESSAGE ? SPAN(huge) : SPAN(wipe_it));
+		put_facts(r, lie);
+		break;
+	case OP_WIPED:
+		ck_assert_uint_eq(field_get(fields, F_MESSAGE).len, sizeof receipt);
+		ck_assert_mem_eq(field_get(fields, F_MESSAGE).p, receipt, sizeof receipt);
+		shared->zeroized = true;
+		shared->sequence++;
+		put_facts(r, lie);
+		break;
 	case OP_HISTORY:
 		answer_history(r, fields, lie);
 		break;
@@ -189,7 +206,7 @@ static void serve_room(int fd)
 
 static void reply_to(struct link_peer *peer, struct span request)
 {
-	static const uint8_t hello_type = 1, key_type = 3;
+	static const uint8_t hello_type = 1, key_type = 3, zeroize_type = 4;
 	int type = request.len ? request.p[0] : 0;
 	enum lie lie = type == script.type ? script.terminal : HONEST;
 	uint8_t out[64] = { 0 };
@@ -204,6 +221,11 @@ static void reply_to(struct link_peer *peer, struct span request)
 		ck_assert_uint_eq(request.len, 1 + sizeof key);
 		ck_assert_mem_eq(request.p + 1, key, sizeof key);
 		shared->key++;
+	}
+	if (type == zeroize_type) {
+		ck_assert_uint_eq(request.len, 1 + sizeof wipe_it);
+		ck_assert_mem_eq(request.p + 1, wipe_it, sizeof wipe_it);
+		shared->zeroize++;
 	}
 	out[0] = type == hello_type ? 2 : 5;
 	memcpy(out + 1, type == hello_type ? offer : receipt, type == hello_type ? sizeof offer : sizeof receipt);
@@ -356,13 +378,27 @@ static void tear_down(void)
 
 static enum err inject(struct inject_result *out, unsigned give_up_ms)
 {
-	const struct inject in = { room, port, ledger, "TC-1", "FFFF987654", 2, give_up_ms, 1, NULL };
+	const struct inject in = { { room, port, ledger, "TC-1", give_up_ms, 1, NULL }, "FFFF987654", 2 };
 	enum err e = inject_run(out, &in);
 
 	if (e) {
-		ck_assert_str_ne(out->what, "");
-		ck_assert_str_ne(out->why, "");
-		ck_assert_ptr_nonnull(out->hint);
+		ck_assert_str_ne(out->report.what, "");
+		ck_assert_str_ne(out->report.why, "");
+		ck_assert_ptr_nonnull(out->report.hint);
+		ck_assert_int_ne(err_exit(e), 0);
+	}
+	return e;
+}
+
+static enum err zeroize(struct zeroize_result *out, unsigned slot, unsigned give_up_ms)
+{
+	const struct zeroize in = { { room, port, ledger, "TC-1", give_up_ms, 1, NULL }, slot, "reload" };
+	enum err e = zeroize_run(out, &in);
+
+	if (e) {
+		ck_assert_str_ne(out->report.what, "");
+		ck_assert_str_ne(out->report.why, "");
+		ck_assert_ptr_nonnull(out->report.hint);
 		ck_assert_int_ne(err_exit(e), 0);
 	}
 	return e;
@@ -521,7 +557,7 @@ START_TEST(the_same_command_again_settles_a_lost_receipt)
 
 	raise_curtain(&(struct script){ .terminal = MUTE, .type = 3 });
 	ck_assert_int_eq(inject(&out, 200), E_TIMEOUT);
-	ck_assert_ptr_nonnull(strstr(out.hint, "same command again"));
+	ck_assert_ptr_nonnull(strstr(out.report.hint, "same command again"));
 	ck_assert_str_eq(look(ledger).f.state, "sent");
 	for (int i = 0; i < 2; i++) {
 		kill(children[i], SIGKILL);
@@ -535,6 +571,71 @@ START_TEST(the_same_command_again_settles_a_lost_receipt)
 	ck_assert_int_eq(inject(&out, 3000), E_OK);
 	ck_assert(out.settled);
 	ck_assert_str_eq(look(ledger).f.state, "loaded");
+}
+END_TEST
+
+START_TEST(a_slot_is_zeroized_and_then_it_is_empty_already)
+{
+	const unsigned slot[] = { 2, VISIT_ALL_SLOTS };
+	struct zeroize_result out;
+	struct seen s;
+
+	raise_curtain(&(struct script){ .settled = true });
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_int_eq(zeroize(&out, slot[i], 3000), E_OK);
+		ck_assert(out.done);
+		ck_assert_int_eq(out.empty, i);
+		ck_assert_uint_eq(out.n, 1);
+		ck_assert_str_eq(out.load[0].state, "zeroized");
+		s = look(ledger);
+		ck_assert_mem_eq(&s.f, &out.load[0], sizeof s.f);
+		ck_assert_uint_eq(shared->zeroize, 1);
+		ck_assert_uint_eq(shared->asked[OP_WIPED], 1);
+	}
+	ck_assert_uint_eq(shared->asked[OP_ABORT], 0);
+}
+END_TEST
+
+/* Each lie in zeroizing: what kif says of it, and whether it counts as done. */
+static const struct lie_row {
+	struct script script;
+	enum err want;
+	bool done, told;
+} wipe_lies[] = {
+	/* clang-format off */
+	{ { GARBAGE, OP_ZEROIZE, HONEST, 0, true, false }, E_FORMAT, false, false },
+	{ { SILENT, OP_ZEROIZE, HONEST, 0, true, false }, E_UNREACHABLE, false, false },
+	{ { REFUSE, OP_ZEROIZE, HONEST, 0, true, false }, E_REVOKED, false, false },
+	{ { HUGE_MESSAGE, OP_ZEROIZE, HONEST, 0, true, false }, E_FORMAT, false, true },
+	{ { GARBAGE, OP_WIPED, HONEST, 0, true, false }, E_FORMAT, false, true },
+	{ { SILENT, OP_WIPED, HONEST, 0, true, false }, E_UNREACHABLE, false, false },
+	{ { REFUSE, OP_WIPED, HONEST, 0, true, false }, E_REVOKED, false, true },
+	{ { OTHER_SERIAL, OP_WIPED, HONEST, 0, true, false }, E_FORMAT, false, false },
+	{ { OTHER_STATE, OP_WIPED, HONEST, 0, true, false }, E_FORMAT, false, false },
+	{ { NO_FACTS, OP_WIPED, HONEST, 0, true, false }, E_OK, true, false }, /* loaded by another room */
+	{ { HONEST, 0, ABORTS, 4, true, false }, E_ENVIRONMENT, false, true },
+	{ { HONEST, 0, MUTE, 4, true, false }, E_TIMEOUT, false, true },
+	{ { HONEST, 0, EMPTY, 4, true, false }, E_SHORT, false, true },
+	{ { HONEST, 0, WRONG_TYPE, 4, true, false }, E_SEQUENCE, false, true },
+	{ { HONEST, 0, HANGS_UP_ONCE, 4, true, false }, E_OK, true, false },
+	{ { HONEST, 0, LOSES_REPLY, 4, true, false }, E_OK, true, false },
+	/* clang-format on */
+};
+
+START_TEST(no_lie_in_zeroizing_hangs_or_deceives_it)
+{
+	const struct lie_row *lie = &wipe_lies[_i];
+	struct zeroize_result out;
+
+	raise_curtain(&lie->script);
+	ck_assert_int_eq(zeroize(&out, 2, lie->script.terminal == MUTE ? 200 : 5000), lie->want);
+	ck_assert_int_eq(out.done, lie->done);
+	ck_assert_int_eq(shared->asked[OP_ABORT] > 0, lie->told);
+	ck_assert_uint_le(shared->zeroize, 1);
+	if (lie->script.terminal == MUTE)
+		ck_assert_ptr_nonnull(strstr(out.report.hint, "same command again"));
+	if (lie->want != E_UNREACHABLE)
+		ck_assert_uint_eq(look(ledger).f.sequence, shared->sequence);
 }
 END_TEST
 
@@ -571,10 +672,10 @@ START_TEST(a_room_that_is_not_there_or_not_served_is_named)
 	struct inject_result out;
 
 	ck_assert_int_eq(inject(&out, 1000), E_UNREACHABLE);
-	ck_assert_ptr_nonnull(strstr(out.what, room));
+	ck_assert_ptr_nonnull(strstr(out.report.what, room));
 	strcat(room, "x");
 	ck_assert_int_eq(inject(&out, 1000), E_ROOM);
-	ck_assert_ptr_nonnull(strstr(out.what, room));
+	ck_assert_ptr_nonnull(strstr(out.report.what, room));
 }
 END_TEST
 
@@ -592,7 +693,7 @@ START_TEST(a_ledger_that_follows_another_journal_is_found_out)
 	ledger_close(&l);
 	ck_assert_int_eq(inject(&out, 1000), E_FORMAT);
 	ck_assert_str_eq(out.load.state, "loaded");
-	ck_assert_ptr_nonnull(strstr(out.hint, "rebuild"));
+	ck_assert_ptr_nonnull(strstr(out.report.hint, "rebuild"));
 }
 END_TEST
 
@@ -655,6 +756,8 @@ static Suite *suite(void)
 	tcase_add_test(t, a_settled_load_of_another_key_set_is_not_what_was_asked);
 	tcase_add_loop_test(t, no_lie_hangs_or_deceives_it, 0, sizeof lies / sizeof lies[0]);
 	tcase_add_test(t, the_same_command_again_settles_a_lost_receipt);
+	tcase_add_test(t, a_slot_is_zeroized_and_then_it_is_empty_already);
+	tcase_add_loop_test(t, no_lie_in_zeroizing_hangs_or_deceives_it, 0, sizeof wipe_lies / sizeof wipe_lies[0]);
 	tcase_add_test(t, nothing_is_asked_before_the_ledger_can_be_written);
 	tcase_add_test(t, nothing_is_begun_without_a_port);
 	tcase_add_test(t, a_room_that_is_not_there_or_not_served_is_named);

@@ -144,6 +144,32 @@ void krd_sim_zeroize(struct krd_sim *k, uint8_t slot)
 	k->slot[slot] = left;
 }
 
+bool krd_sim_obey(struct krd_sim *k, struct room_sim *s, struct span zeroize)
+{
+	struct msg_zeroize m;
+	const uint8_t *sig;
+	uint8_t digest[32];
+	struct cert kdh;
+	struct span body;
+
+	if (msg_open(&body, &sig, MSG_ZEROIZE, zeroize) || msg_get_zeroize(&m, body) ||
+	    cert_verify(&kdh, der(&s->load.own), der(&s->ca.kif_ca), room_utc()) ||
+	    transcript_digest(digest, &k->t, MSG_ZEROIZE, body) || p256_verify(sig, kdh.point, digest) ||
+	    memcmp(m.environment, s->load.environment, 32) != 0 || (m.slot >= KRD_SIM_SLOTS && m.slot != MSG_SLOT_ALL))
+		return false;
+	need(transcript_add(&k->t, MSG_ZEROIZE, zeroize), "transcript_add");
+	k->receipt = (struct msg_receipt){ .slot = m.slot, .load_count = k->load_count };
+	if (m.slot != MSG_SLOT_ALL) {
+		k->was = k->slot[m.slot].kcv;
+		k->receipt.ksn = (struct span){ k->slot[m.slot].ksn.b, k->slot[m.slot].ksn.len };
+		k->receipt.kcv = (struct span){ k->was.b, k->was.len };
+	}
+	for (uint8_t i = 0; i < KRD_SIM_SLOTS; i++)
+		if (m.slot == i || m.slot == MSG_SLOT_ALL)
+			krd_sim_zeroize(k, i);
+	return true;
+}
+
 void krd_sim_identify(struct krd_sim *k, struct room_sim *s, struct span identify)
 {
 	begin(k, MSG_IDENTIFY, identify);

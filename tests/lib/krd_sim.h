@@ -30,6 +30,7 @@ struct krd_sim {
 	struct msg_offer offer;		/* about to be signed; spans point into this struct */
 	struct msg_csr csr;
 	struct msg_receipt receipt;
+	struct kcv was;			/* what ZEROIZE took away */
 };
 
 /* krd_sim_make - a terminal with a new identity key, without a certificate */
@@ -50,6 +51,10 @@ bool krd_sim_key(struct krd_sim *k, struct room_sim *s, struct span key);
 /* krd_sim_receipt - prepare k->receipt for a slot, and sign it over what it accepted last. Returns the length */
 void krd_sim_receipt_of(struct krd_sim *k, uint8_t slot);
 size_t krd_sim_receipt(struct krd_sim *k, uint8_t out[static MSG_MAX]);
+
+/* krd_sim_obey - verify a ZEROIZE under the load room's identity, empty what it names and prepare k->receipt. False if anything
+ * about it is wrong */
+bool krd_sim_obey(struct krd_sim *k, struct room_sim *s, struct span zeroize);
 
 /* krd_sim_zeroize - empty a slot; what it last held stays known */
 void krd_sim_zeroize(struct krd_sim *k, uint8_t slot);
