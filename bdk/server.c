@@ -32,8 +32,8 @@ struct server {
 /* --- The table ---------------------------------------------------------------------------------------------------- */
 
 enum { CA = 1 << ROOM_CA, LOAD = 1 << ROOM_LOAD, ACQ = 1 << ROOM_ACQUIRER, ANY = CA | LOAD | ACQ };
-/* READ changes nothing and is not audited, unless it is refused. WHOLE: the act and its record are one transaction (the others
- * touch token or terminal too, and answer nothing before their record is there). */
+/* READ changes nothing and is not audited, unless it is refused. WHOLE: the act and its record are one transaction (the
+ * others touch token or terminal too, and answer nothing before their record is there). */
 enum { ONCE = 1, READ = 2, WHOLE = 4 };
 
 enum state { NOTHING, SESSION, TO_LOAD, TO_ZEROIZE, IDENTIFIED, PENDING, CERTIFIED };

@@ -4,7 +4,7 @@
  * object.
  *
  *     loads BDKD SCHEME N [READY GO]    N loads with scheme tdes or aes128; with two files: makes READY, waits for GO,
- * then starts
+ *                                       then starts
  */
 #include "bdk/client.h"
 #include "dukpt/ksn.h"

@@ -4,7 +4,7 @@
  *     scan files NEEDLES FILE...            in each file
  *     scan memory NEEDLES PID...            in each process, stopped for the time
  *     scan busy NEEDLES SEED COMMAND...     runs the command, stops it at random instants (of that seed) until it ends,
- * looks each time
+ *                                           looks each time
  *
  * NEEDLES is a file of lines "NAME HEX", or NAME "TEXT with a quote before it. Of a key of 16 bytes or more each 8-byte
  * part is looked for as well, and of all bytes their hexadecimal text in either case. Prints "WHERE: NAME FORM" each
