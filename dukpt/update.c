@@ -54,8 +54,10 @@ done:
 	return e;
 }
 
-enum err dukpt_update(struct dukpt_registers *next, const struct dukpt_registers *r, struct span text)
+enum err dukpt_update(struct dukpt_registers *next, uint8_t kcv[static KCV_MAX], uint8_t *kcv_len,
+		      const struct dukpt_registers *r, struct span text)
 {
+	uint8_t check[KCV_MAX], check_len;
 	struct key update = { { 0 }, 0 }, ik = { { 0 }, 0 };
 	enum dukpt_scheme scheme;
 	struct ksn iksn;
@@ -73,7 +75,14 @@ enum err dukpt_update(struct dukpt_registers *next, const struct dukpt_registers
 	e = E_REPLAY;
 	if (ksn_same_device(&iksn, &r->ksn))
 		goto done;
+	e = kcv_compute(check, &check_len, scheme, &ik);
+	if (e)
+		goto done;
 	e = dukpt_registers_load(next, scheme, &ik, &iksn);
+	if (e)
+		goto done;
+	memcpy(kcv, check, sizeof check);
+	*kcv_len = check_len;
 done:
 	wipe(&update, sizeof update);
 	wipe(&ik, sizeof ik);

@@ -6,13 +6,14 @@
  * version D, with the update key as its protection key; so the new initial key ID is bound to it.
  *
  * There is no allocator of KSNs behind this yet: whoever sends the same initial key twice restarts a counter. It is for
- * test rooms; production terminals refuse it (they do not call it).
+ * test rooms; production terminals refuse it (UPDATE in PROTOCOL.md).
  *
  * Host: dukpt_host_update_key() of dukpt/host.h, then dukpt_ik_block().
  */
 #ifndef KEYROOM_DUKPT_UPDATE_H
 #define KEYROOM_DUKPT_UPDATE_H
 
+#include "dukpt/kcv.h"
 #include "dukpt/registers.h"
 
 /*
@@ -31,9 +32,11 @@ MUST_USE enum err dukpt_update_key(struct key *key, const struct dukpt_registers
 /*
  * dukpt_update - load the initial key that comes under the update key
  *
- *   next  out  loaded, ready for the first transaction of the new initial key. Not r itself. Zero on an error
- *   r     in   unchanged; make next durable in its place
- *   text  in   the key block
+ *   next     out  loaded, ready for the first transaction of the new initial key. Not r itself. Zero on an error
+ *   kcv      out  check value of the new initial key, kcv_compute(); written only on E_OK
+ *   kcv_len  out  likewise
+ *   r        in   unchanged; make next durable in its place
+ *   text     in   the key block
  *
  *   E_OK
  *   E_REPLAY   the block is for the initial key ID that r has: it would restart the counter
@@ -42,6 +45,7 @@ MUST_USE enum err dukpt_update_key(struct key *key, const struct dukpt_registers
  *
  * A block for a key that this terminal had still earlier is not known here: the terminal remembers its last KSNs.
  */
-MUST_USE enum err dukpt_update(struct dukpt_registers *next, const struct dukpt_registers *r, struct span text);
+MUST_USE enum err dukpt_update(struct dukpt_registers *next, uint8_t kcv[static KCV_MAX], uint8_t *kcv_len,
+			       const struct dukpt_registers *r, struct span text);
 
 #endif

@@ -1,7 +1,9 @@
 #include "kif/inject.h"
 #include "kif/sync.h"
+#include "kif/update.h"
 #include "kif/zeroize.h"
 #include "base/host/fail.h"
+#include "base/host/file.h"
 #include "base/host/opt.h"
 
 #include <errno.h>
@@ -64,19 +66,28 @@ static void print_json(json_t *j)
 	json_decref(j);
 }
 
-/* Whom to visit, as the options say. Returns the exit status of a wrong one. */
-static int read_to(struct visit_to *to)
+/* How to reach the terminal, as the options say. Returns the exit status of a wrong one. */
+static int read_line(struct visit_to *to)
 {
 	unsigned long seconds = LINE_GIVE_UP_MS / 1000;
 
 	*to = (struct visit_to){ room, port, NULL, serial, 0, STATION_SECONDS, stderr };
-	if (!serial_ok(serial, strlen(serial)))
-		return fail_why(E_FORMAT, "not a serial", "a serial has 1 to 32 letters, digits and hyphens",
-				"--serial %s", serial);
 	if (timeout && !opt_number(&seconds, "timeout", timeout, 1, 3600))
 		return err_exit(E_USAGE);
 	to->give_up_ms = (unsigned)seconds * 1000;
-	return find_ledger(&to->ledger, true);
+	return 0;
+}
+
+/* And whom, for which room. */
+static int read_to(struct visit_to *to)
+{
+	int status;
+
+	if (!serial_ok(serial, strlen(serial)))
+		return fail_why(E_FORMAT, "not a serial", "a serial has 1 to 32 letters, digits and hyphens",
+				"--serial %s", serial);
+	status = read_line(to);
+	return status ? status : find_ledger(&to->ledger, true);
 }
 
 /* What a visit cost, for whom it may concern. */
@@ -198,6 +209,58 @@ static int run_zeroize(int operands, char **operand)
 	e = zeroize_run(&out, &in);
 	if (out.done)
 		print_zeroized(&out, &in);
+	status = finish();
+	return e ? fail_why(e, out.report.why, out.report.hint, "%s", out.report.what) : status;
+}
+
+/* --- kif update --------------------------------------------------------------------------------------------------- */
+
+static void print_update(const struct update_result *r, const struct update *in)
+{
+	if (json) {
+		json_t *j = json_pack("{s:i, s:s, s:s, s:I}", "slot", (int)in->slot, "initial_ksn", r->ksn,
+				      "check_value", r->kcv, "load_count", (json_int_t)r->load_count);
+
+		if (!j)
+			fail_memory();
+		add_report(j, &r->report);
+		print_json(j);
+		return;
+	}
+	printf("slot %u: updated\n", in->slot);
+	printf("initial KSN %s  check value %s  load count %lu  %lu.%02lu s\n", r->ksn, r->kcv,
+	       (unsigned long)r->load_count, r->report.ms / 1000, r->report.ms % 1000 / 10);
+	print_line_quality(&r->report);
+}
+
+static int run_update(int operands, char **operand)
+{
+	static uint8_t text[16384];
+	char block[UPDATE_BLOCK + 1];
+	struct update in = { .block = block };
+	struct update_result out;
+	unsigned long n;
+	size_t len;
+	int status;
+	enum err e;
+
+	(void)operands;
+	if (!opt_number(&n, "slot", slot, 0, 7))
+		return err_exit(E_USAGE);
+	in.slot = (unsigned)n;
+	status = read_line(&in.to);
+	if (status)
+		return status;
+	e = file_read(text, &len, sizeof text, operand[0]);
+	if (e)
+		return fail_why(e, e == E_IO ? strerror(errno) : "longer than a key block's file", "", "%s",
+				operand[0]);
+	e = update_block(block, (struct span){ text, len });
+	if (e)
+		return fail_why(E_FORMAT, "no key block of version D", "make one with lab keyblock", "%s", operand[0]);
+	e = update_run(&out, &in);
+	if (out.done)
+		print_update(&out, &in);
 	status = finish();
 	return e ? fail_why(e, out.report.why, out.report.hint, "%s", out.report.what) : status;
 }
@@ -378,12 +441,17 @@ static const struct opt zeroize_opts[] = {
 	JSON,
 	END,
 };
+static const struct opt update_opts[] = {
+	PORT, { "slot", "N", "the terminal's key slot, 0 to 7", &slot, true }, TIMEOUT, JSON, END,
+};
 static const struct opt list_opts[] = { LEDGER, JSON, END };
 static const struct opt rebuild_opts[] = { ROOM, LEDGER, END };
 
 static const struct command commands[] = {
 	{ "inject", "", "Load one terminal in a test room's session.", inject_opts, 0, 0, run_inject },
 	{ "zeroize", "", "Empty a terminal's key slots in a test room's session.", zeroize_opts, 0, 0, run_zeroize },
+	{ "update", "FILE", "Give a slot the new initial key in a key block, under its update key: test rooms.",
+	  update_opts, 1, 1, run_update },
 	{ "list", "", "List all loads in the order of their last change.", list_opts, 0, 0, run_list },
 	{ "show", "SERIAL", "Show a terminal's loads and what became of each.", list_opts, 1, 1, run_show },
 	{ "rebuild", "", "Make the ledger anew from the room's journal.", rebuild_opts, 0, 0, run_rebuild },

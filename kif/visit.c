@@ -165,13 +165,30 @@ enum err visit_ask_terminal(struct visit *v, struct span *out, enum visit_type t
 
 /* --- begin and end ------------------------------------------------------------------------------------------------ */
 
+static enum err open_room(struct visit *v)
+{
+	const struct visit_to *to = v->to;
+	enum err e;
+
+	if (!realpath(to->room, v->room))
+		return visit_fail(v, E_ROOM, "no such folder", NULL, "room %s", to->room);
+	e = ledger_open(&v->ledger, to->ledger, v->room);
+	if (e)
+		return visit_fail(v, e, v->ledger.why,
+				  e == E_ROOM ? "name another file with --ledger, or make it anew with kif rebuild"
+				  : e == E_IO ? "check the folder, disk space and rights"
+					      : "name another file with --ledger",
+				  "ledger %s", to->ledger);
+	return connect_room(v);
+}
+
 enum err visit_begin(struct visit **out, struct visit_report *report, const struct visit_to *to, const char *doing,
 		     const char *again_hint)
 {
 	static const struct visit zero;
 	struct visit *v = malloc(sizeof *v);
 	char why[160];
-	enum err e;
+	enum err e = E_OK;
 
 	if (!v)
 		fail_memory();
@@ -183,16 +200,8 @@ enum err visit_begin(struct visit **out, struct visit_report *report, const stru
 	v->doing = doing;
 	v->again = again_hint;
 	v->began = now_ms();
-	if (!realpath(to->room, v->room))
-		return visit_fail(v, E_ROOM, "no such folder", NULL, "room %s", to->room);
-	e = ledger_open(&v->ledger, to->ledger, v->room);
-	if (e)
-		return visit_fail(v, e, v->ledger.why,
-				  e == E_ROOM ? "name another file with --ledger, or make it anew with kif rebuild"
-				  : e == E_IO ? "check the folder, disk space and rights"
-					      : "name another file with --ledger",
-				  "ledger %s", to->ledger);
-	e = connect_room(v);
+	if (to->room)
+		e = open_room(v);
 	if (e)
 		return e;
 	e = line_open(&v->line, to->port, why);
@@ -200,7 +209,7 @@ enum err visit_begin(struct visit **out, struct visit_report *report, const stru
 		return visit_fail(v, e, why, NULL, "--port %s", to->port);
 	v->open = true;
 	v->line.give_up_ms = to->give_up_ms;
-	return visit_record(v);
+	return to->room ? visit_record(v) : E_OK;
 }
 
 enum err visit_greet(struct visit *v, struct span *offer)

@@ -1,6 +1,7 @@
 /*
- * One visit to a terminal: what loading and zeroizing share. The ledger, the room and the line are opened, messages of
- * one session are carried between bdkd's station socket and a port, and the ledger is brought up to the journal.
+ * One visit to a terminal: what loading, zeroizing and updating share. The ledger, the room and the line are opened,
+ * messages of one session are carried between bdkd's station socket and a port, and the ledger is brought up to the
+ * journal.
  *
  *     OP_SESSION, OP_BEGIN -> HELLO    HELLO over the line  -> OFFER       visit_greet()
  *     a question with OFFER in it -> a message              visit_ask_room()
@@ -20,7 +21,7 @@
 
 /* Whom, and by what way. */
 struct visit_to {
-	const char *room;      /* folder */
+	const char *room;      /* folder; NULL: the terminal alone is visited, and ledger and serial are not read */
 	const char *port;      /* line/port.h */
 	const char *ledger;    /* file */
 	const char *serial;    /* serial_ok() */
@@ -44,7 +45,8 @@ enum visit_type {
 	VISIT_KEY = 3,
 	VISIT_ZEROIZE = 4,
 	VISIT_RECEIPT = 5,
-	VISIT_ABORT = 6
+	VISIT_ABORT = 6,
+	VISIT_UPDATE = 7
 };
 
 struct visit {
@@ -68,7 +70,7 @@ struct visit {
  * visit_begin - open what is needed, in the order of how little it costs: nothing is asked of bdkd before the ledger
  * can be written
  *
- *   v  out  on the heap, for visit_end() whatever the result
+ *   v  out  on the heap, for visit_end() whatever the result. Without a room the line alone is opened
  *
  *   E_OK; of the arguments and the ledger: E_ROOM, E_IO, E_FORMAT, E_ROOM_VERSION; of the port: as line_open(); of the
  *   room: as client_open(), client_call()

@@ -22,6 +22,7 @@ static const struct kind {
 	{ MSG_ZEROIZE,  true,  "ZEROIZE" },
 	{ MSG_RECEIPT,  true,  "RECEIPT" },
 	{ MSG_ABORT,    false, "ABORT" },
+	{ MSG_UPDATE,   false, "UPDATE" },
 	{ MSG_IDENTIFY, false, "IDENTIFY" },
 	{ MSG_CSR,      true,  "CSR" },
 	{ MSG_CERT,     true,  "CERT" },
@@ -160,6 +161,11 @@ static bool zeroize_ok(const struct msg_zeroize *m)
 static bool receipt_ok(const struct msg_receipt *m)
 {
 	return (!m->ksn.len || ksn_ok(m->ksn)) && (!m->kcv.len || kcv_ok(m->kcv));
+}
+
+static bool update_ok(const struct msg_update *m)
+{
+	return m->slot != MSG_SLOT_ALL && m->block.len && text_ok(m->block, MSG_BLOCK_MAX, false);
 }
 
 static bool csr_ok(const struct msg_csr *m)
@@ -369,6 +375,27 @@ enum err msg_get_receipt(struct msg_receipt *m, struct span body)
 	m->kcv = rd_span8(&r);
 	m->load_count = rd_u32(&r);
 	return get_end(m, sizeof *m, &r, receipt_ok(m));
+}
+
+enum err msg_put_update(uint8_t *out, size_t *len, size_t size, const struct msg_update *m)
+{
+	struct wr w;
+
+	wr_init(&w, out, size);
+	wr_u8(&w, m->slot);
+	wr_span16(&w, m->block);
+	return put_end(len, &w, update_ok(m));
+}
+
+enum err msg_get_update(struct msg_update *m, struct span body)
+{
+	struct rd r;
+
+	memset(m, 0, sizeof *m);
+	rd_init(&r, body.p, body.len);
+	m->slot = rd_u8(&r);
+	m->block = rd_span16(&r);
+	return get_end(m, sizeof *m, &r, update_ok(m));
 }
 
 enum err msg_put_abort(uint8_t *out, size_t *len, size_t size, const struct msg_abort *m)

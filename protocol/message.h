@@ -22,9 +22,10 @@
 #define MSG_ITEMS 2
 #define MSG_NONCE 16
 #define MSG_SLOT_ALL 0xff
+#define MSG_BLOCK_MAX 512	/* characters of the key block in UPDATE */
 
 enum msg_type {
-	MSG_HELLO = 1, MSG_OFFER = 2, MSG_KEY = 3, MSG_ZEROIZE = 4, MSG_RECEIPT = 5, MSG_ABORT = 6,
+	MSG_HELLO = 1, MSG_OFFER = 2, MSG_KEY = 3, MSG_ZEROIZE = 4, MSG_RECEIPT = 5, MSG_ABORT = 6, MSG_UPDATE = 7,
 	MSG_IDENTIFY = 16, MSG_CSR = 17, MSG_CERT = 18, MSG_DONE = 19
 };
 
@@ -47,7 +48,7 @@ struct msg_slot {
 	uint8_t index, state, scheme;	/* enum slot_state; enum dukpt_scheme, 0 in an empty slot */
 	struct span ksn;		/* initial KSN it holds, or last held: 0, 10 or 12 bytes */
 	struct span kcv;		/* check value of the initial key: 0, 3 or 5 bytes */
-	uint8_t key_hash[32];		/* h after the accepted KEY, zero if there never was one */
+	uint8_t key_hash[32];		/* h after the accepted KEY or UPDATE, zero if there never was one */
 };
 
 /* KRD -> KDH, signed by the terminal's identity key. */
@@ -96,6 +97,12 @@ struct msg_receipt {
 	uint32_t load_count;		/* with this load */
 };
 
+/* Host -> KRD, unsigned: nobody without the update key of what the slot holds can make the block. Test rooms. */
+struct msg_update {
+	uint8_t slot;
+	struct span block;		/* X9.143 key block, printable text, at most MSG_BLOCK_MAX characters */
+};
+
 /* Either way, unsigned: it ends the session and changes nothing durable. */
 struct msg_abort {
 	uint16_t reason;		/* enum err */
@@ -125,7 +132,7 @@ struct msg_cert {
 	uint8_t root[P256_POINT];	/* the device CA's key: its SPKI digest is in the image */
 	struct span cert;		/* the terminal's certificate, DER */
 	struct span anchor;		/* the KIF CA's certificate, DER */
-	struct span config;		/* stanza text, at most 256 bytes: "environment = NAME" */
+	struct span config;		/* stanza text, at most 256 bytes: "environment = NAME" and more */
 };
 
 /* Terminal -> ca room, signed by the identity key: all of CERT is durable. */
@@ -144,6 +151,7 @@ MUST_USE enum err msg_put_offer(uint8_t *out, size_t *len, size_t size, const st
 MUST_USE enum err msg_put_key(uint8_t *out, size_t *len, size_t size, const struct msg_key *m, size_t *head);
 MUST_USE enum err msg_put_zeroize(uint8_t *out, size_t *len, size_t size, const struct msg_zeroize *m);
 MUST_USE enum err msg_put_receipt(uint8_t *out, size_t *len, size_t size, const struct msg_receipt *m);
+MUST_USE enum err msg_put_update(uint8_t *out, size_t *len, size_t size, const struct msg_update *m);
 MUST_USE enum err msg_put_abort(uint8_t *out, size_t *len, size_t size, const struct msg_abort *m);
 MUST_USE enum err msg_put_identify(uint8_t *out, size_t *len, size_t size, const struct msg_identify *m);
 MUST_USE enum err msg_put_csr(uint8_t *out, size_t *len, size_t size, const struct msg_csr *m);
@@ -171,6 +179,7 @@ MUST_USE enum err msg_get_offer(struct msg_offer *m, struct span body);
 MUST_USE enum err msg_get_key(struct msg_key *m, struct span body);
 MUST_USE enum err msg_get_zeroize(struct msg_zeroize *m, struct span body);
 MUST_USE enum err msg_get_receipt(struct msg_receipt *m, struct span body);
+MUST_USE enum err msg_get_update(struct msg_update *m, struct span body);
 MUST_USE enum err msg_get_abort(struct msg_abort *m, struct span body);
 MUST_USE enum err msg_get_identify(struct msg_identify *m, struct span body);
 MUST_USE enum err msg_get_csr(struct msg_csr *m, struct span body);

@@ -3,6 +3,7 @@
 #include "crypto/kbkdf.h"
 #include "crypto/keywrap.h"
 #include "crypto/sha256.h"
+#include "dukpt/update.h"
 #include "terminal/text.h"
 
 #include <string.h>
@@ -340,7 +341,7 @@ static enum err on_hello(struct krd *k, struct answer *a, struct span message)
 	return e;
 }
 
-/* The slot that was loaded with this very message, or NULL. */
+/* The slot whose key came with this very message, KEY or UPDATE, or NULL. */
 static const struct slot *loaded_with(const struct state *s, const uint8_t digest[static 32])
 {
 	for (const struct slot *slot = s->slot; slot < s->slot + STORE_SLOTS; slot++)
@@ -367,7 +368,8 @@ static enum err put_receipt(const struct krd *k, struct answer *a, const struct 
 	return e;
 }
 
-static enum err on_key_again(struct krd *k, struct answer *a, struct span message)
+/* The message that a slot's key came with: its RECEIPT once more, and nothing happens. E_SEQUENCE if it is none. */
+static enum err again(struct krd *k, struct answer *a, struct span message)
 {
 	const struct slot *slot;
 	uint8_t digest[32];
@@ -377,6 +379,15 @@ static enum err on_key_again(struct krd *k, struct answer *a, struct span messag
 		return e;
 	slot = loaded_with(&k->store->state, digest);
 	return slot ? put_receipt(k, a, slot) : E_SEQUENCE;
+}
+
+/* Does a slot hold this initial KSN, or did it last hold it? */
+static bool seen(const struct state *s, const struct ksn *ksn)
+{
+	for (unsigned i = 0; i < STORE_SLOTS; i++)
+		if (s->slot[i].ksn.len == ksn->len && !memcmp(s->slot[i].ksn.b, ksn->b, ksn->len))
+			return true;
+	return false;
 }
 
 /* All that can be said about a KEY before its key is known. */
@@ -400,10 +411,7 @@ static enum err check_key(struct ksn *ksn, const struct krd *k, const struct msg
 		return E_SCHEME;
 	if (!ksn_initial(ksn))
 		return E_COUNTER;
-	for (unsigned i = 0; i < STORE_SLOTS; i++)
-		if (s->slot[i].ksn.len == ksn->len && !memcmp(s->slot[i].ksn.b, ksn->b, ksn->len))
-			return E_REPLAY;
-	return E_OK;
+	return seen(s, ksn) ? E_REPLAY : E_OK;
 }
 
 /* The initial key: one item, or two halves of 8 bytes that differ. */
@@ -455,6 +463,20 @@ void krd_show_slot(const struct krd *k, unsigned index)
 	text_show(&line, k->port);
 }
 
+/* The draft, in which a slot has its new key, becomes durable, or on an error is dropped; then the slot's RECEIPT. */
+static enum err finish(struct krd *k, struct answer *a, unsigned index, enum err e)
+{
+	if (e)
+		store_drop(k->store);
+	else
+		e = store_commit(k->store);
+	if (!e) {
+		krd_show_slot(k, index);
+		e = put_receipt(k, a, &k->store->state.slot[index]);
+	}
+	return e;
+}
+
 static enum err on_key(struct krd *k, struct answer *a, struct span message)
 {
 	struct key ik = { { 0 }, 0 };
@@ -467,7 +489,7 @@ static enum err on_key(struct krd *k, struct answer *a, struct span message)
 	enum err e;
 
 	/* A host that asked again for its RECEIPT by a new HELLO may still repeat the KEY. */
-	e = on_key_again(k, a, message);
+	e = again(k, a, message);
 	if (e != E_SEQUENCE)
 		return e;
 	e = open_signed(&body, k, MSG_KEY, message, k->kdh);
@@ -493,17 +515,64 @@ static enum err on_key(struct krd *k, struct answer *a, struct span message)
 	if (!e)
 		e = dukpt_registers_load(&slot->registers, (enum dukpt_scheme)m.scheme, &ik, &ksn);
 	wipe(&ik, sizeof ik);
-	if (e)
-		store_drop(k->store);
-	else
-		e = store_commit(k->store);
-	if (!e) {
-		krd_show_slot(k, m.slot);
-		e = put_receipt(k, a, &k->store->state.slot[m.slot]);
-	}
+	e = finish(k, a, m.slot, e);
 done:
 	wipe(&ik, sizeof ik);
 	return e;
+}
+
+/*
+ * An initial key under the update key of the one that the slot holds. Nobody signs it: only who knows the key in the
+ * slot can make the block. There is no allocator of such keys yet, so it is for terminals whose configuration, which
+ * the device CA has signed, says so: those that a test room enrolled. Its line never is the first.
+ */
+static enum err check_update(const struct state *s, const struct msg_update *m)
+{
+	static const uint8_t permitted[] = "\nupdate = yes\n";
+
+	if (s->life != LIFE_IDENTIFIED)
+		return E_BLANK;
+	if (!contains(part(s->config, s->config_len), part(permitted, sizeof permitted - 1)))
+		return E_DENIED;
+	if (m->slot >= STORE_SLOTS)
+		return E_SLOT;
+	return s->slot[m->slot].state == SLOT_EMPTY ? E_EMPTY : E_OK;
+}
+
+static enum err on_update(struct krd *k, struct answer *a, struct span message)
+{
+	const struct state *s = &k->store->state;
+	struct transcript t;
+	struct msg_update m;
+	struct slot *slot;
+	struct span body;
+	const uint8_t *sig;
+	enum err e;
+
+	e = again(k, a, message);
+	if (e != E_SEQUENCE)
+		return e;
+	e = msg_open(&body, &sig, MSG_UPDATE, message);
+	if (!e)
+		e = msg_get_update(&m, body);
+	if (!e)
+		e = check_update(s, &m);
+	if (!e)
+		e = transcript_start(&t);
+	if (!e)
+		e = transcript_add(&t, MSG_UPDATE, message);
+	if (e)
+		return e;
+	slot = &store_draft(k->store)->slot[m.slot];
+	memcpy(slot->key_hash, t.h, sizeof slot->key_hash);
+	e = sha256(slot->key_digest, &message, 1);
+	if (!e)
+		e = dukpt_update(&slot->registers, slot->kcv, &slot->kcv_len, &s->slot[m.slot].registers, m.block);
+	if (!e) {
+		ksn_set_counter(&slot->ksn, &slot->registers.ksn, 0);
+		e = seen(s, &slot->ksn) ? E_REPLAY : E_OK;
+	}
+	return finish(k, a, m.slot, e);
 }
 
 /* Everything goes but what tells later that the KSN was here. */
@@ -575,14 +644,17 @@ static const struct row {
 	/* at           got           act           next        */
 	{ KRD_IDLE,     MSG_IDENTIFY, on_identify,  KRD_ASKED   },
 	{ KRD_IDLE,     MSG_HELLO,    on_hello,     KRD_OFFERED },
-	{ KRD_IDLE,     MSG_KEY,      on_key_again, KRD_IDLE    },
+	{ KRD_IDLE,     MSG_KEY,      again,        KRD_IDLE    },
+	{ KRD_IDLE,     MSG_UPDATE,   on_update,    KRD_IDLE    },
 	{ KRD_ASKED,    MSG_IDENTIFY, on_identify,  KRD_ASKED   },
 	{ KRD_ASKED,    MSG_HELLO,    on_hello,     KRD_OFFERED },
 	{ KRD_ASKED,    MSG_CERT,     on_cert,      KRD_IDLE    },
+	{ KRD_ASKED,    MSG_UPDATE,   on_update,    KRD_IDLE    },
 	{ KRD_OFFERED,  MSG_IDENTIFY, on_identify,  KRD_ASKED   },
 	{ KRD_OFFERED,  MSG_HELLO,    on_hello,     KRD_OFFERED },
 	{ KRD_OFFERED,  MSG_KEY,      on_key,       KRD_IDLE    },
 	{ KRD_OFFERED,  MSG_ZEROIZE,  on_zeroize,   KRD_IDLE    },
+	{ KRD_OFFERED,  MSG_UPDATE,   on_update,    KRD_IDLE    },
 	/* clang-format on */
 };
 

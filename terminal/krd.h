@@ -9,6 +9,7 @@
  *     offered  KEY        RECEIPT   idle
  *     offered  ZEROIZE    RECEIPT   idle
  *     idle     KEY        RECEIPT   idle       only the very KEY that a slot was loaded with: nothing happens again
+ *     any      UPDATE     RECEIPT   idle       where a test room enrolled it; the very same again: nothing happens
  *
  * Whatever has no row, or fails, ends the session, wipes its secrets and is answered with ABORT and the reason; so is
  * an ABORT, with its own reason. A refusal changes nothing durable, and what an answer confirms is durable before it

@@ -46,8 +46,8 @@
 struct slot {
 	struct dukpt_registers registers;
 	uint32_t load_count;    /* the terminal's, with this load */
-	uint8_t key_hash[32];   /* h after the accepted KEY */
-	uint8_t key_digest[32]; /* SHA-256 of the accepted KEY message; zero once the slot is zeroized */
+	uint8_t key_hash[32];   /* h after the accepted KEY or UPDATE */
+	uint8_t key_digest[32]; /* SHA-256 of that message; zero once the slot is zeroized */
 	struct ksn ksn;         /* initial KSN it holds, or last held; len 0 if it never held one */
 	uint8_t state;          /* enum slot_state */
 	uint8_t scheme;         /* enum dukpt_scheme */

@@ -97,6 +97,23 @@ static void enrol_whole(struct krd_sim *t)
 	ck_assert_int_eq(finish(t), E_OK);
 }
 
+/* krd_sim_cert() looks at the configuration; and that it does so is seen on a room that is the other kind by then. */
+START_TEST(only_a_test_room_permits_update)
+{
+	for (int test = 0; test < 2; test++) {
+		struct krd_sim *t = test ? &tc1 : &tc2;
+
+		sim.ca.config.test = test;
+		ck_assert_int_eq(ask(t), E_OK);
+		ck_assert_int_eq(read_display(t), E_OK);
+		sim.ca.config.test = !test;
+		ck_assert(!krd_sim_cert(t, &sim, (struct span){ out, out_len }));
+		sim.ca.config.test = test;
+		ck_assert_int_eq(finish(t), E_OK);
+	}
+}
+END_TEST
+
 START_TEST(enrols_a_terminal)
 {
 	uint8_t spki[32];
@@ -463,6 +480,7 @@ static Suite *suite(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, enrols_a_terminal);
+	tcase_add_test(t, only_a_test_room_permits_update);
 	tcase_add_test(t, identify_says_where_and_when);
 	tcase_add_test(t, only_expected_serials_are_identified);
 	tcase_add_test(t, a_power_cut_strands_nobody);

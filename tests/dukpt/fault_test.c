@@ -109,7 +109,7 @@ static union {
 	struct dukpt_registers r;
 } out;
 static size_t out_len;
-static uint8_t out_len8;
+static uint8_t out_len8, out_kcv[KCV_MAX];
 
 #define STEP(name, call)                                                                                               \
 	static enum err name(void)                                                                                     \
@@ -137,7 +137,7 @@ STEP(decipher, pinblock4_decipher(&out.pin, &key16, enciphered, &pan))
 STEP(load_tdes, dukpt_registers_load(&out.r, DUKPT_TDES, &key16, &tdes))
 STEP(load_aes, dukpt_registers_load(&out.r, DUKPT_AES128, &key16, &aes))
 STEP(update_key, dukpt_update_key(&out.key, &loaded[1]))
-STEP(update_all, dukpt_update(&out.r, &loaded[1], (struct span){ (uint8_t *)update, update_len }))
+STEP(update_all, dukpt_update(&out.r, out_kcv, &out_len8, &loaded[1], (struct span){ (uint8_t *)update, update_len }))
 STEP(seal, dukpt_ik_block((char *)out.b, &out_len, 'D', DUKPT_AES128, &key16, &aes, &key16, bytes))
 
 static enum err take(int i)

@@ -199,16 +199,20 @@ START_TEST(a_terminal_changes_its_initial_key)
 	struct ksn k = at(0x00012340), used;
 	struct dukpt_registers r = machine_at(s, &ik, &k), before = r, next, after;
 	enum dukpt_key_type type;
+	uint8_t kcv[KCV_MAX], want[KCV_MAX], kcv_len, want_len;
 	char text[IKBLOCK_MAX];
 	size_t len;
 
 	ck_assert_int_eq(dukpt_key_type_of(&type, s), E_OK);
 	ck_assert_int_eq(dukpt_host_update_key(&update, &ik, s, &k, type), E_OK);
 	ck_assert_int_eq(dukpt_ik_block(text, &len, 'D', s, &fresh, &other, &update, random16), E_OK);
-	ck_assert_int_eq(dukpt_update(&next, &r, text_of(text, len)), E_OK);
+	ck_assert_int_eq(dukpt_update(&next, kcv, &kcv_len, &r, text_of(text, len)), E_OK);
 	ck_assert_mem_eq(&r, &before, sizeof r);
 	ck_assert_int_eq(dukpt_registers_load(&after, s, &fresh, &other), E_OK);
 	ck_assert_mem_eq(&next, &after, sizeof next);
+	ck_assert_int_eq(kcv_compute(want, &want_len, s, &fresh), E_OK);
+	ck_assert_uint_eq(kcv_len, want_len);
+	ck_assert_mem_eq(kcv, want, sizeof want);
 	ck_assert_int_eq(dukpt_registers_take(&after, &txn, &used, &next), E_OK);
 	ck_assert_int_eq(dukpt_host_txn(&host, &fresh, s, &used), E_OK);
 	ck_assert_mem_eq(&txn, &host, sizeof txn);
@@ -216,15 +220,15 @@ START_TEST(a_terminal_changes_its_initial_key)
 	/* a changed block, one for the ID that the terminal has, one of another scheme */
 	text[len - 1] = text[len - 1] == '0' ? '1' : '0';
 	memset(&next, 0xA5, sizeof next);
-	ck_assert_int_eq(dukpt_update(&next, &r, text_of(text, len)), E_MAC);
+	ck_assert_int_eq(dukpt_update(&next, kcv, &kcv_len, &r, text_of(text, len)), E_MAC);
 	ck_assert_mem_eq(&next, &zero, sizeof next);
 	ck_assert_int_eq(dukpt_ik_block(text, &len, 'D', s, &fresh, &aes, &update, random16), E_OK);
 	memset(&next, 0xA5, sizeof next);
-	ck_assert_int_eq(dukpt_update(&next, &r, text_of(text, len)), E_REPLAY);
+	ck_assert_int_eq(dukpt_update(&next, kcv, &kcv_len, &r, text_of(text, len)), E_REPLAY);
 	ck_assert_mem_eq(&next, &zero, sizeof next);
 	fresh.len = 16;
 	ck_assert_int_eq(dukpt_ik_block(text, &len, 'D', DUKPT_TDES, &fresh, &tdes, &update, random16), E_OK);
-	ck_assert_int_eq(dukpt_update(&next, &r, text_of(text, len)), E_SCHEME);
+	ck_assert_int_eq(dukpt_update(&next, kcv, &kcv_len, &r, text_of(text, len)), E_SCHEME);
 	ck_assert_mem_eq(&next, &zero, sizeof next);
 }
 END_TEST
@@ -234,6 +238,7 @@ START_TEST(no_update_key_comes_out_of_nothing)
 	struct key ik = key_of(DUKPT_AES128, 3), out = { { 0xA5 }, 7 };
 	struct ksn last = at(0xFFFF0000), used;
 	struct dukpt_registers r = machine_at(DUKPT_AES128, &ik, &last), next, bad;
+	uint8_t kcv[KCV_MAX], kcv_len = 7;
 	struct key txn;
 
 	ck_assert_int_eq(dukpt_update_key(&out, &zero), E_SCHEME);
@@ -245,9 +250,10 @@ START_TEST(no_update_key_comes_out_of_nothing)
 	ck_assert_int_eq(dukpt_update_key(&out, &bad), E_COUNTER);
 	ck_assert_int_eq(dukpt_registers_take(&next, &txn, &used, &r), E_OK);
 	ck_assert_int_eq(dukpt_update_key(&out, &next), E_EXHAUSTED);
-	ck_assert_int_eq(dukpt_update(&bad, &next, text_of("", 0)), E_EXHAUSTED);
+	ck_assert_int_eq(dukpt_update(&bad, kcv, &kcv_len, &next, text_of("", 0)), E_EXHAUSTED);
 	ck_assert_int_eq(dukpt_registers_load(&r, DUKPT_TDES, &ik, &tdes), E_OK);
 	ck_assert_int_eq(dukpt_update_key(&out, &r), E_SCHEME);
+	ck_assert_uint_eq(kcv_len, 7);
 	ck_assert(out.b[0] == 0xA5 && out.len == 7);
 }
 END_TEST

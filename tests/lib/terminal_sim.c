@@ -286,6 +286,7 @@ void sim_host(struct sim_host *h, unsigned environment, uint32_t epoch)
 	h->kif_ca = key_named("KIF CA", environment);
 	h->kdh = key_named("KDH", environment);
 	h->utc = SIM_UTC;
+	h->config = SIM_CONFIG "update = yes\n";
 	spki_digest(h->environment, &h->kif_ca);
 	spki_digest(h->root, &h->ca);
 	MUST(!p256_public(point, &h->kif_ca));
@@ -352,7 +353,7 @@ bool sim_csr(struct sim_host *h)
 size_t sim_cert(struct sim_host *h, uint8_t out[static MSG_MAX], const char *serial)
 {
 	struct msg_cert m = { .anchor = { h->anchor, h->anchor_len },
-			      .config = { (const uint8_t *)"environment = test\n", 19 } };
+			      .config = { (const uint8_t *)h->config, strlen(h->config) } };
 	size_t len;
 
 	/* A ca room certifies once and sends the same certificate again. */

@@ -58,7 +58,8 @@ bool sim_abort(enum err reason);
 struct sim_host {
 	struct key ca; /* device CA */
 	struct key kif_ca, kdh;
-	uint64_t utc; /* said in HELLO */
+	uint64_t utc;       /* said in HELLO */
+	const char *config; /* said in CERT: a test room's */
 	uint8_t anchor[CERT_MAX], kdh_cert[CERT_MAX];
 	size_t anchor_len, kdh_cert_len;
 	uint8_t environment[32]; /* of kif_ca */
@@ -113,6 +114,7 @@ bool sim_load(struct sim *s, struct sim_host *h, const struct sim_key *k);
 /* A terminal that is enrolled and holds the published initial keys: slot 0 TDES, slot 1 AES-128 */
 void sim_loaded(struct sim *s, struct sim_host *h);
 
+#define SIM_CONFIG "environment = test\n" /* a production room's configuration */
 #define SIM_KSN_TDES "FFFF9876543210E00000"
 #define SIM_KSN_AES "123456789012345600000000"
 

@@ -12,8 +12,8 @@
 
 enum size { SMALL, MIDDLE, FULL, SIZES };
 
-static const uint8_t types[] = { MSG_HELLO, MSG_OFFER,    MSG_KEY, MSG_ZEROIZE, MSG_RECEIPT,
-				 MSG_ABORT, MSG_IDENTIFY, MSG_CSR, MSG_CERT,    MSG_DONE };
+static const uint8_t types[] = { MSG_HELLO,    MSG_OFFER, MSG_KEY,  MSG_ZEROIZE, MSG_RECEIPT, MSG_ABORT,
+				 MSG_IDENTIFY, MSG_CSR,   MSG_CERT, MSG_DONE,    MSG_UPDATE };
 #define TYPES sizeof types
 
 /* Bytes that differ from field to field. */
@@ -47,7 +47,7 @@ static void fill(uint8_t *out, size_t len, uint8_t seed)
 #define FILL(field, seed) fill((field), sizeof(field), (seed))
 
 static const char text32[] = "0123456789abcdefghijKLMNOPQRST-z";
-static char text256[257];
+static char text256[257], text512[513];
 
 static struct msg_hello hello(enum size z)
 {
@@ -126,6 +126,12 @@ static struct msg_receipt receipt(enum size z)
 	return m;
 }
 
+static struct msg_update update(enum size z)
+{
+	return (struct msg_update){ z == FULL ? 0xfe : 1,
+				    text(one_of(z, "D", "D0144B1AX00N0200IK141234567890123456PB0C00000000", text512)) };
+}
+
 static struct msg_identify identify(enum size z)
 {
 	struct msg_identify m = { 1, 1, { 0 }, z == FULL ? UINT64_MAX : z, { 0 }, { 0 } };
@@ -178,6 +184,8 @@ static enum err body_of(uint8_t *out, size_t *len, size_t room, unsigned type, e
 		return msg_put_receipt(out, len, room, (struct msg_receipt[]){ receipt(z) });
 	case MSG_ABORT:
 		return msg_put_abort(out, len, room, &(struct msg_abort){ z == FULL ? 0xffff : (uint16_t)(50 * z) });
+	case MSG_UPDATE:
+		return msg_put_update(out, len, room, (struct msg_update[]){ update(z) });
 	case MSG_IDENTIFY:
 		return msg_put_identify(out, len, room, (struct msg_identify[]){ identify(z) });
 	case MSG_CSR:
@@ -232,6 +240,7 @@ START_TEST(every_field_comes_back)
 		struct msg_key k = key(z), k2;
 		struct msg_zeroize ze = zeroize(z), ze2;
 		struct msg_receipt r = receipt(z), r2;
+		struct msg_update u = update(z), u2;
 		struct msg_identify i = identify(z), i2;
 		struct msg_csr c = csr(z), c2;
 		struct msg_cert ce = cert(z), ce2;
@@ -287,6 +296,11 @@ START_TEST(every_field_comes_back)
 		ck_assert(r.result == r2.result && r.slot == r2.slot && r.load_count == r2.load_count);
 		SAME_SPAN(r.ksn, r2.ksn);
 		SAME_SPAN(r.kcv, r2.kcv);
+
+		ck_assert_int_eq(msg_put_update(b, &n, sizeof b, &u), E_OK);
+		ck_assert_int_eq(msg_get_update(&u2, (struct span){ b, n }), E_OK);
+		ck_assert_uint_eq(u.slot, u2.slot);
+		SAME_SPAN(u.block, u2.block);
 
 		ck_assert_int_eq(msg_put_identify(b, &n, sizeof b, &i), E_OK);
 		ck_assert_int_eq(msg_get_identify(&i2, (struct span){ b, n }), E_OK);
@@ -461,6 +475,11 @@ START_TEST(an_encoder_refuses_what_is_out_of_range)
 	REFUSED(zeroize, m.reason = 4);
 	REFUSED(receipt, m.ksn.len = 9);
 	REFUSED(receipt, m.kcv.len = 2);
+	REFUSED(update, m.slot = MSG_SLOT_ALL);
+	REFUSED(update, m.block.len = 0);
+	REFUSED(update, m.block = text("D0144\n"));
+	REFUSED(update, m.block = text("D0144\x7f"));
+	REFUSED(update, m.block = some(0, 513));
 	REFUSED(csr, m.serial = text(""));
 	REFUSED(csr, m.serial = text("0123456789abcdefghijKLMNOPQRST-zz"));
 	REFUSED(csr, m.serial = text("KR 1"));
@@ -606,6 +625,7 @@ int main(void)
 
 	fill(bytes, sizeof bytes, 3);
 	memset(text256, 'x', 256);
+	memset(text512, 'D', 512);
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, what_is_put_comes_back, 0, TYPES * SIZES);
 	tcase_add_test(t, every_field_comes_back);

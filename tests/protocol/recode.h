@@ -16,6 +16,7 @@ static inline enum err recode(uint8_t out[static MSG_MAX], size_t *len, unsigned
 		struct msg_zeroize zeroize;
 		struct msg_receipt receipt;
 		struct msg_abort abort;
+		struct msg_update update;
 		struct msg_identify identify;
 		struct msg_csr csr;
 		struct msg_cert cert;
@@ -54,6 +55,9 @@ static inline enum err recode(uint8_t out[static MSG_MAX], size_t *len, unsigned
 		break;
 	case MSG_ABORT:
 		RECODE(abort);
+		break;
+	case MSG_UPDATE:
+		RECODE(update);
 		break;
 	case MSG_IDENTIFY:
 		RECODE(identify);

@@ -148,7 +148,7 @@ END_TEST
 START_TEST(an_unsigned_type_gives_no_digest)
 {
 	static const uint8_t zero[32];
-	static const unsigned type[] = { MSG_HELLO, MSG_ABORT, MSG_IDENTIFY, 0, 7, 255 };
+	static const unsigned type[] = { MSG_HELLO, MSG_ABORT, MSG_IDENTIFY, MSG_UPDATE, 0, 8, 255 };
 	struct transcript t;
 	uint8_t d[32];
 

@@ -1,6 +1,6 @@
 /*
  * A stream of payloads, each behind its length in two bytes, into a terminal that holds two keys. Whatever comes, those
- * two stay as they are: nobody here can sign for the KDH. (Everything is deterministic, so a corpus file may hold a
+ * two stay as they are: nobody here can sign for the KDH, or knows an update key. (Everything is deterministic, so a corpus file may hold a
  * whole session that loads a third.)
  */
 #include "tests/lib/terminal_sim.h"

@@ -1,6 +1,8 @@
 #include "tests/lib/terminal_sim.h"
 #include "tests/lib/test.h"
 #include "base/hex.h"
+#include "dukpt/host.h"
+#include "dukpt/ikblock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -616,6 +618,307 @@ START_TEST(zeroize_of_all_slots_empties_them_and_a_forged_one_nothing)
 }
 END_TEST
 
+/* --- UPDATE --- */
+
+#define KSN_NEXT "123456789012345700000000"
+
+static const struct key next_ik = { { 0x0f, 0x1e, 0x2d, 0x3c, 0x4b, 0x5a, 0x69, 0x78, 1, 2, 3, 4, 5, 6, 7, 8 }, 16 };
+
+static struct ksn ksn_of(const char *text)
+{
+	struct ksn k;
+
+	ck_assert_int_eq(ksn_parse(&k, text), E_OK);
+	return k;
+}
+
+/* An UPDATE for a slot: this initial key and KSN, under the update key of that initial key and KSN. */
+static void update_from(uint8_t slot, const struct key *ik, const char *ksn, const struct key *old, const char *old_ksn)
+{
+	static const uint8_t padding[KEYBLOCK_RANDOM] = { 1, 2, 3 };
+	struct ksn k = ksn_of(ksn), was = ksn_of(old_ksn);
+	char text[IKBLOCK_MAX];
+	struct msg_update m = { slot, { (const uint8_t *)text, 0 } };
+	struct key kbpk;
+
+	ck_assert_int_eq(dukpt_host_update_key(&kbpk, old, DUKPT_AES128, &was, DUKPT_KEY_AES128), E_OK);
+	ck_assert_int_eq(dukpt_ik_block(text, &m.block.len, 'D', DUKPT_AES128, ik, &k, &kbpk, padding), E_OK);
+	ck_assert_int_eq(msg_put_update(message, &len, sizeof message, &m), E_OK);
+}
+
+/* ... of the published key that slot 1 holds */
+static void update(uint8_t slot, const char *ksn)
+{
+	const struct key old = test_key("1273671EA26AC29AFA4D1084127652A1");
+
+	update_from(slot, &next_ik, ksn, &old, SIM_KSN_AES);
+}
+
+/* One transaction key out of a slot, durably. */
+static void take(unsigned slot, struct key *txn, struct ksn *used)
+{
+	struct state *draft = store_draft(&sim.store);
+
+	ck_assert_int_eq(
+		dukpt_registers_take(&draft->slot[slot].registers, txn, used, &sim.store.state.slot[slot].registers),
+		E_OK);
+	ck_assert_int_eq(store_commit(&sim.store), E_OK);
+}
+
+/* The host's own transcript over UPDATE alone: h0, then it. */
+static bool receipt_of_update(struct msg_receipt *m)
+{
+	return !transcript_start(&host.t) && !transcript_add(&host.t, MSG_UPDATE, msg()) && sim_receipt(m, &host);
+}
+
+START_TEST(an_update_gives_the_slot_a_new_initial_key_and_leaves_nothing_of_the_old_one)
+{
+	static const char line[] = "SLOT 1 LOADED " KSN_NEXT " KCV ";
+	struct dukpt_registers old, want;
+	struct slot others[STORE_SLOTS];
+	uint8_t kcv[KCV_MAX], kcv_len;
+	struct ksn next = ksn_of(KSN_NEXT), used;
+	struct key txn, right;
+	struct msg_receipt m;
+
+	loaded();
+	for (unsigned i = 0; i < 5; i++) /* not only at its first transaction */
+		take(1, &txn, &used);
+	old = sim.store.state.slot[1].registers;
+	memcpy(others, sim.store.state.slot, sizeof others);
+	update(1, KSN_NEXT);
+	ck_assert_int_eq(sim_ask(&sim, MSG_UPDATE, msg()), MSG_RECEIPT);
+	ck_assert(receipt_of_update(&m));
+	ck_assert_int_eq(m.result, E_OK);
+	ck_assert_uint_eq(m.slot, 1);
+	ck_assert_uint_eq(m.load_count, 2);
+	ck_assert_uint_eq(m.ksn.len, KSN_AES);
+	ck_assert_mem_eq(m.ksn.p, next.b, KSN_AES);
+	ck_assert_int_eq(kcv_compute(kcv, &kcv_len, DUKPT_AES128, &next_ik), E_OK);
+	ck_assert_uint_eq(m.kcv.len, kcv_len);
+	ck_assert_mem_eq(m.kcv.p, kcv, kcv_len);
+	ck_assert_mem_eq(sim.shown[0], line, sizeof line - 1);
+	ck_assert_uint_eq(sim.store.state.load_count, 2);
+	ck_assert_int_eq(dukpt_registers_load(&want, DUKPT_AES128, &next_ik, &next), E_OK);
+	ck_assert_mem_eq(&sim.store.state.slot[1].registers, &want, sizeof want);
+	ck_assert_mem_eq(&sim.store.state.slot[0], &others[0], sizeof others[0]);
+	ck_assert_mem_eq(&sim.store.state.slot[2], &others[2], 2 * sizeof others[0]);
+	for (unsigned r = 0; r < DUKPT_REGISTERS; r++)
+		for (size_t i = 0; old.filled >> r & 1 && i + 16 <= sizeof sim; i++)
+			ck_assert_msg(memcmp((const uint8_t *)&sim + i, old.key[r], 16), "register %u at %zu", r, i);
+	for (size_t i = 0; i + 16 <= sizeof sim; i++)
+		ck_assert(memcmp((const uint8_t *)&sim + i, next_ik.b, 16));
+
+	/* the power goes; transactions are the new key's, from its first */
+	ck_assert_int_eq(sim_boot(&sim), E_OK);
+	for (uint32_t i = 1; i <= 5; i++) {
+		take(1, &txn, &used);
+		ck_assert(ksn_same_device(&used, &next));
+		ck_assert_uint_eq(ksn_counter(&used), i);
+		ck_assert_int_eq(dukpt_host_txn(&right, &next_ik, DUKPT_AES128, &used), E_OK);
+		ck_assert_mem_eq(txn.b, right.b, 16);
+	}
+	ck_assert(sim_greet(&sim, &host));
+	ck_assert_mem_eq(host.offer.slot[1].ksn.p, next.b, KSN_AES);
+}
+END_TEST
+
+START_TEST(a_receipt_of_update_is_none_of_key)
+{
+	struct sim_host sent;
+	struct msg_receipt m;
+
+	loaded();
+	ck_assert(sim_greet(&sim, &host));
+	sent = host;
+	update(1, KSN_NEXT);
+	ck_assert_int_eq(sim_ask(&sim, MSG_UPDATE, msg()), MSG_RECEIPT); /* and the session is over */
+	ck_assert_int_eq(sim.krd.at, KRD_IDLE);
+	for (enum msg_type type = MSG_KEY; type <= MSG_UPDATE; type++) {
+		host = sent; /* a session in which these bytes were sent as another message */
+		ck_assert_int_eq(transcript_add(&host.t, type, msg()), E_OK);
+		ck_assert(!sim_receipt(&m, &host));
+		ck_assert_int_eq(transcript_start(&host.t), E_OK);
+		ck_assert_int_eq(transcript_add(&host.t, type, msg()), E_OK);
+		ck_assert(sim_receipt(&m, &host) == (type == MSG_UPDATE));
+	}
+}
+END_TEST
+
+START_TEST(a_repeated_update_gets_the_same_receipt_and_loads_nothing)
+{
+	uint8_t receipt[LINK_PAYLOAD];
+	struct msg_receipt m;
+	size_t receipt_len;
+	struct ksn used;
+	struct key txn;
+
+	loaded();
+	update(1, KSN_NEXT);
+	ck_assert_int_eq(sim_ask(&sim, MSG_UPDATE, msg()), MSG_RECEIPT);
+	receipt_len = sim_reply_len;
+	memcpy(receipt, sim_reply, receipt_len);
+	for (unsigned i = 0; i < 3; i++) {
+		if (i == 1)
+			ck_assert_int_eq(sim_boot(&sim), E_OK);
+		take(1, &txn, &used); /* or its counter would restart */
+		memcpy(before, sim.nv, sizeof before);
+		ck_assert_int_eq(sim_ask(&sim, MSG_UPDATE, msg()), MSG_RECEIPT);
+		ck_assert_uint_eq(sim_reply_len, receipt_len);
+		ck_assert_mem_eq(sim_reply, receipt, receipt_len);
+		ck_assert_mem_eq(before, sim.nv, sizeof before);
+	}
+	ck_assert(receipt_of_update(&m));
+	/* a later one has taken its place: nobody makes blocks under its update key any more */
+	update_from(1, &txn, "123456789012345800000000", &next_ik, KSN_NEXT);
+	ck_assert_int_eq(sim_ask(&sim, MSG_UPDATE, msg()), MSG_RECEIPT);
+	update(1, KSN_NEXT);
+	ck_assert(refused(MSG_UPDATE, E_MAC));
+}
+END_TEST
+
+START_TEST(a_changed_byte_anywhere_in_update_changes_nothing)
+{
+	loaded();
+	update(1, KSN_NEXT);
+	saved = sim;
+	for (size_t i = 0; i < len; i++)
+		for (unsigned v = 1; v < 256; v = v * 2 + 1) {
+			sim = saved;
+			message[i] ^= (uint8_t)v;
+			ck_assert_msg(sim_ask(&sim, MSG_UPDATE, msg()) == MSG_ABORT, "byte %zu ^ %02x", i, v);
+			ck_assert_mem_eq(sim.nv, saved.nv, sizeof sim.nv);
+			ck_assert_mem_eq(&sim.store, &saved.store, sizeof sim.store);
+			message[i] ^= (uint8_t)v;
+		}
+	for (size_t n = len; n-- > 0;) {
+		sim = saved;
+		ck_assert_int_eq(sim_ask(&sim, MSG_UPDATE, (struct span){ message, n }), MSG_ABORT);
+		ck_assert_mem_eq(sim.nv, saved.nv, sizeof sim.nv);
+	}
+	sim = saved; /* and untouched it is taken: the loops tested what they say */
+	ck_assert_int_eq(sim_ask(&sim, MSG_UPDATE, msg()), MSG_RECEIPT);
+}
+END_TEST
+
+START_TEST(updates_that_must_be_refused)
+{
+	const struct key old = test_key("1273671EA26AC29AFA4D1084127652A1");
+	struct sim_key k;
+
+	loaded();
+	update(0, KSN_NEXT);
+	ck_assert(refused(MSG_UPDATE, E_SCHEME)); /* TDES has no update key */
+	update(2, KSN_NEXT);
+	ck_assert(refused(MSG_UPDATE, E_EMPTY));
+	update(STORE_SLOTS, KSN_NEXT);
+	ck_assert(refused(MSG_UPDATE, E_SLOT));
+	/* for a terminal with another initial key, or another id */
+	update_from(1, &next_ik, KSN_NEXT, &next_ik, SIM_KSN_AES);
+	ck_assert(refused(MSG_UPDATE, E_MAC));
+	update_from(1, &next_ik, KSN_NEXT, &old, KSN_NEXT);
+	ck_assert(refused(MSG_UPDATE, E_MAC));
+	/* a KSN that would restart a counter: this slot's, one that another slot holds, one that another last held */
+	update(1, SIM_KSN_AES);
+	ck_assert(refused(MSG_UPDATE, E_REPLAY));
+	k = sim_key_of(&host, 3, DUKPT_AES128, KSN_NEXT);
+	ck_assert(sim_load(&sim, &host, &k));
+	update(1, KSN_NEXT);
+	ck_assert(refused(MSG_UPDATE, E_REPLAY));
+	ck_assert(sim_greet(&sim, &host));
+	len = sim_zeroize(&host, message, 3);
+	ck_assert_int_eq(sim_ask(&sim, MSG_ZEROIZE, msg()), MSG_RECEIPT);
+	update(1, KSN_NEXT);
+	ck_assert(refused(MSG_UPDATE, E_REPLAY));
+	update(1, "123456789012345800000000");
+	ck_assert_int_eq(sim_ask(&sim, MSG_UPDATE, msg()), MSG_RECEIPT);
+}
+END_TEST
+
+START_TEST(an_exhausted_slot_takes_no_update)
+{
+	struct state *draft;
+
+	loaded();
+	draft = store_draft(&sim.store);
+	draft->slot[1].state = SLOT_EXHAUSTED;
+	draft->slot[1].registers.filled = 0;
+	memset(draft->slot[1].registers.key, 0, sizeof draft->slot[1].registers.key);
+	ck_assert_int_eq(store_commit(&sim.store), E_OK);
+	update(1, KSN_NEXT);
+	ck_assert(refused(MSG_UPDATE, E_EXHAUSTED));
+}
+END_TEST
+
+/* The configurations that production rooms make, and what resembles the permission without being it. */
+START_TEST(without_permission_in_its_configuration_a_terminal_takes_no_update)
+{
+	static const char *const configs[] = {
+		SIM_CONFIG,
+		"",
+		SIM_CONFIG "update = no\n",
+		SIM_CONFIG "update = yes",
+		SIM_CONFIG "update = yes or no\n",
+		SIM_CONFIG "no update = yes\n",
+		"environment = update = yes\n",
+		SIM_CONFIG "update = yes\n", /* this one is taken: the loop tests what it says */
+	};
+	const unsigned n = sizeof configs / sizeof *configs;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct sim_key k;
+
+		blank();
+		update(1, KSN_NEXT);
+		ck_assert(refused(MSG_UPDATE, E_BLANK));
+		host.config = configs[i];
+		ck_assert(sim_enrol(&sim, &host));
+		k = sim_key_of(&host, 1, DUKPT_AES128, SIM_KSN_AES);
+		ck_assert(sim_load(&sim, &host, &k));
+		update(1, KSN_NEXT);
+		if (i + 1 < n)
+			ck_assert_msg(refused(MSG_UPDATE, E_DENIED), "%s", configs[i]);
+		else
+			ck_assert_int_eq(sim_ask(&sim, MSG_UPDATE, msg()), MSG_RECEIPT);
+	}
+}
+END_TEST
+
+START_TEST(a_power_cut_in_an_update_leaves_the_old_key_or_the_new_one)
+{
+	struct slot was, is;
+	size_t old = 0, new = 0;
+	long all;
+
+	loaded();
+	update(1, KSN_NEXT);
+	was = sim.store.state.slot[1];
+	saved = sim;
+	sim.written = 0;
+	ck_assert_int_eq(sim_ask(&sim, MSG_UPDATE, msg()), MSG_RECEIPT);
+	is = sim.store.state.slot[1];
+	all = sim.written;
+	for (long n = 0; n < all; n += (n % 1740 > 1720) ? 1 : 29) {
+		bool updated;
+
+		sim = saved;
+		sim.budget = n;
+		ck_assert_int_eq(sim_ask(&sim, MSG_UPDATE, msg()), MSG_ABORT);
+		sim.budget = -1;
+		ck_assert_int_eq(sim_boot(&sim), E_OK);
+		updated = !memcmp(&sim.store.state.slot[1], &is, sizeof is);
+		ck_assert(updated || !memcmp(&sim.store.state.slot[1], &was, sizeof was));
+		new += updated;
+		old += !updated;
+		/* either way the same UPDATE finishes it */
+		ck_assert_int_eq(sim_ask(&sim, MSG_UPDATE, msg()), MSG_RECEIPT);
+		ck_assert_mem_eq(&sim.store.state.slot[1], &is, sizeof is);
+	}
+	ck_assert_uint_gt(old, 0);
+	ck_assert_uint_gt(new, 0);
+}
+END_TEST
+
 /* --- Every state, every message --- */
 
 static void go(enum krd_at at)
@@ -652,6 +955,9 @@ static void compose(unsigned type)
 	case MSG_ZEROIZE:
 		len = sim_zeroize(&host, message, 2);
 		break;
+	case MSG_UPDATE:
+		update(1, KSN_NEXT);
+		break;
 	case MSG_ABORT:
 		ck_assert_int_eq(msg_put_abort(message, &len, sizeof message, &abort), E_OK);
 		break;
@@ -669,7 +975,8 @@ START_TEST(every_message_in_every_state_does_what_the_table_says_and_nothing_els
 		{ KRD_ASKED, MSG_IDENTIFY, MSG_CSR, KRD_ASKED },     { KRD_ASKED, MSG_HELLO, MSG_OFFER, KRD_OFFERED },
 		{ KRD_ASKED, MSG_CERT, MSG_DONE, KRD_IDLE },         { KRD_OFFERED, MSG_IDENTIFY, MSG_CSR, KRD_ASKED },
 		{ KRD_OFFERED, MSG_HELLO, MSG_OFFER, KRD_OFFERED },  { KRD_OFFERED, MSG_KEY, MSG_RECEIPT, KRD_IDLE },
-		{ KRD_OFFERED, MSG_ZEROIZE, MSG_RECEIPT, KRD_IDLE },
+		{ KRD_OFFERED, MSG_ZEROIZE, MSG_RECEIPT, KRD_IDLE }, { KRD_IDLE, MSG_UPDATE, MSG_RECEIPT, KRD_IDLE },
+		{ KRD_ASKED, MSG_UPDATE, MSG_RECEIPT, KRD_IDLE },    { KRD_OFFERED, MSG_UPDATE, MSG_RECEIPT, KRD_IDLE },
 	};
 	struct sim_host kept;
 
@@ -759,6 +1066,14 @@ static Suite *suite(void)
 	tcase_add_test(t, a_power_cut_in_a_load_leaves_it_done_or_not_begun);
 	tcase_add_test(t, zeroize_wipes_the_slot_and_the_ksn_is_remembered);
 	tcase_add_test(t, zeroize_of_all_slots_empties_them_and_a_forged_one_nothing);
+	tcase_add_test(t, an_update_gives_the_slot_a_new_initial_key_and_leaves_nothing_of_the_old_one);
+	tcase_add_test(t, a_receipt_of_update_is_none_of_key);
+	tcase_add_test(t, a_repeated_update_gets_the_same_receipt_and_loads_nothing);
+	tcase_add_test(t, a_changed_byte_anywhere_in_update_changes_nothing);
+	tcase_add_test(t, updates_that_must_be_refused);
+	tcase_add_test(t, an_exhausted_slot_takes_no_update);
+	tcase_add_test(t, without_permission_in_its_configuration_a_terminal_takes_no_update);
+	tcase_add_test(t, a_power_cut_in_an_update_leaves_the_old_key_or_the_new_one);
 	tcase_add_test(t, every_message_in_every_state_does_what_the_table_says_and_nothing_else);
 	tcase_add_test(t, an_empty_payload_is_answered_with_an_empty_one_and_ends_nothing);
 	tcase_add_test(t, a_tampered_terminal_says_only_that);
