@@ -6,8 +6,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 
 #define ANSWER_SECONDS 60
 
@@ -23,19 +21,15 @@ struct work {
 
 static enum err connect_room(struct work *w)
 {
-	const struct timeval limit = { .tv_sec = ANSWER_SECONDS };
 	enum err e = E_OK;
 
 	if (w->connected)
 		return E_OK;
 	e = client_open(&w->client, room, "acquirer");
-	if (e)
-		return e;
-	w->connected = true;
-	if (setsockopt(w->client.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) ||
-	    setsockopt(w->client.fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit))
-		return E_UNREACHABLE;
-	return E_OK;
+	if (!e)
+		e = client_patience(&w->client, ANSWER_SECONDS);
+	w->connected = !e;
+	return e;
 }
 
 static void disconnect(struct work *w)

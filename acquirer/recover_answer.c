@@ -2,7 +2,6 @@
 #include "base/hex.h"
 #include "base/wipe.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Clear data stands as text where a reader of the stanza gets exactly these bytes back. */

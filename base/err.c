@@ -40,7 +40,7 @@ static const struct row {
 	ROW(E_EPOCH, NOPERM, "KIF epoch lower than one the terminal has seen", "get a certificate of the new epoch from the ca room"),
 	ROW(E_REPLAY, PROTOCOL, "a nonce, point or KSN was seen before", ""),
 	ROW(E_SEQUENCE, PROTOCOL, "message not expected in this state", "begin again"),
-	ROW(E_DUPLICATE, NOPERM, "serial or identity key already certified to another", "both are quarantined; find out which is real"),
+	ROW(E_DUPLICATE, NOPERM, "serial or identity key already certified to another", "find out which of the two is real"),
 	ROW(E_QUARANTINED, NOPERM, "serial or identity key is quarantined", "find out why before using this device"),
 	ROW(E_ROLLBACK, NOPERM, "the terminal's load count went backwards", "its memory was put back: set the device aside"),
 	ROW(E_SERIAL, DATAERR, "another terminal than the one expected", "check which device is on this port"),

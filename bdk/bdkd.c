@@ -8,8 +8,6 @@
 
 #include <libgen.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -50,7 +48,8 @@ static int serve(bool locked)
 
 	/* Found out later it would be in the middle of somebody's request. */
 	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur < SERVER_DESCRIPTORS)
-		return fail_why(E_IO, "too few file descriptors are allowed", "raise the limit (ulimit -n)", "%s", room_dir);
+		return fail_why(E_IO, "too few file descriptors are allowed", "raise the limit (ulimit -n)", "%s",
+				room_dir);
 	e = room_open(&room, room_dir, why);
 	if (e)
 		return *why ? fail_why(e, why, err_hint(e), "%s", room_dir) : fail_say(e, "%s", room_dir);

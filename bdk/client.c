@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -66,6 +67,18 @@ enum err client_open(struct client *c, const char *room, const char *socket_name
 	}
 	close(dir);
 	return e;
+}
+
+enum err client_patience(struct client *c, unsigned seconds)
+{
+	const struct timeval limit = { .tv_sec = (time_t)seconds };
+
+	if (setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) ||
+	    setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit)) {
+		client_close(c);
+		return E_UNREACHABLE;
+	}
+	return E_OK;
 }
 
 enum err client_call(struct client *c, const struct record *request)

@@ -29,10 +29,15 @@ MUST_USE enum err client_open(struct client *c, const char *room, const char *so
  * client_call - send a request, wait for its answer
  *
  *   E_OK: c->fields are the answer's. Otherwise bdkd's F_RESULT with its sentence in c->why, or E_UNREACHABLE
- *   (connection lost), E_FORMAT (the answer is no record, or another op's), or the request's own e. Waits as long as bdkd
- *   takes. After E_DENIED, E_UNREACHABLE and E_FORMAT bdkd may have ended the connection: client_open() again.
+ *   (connection lost), E_FORMAT (the answer is no record, or another op's), or the request's own e. Waits as long as
+ *   bdkd takes, but for client_patience(). After E_DENIED, E_UNREACHABLE and E_FORMAT bdkd may have ended the
+ *   connection: client_open() again.
  */
 MUST_USE enum err client_call(struct client *c, const struct record *request);
+
+/* client_patience - from now on an answer that takes longer than so many seconds is E_UNREACHABLE. E_OK, E_UNREACHABLE
+ * (the connection is closed then) */
+MUST_USE enum err client_patience(struct client *c, unsigned seconds);
 
 /* client_close - wipes the last answer; fine on a closed one */
 void client_close(struct client *c);

@@ -1,30 +1,17 @@
 #include "bdk/enrol.h"
 #include "bdk/revocation.h"
 #include "base/hex.h"
+#include "base/serial.h"
 #include "base/wipe.h"
 #include "crypto/sha256.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-static uint64_t monotonic(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec;
-}
-
-static struct span der(const struct der *d)
-{
-	return (struct span){ d->b, d->len };
-}
 
 /* In this state, and in time? */
 static enum err expect(const struct enrol *e, int state)
 {
-	return (int)e->state == state && monotonic() < e->until ? E_OK : E_SEQUENCE;
+	return (int)e->state == state && room_monotonic() < e->until ? E_OK : E_SEQUENCE;
 }
 
 static bool certified(const struct device *d)
@@ -48,7 +35,7 @@ enum err enrol_begin(struct enrol *e, uint8_t identify[static MSG_MAX], size_t *
 		     char why[static ENROL_WHY])
 {
 	struct msg_identify m = { .version = MSG_VERSION, .suite = MSG_SUITE, .utc = room_utc() };
-	struct enrol o = { .state = ENROL_IDENTIFIED, .until = monotonic() + ENROL_SECONDS };
+	struct enrol o = { .state = ENROL_IDENTIFIED, .until = room_monotonic() + ENROL_SECONDS };
 	struct device d;
 	struct worker *w;
 	size_t n = 0;
@@ -56,7 +43,7 @@ enum err enrol_begin(struct enrol *e, uint8_t identify[static MSG_MAX], size_t *
 
 	enrol_end(e);
 	*why = 0;
-	if (!device_serial(serial))
+	if (!serial_ok(serial, strlen(serial)))
 		return E_FORMAT;
 	if (!r->device_ca.len || !r->kif_ca.len)
 		return E_NOT_READY;
@@ -100,8 +87,8 @@ static enum err quarantine_row(struct journal *j, struct device *d)
 }
 
 /*
- * Put a serial and an identity key out of use for good. A key that no serial owns yet gets a row of its own, whose name no
- * terminal can have, so that people see it in the list and no other serial gets it certified.
+ * Put a serial and an identity key out of use for good. A key that no serial owns yet gets a row of its own, whose name
+ * no terminal can have, so that people see it in the list and no other serial gets it certified.
  */
 static enum err quarantine(struct journal *j, const char *serial, const uint8_t spki[static 32])
 {
@@ -131,7 +118,8 @@ static enum err quarantine(struct journal *j, const char *serial, const uint8_t 
 	return journal_commit(j);
 }
 
-/* May the key of this digest be certified to this serial? If one of the two belongs to another, both are quarantined. */
+/* May the key of this digest be certified to this serial? If one of the two belongs to another, both are
+ * quarantined. */
 static enum err check_pair(struct journal *j, const char *serial, const uint8_t spki[static 32],
 			   char why[static ENROL_WHY])
 {
@@ -150,7 +138,8 @@ static enum err check_pair(struct journal *j, const char *serial, const uint8_t 
 	if (!owned && owner.state == DEVICE_QUARANTINED && !certified(&d))
 		return E_QUARANTINED;
 	if (certified(&d))
-		snprintf(why, ENROL_WHY, "%s was certified with another identity key before; both are quarantined", serial);
+		snprintf(why, ENROL_WHY, "%s was certified with another identity key before; both are quarantined",
+			 serial);
 	else
 		snprintf(why, ENROL_WHY, "the identity key belongs to %s; both are quarantined", owner.serial);
 	e = quarantine(j, serial, spki);
@@ -173,7 +162,8 @@ enum err enrol_csr(struct enrol *e, struct room *r, struct span csr, char firmwa
 	if (!err)
 		err = msg_get_csr(&m, body);
 	if (!err && (m.serial.len != strlen(e->serial) || memcmp(m.serial.p, e->serial, m.serial.len) != 0)) {
-		snprintf(why, ENROL_WHY, "expected %s, this is %.*s", e->serial, (int)m.serial.len, (const char *)m.serial.p);
+		snprintf(why, ENROL_WHY, "expected %s, this is %.*s", e->serial, (int)m.serial.len,
+			 (const char *)m.serial.p);
 		err = E_SERIAL;
 	}
 	if (!err)
@@ -218,8 +208,8 @@ static enum err certify(struct device *d, const struct enrol *e, struct room *r)
 	if (!err)
 		err = worker_random(w, number, sizeof number);
 	if (!err)
-		err = pki_issue(d->cert, &d->cert_len, sizeof d->cert, e->point, &who, der(&r->device_ca), number, room_utc(),
-				r->config.device_days, false, &signer);
+		err = pki_issue(d->cert, &d->cert_len, sizeof d->cert, e->point, &who, der_span(&r->device_ca), number,
+				room_utc(), r->config.device_days, false, &signer);
 	if (err)
 		return err;
 	memcpy(d->spki, e->spki, sizeof d->spki);
@@ -232,14 +222,14 @@ static enum err make_cert(uint8_t out[static MSG_MAX], size_t *len, struct enrol
 	struct room_key key = { r, "device-ca" };
 	uint8_t digest[32], sig[P256_SIG];
 	char config[CERT_TEXT + 32];
-	struct msg_cert m = { .anchor = der(&r->kif_ca) };
+	struct msg_cert m = { .anchor = der_span(&r->kif_ca) };
 	struct device d;
 	struct cert root;
 	size_t n = 0;
 	enum err err = certify(&d, e, r);
 
 	if (!err)
-		err = cert_anchor(&root, der(&r->device_ca));
+		err = cert_anchor(&root, der_span(&r->device_ca));
 	if (err)
 		return err;
 	snprintf(config, sizeof config, "environment = %s\n", r->config.name);

@@ -24,11 +24,6 @@ struct package {
 	const uint8_t *sig;
 };
 
-static struct span der(const struct der *d)
-{
-	return (struct span){ d->b, d->len };
-}
-
 static uint8_t items_of(enum dukpt_scheme scheme)
 {
 	return scheme == DUKPT_TDES ? 2 : 1;
@@ -50,7 +45,7 @@ static enum err hash(uint8_t out[static 32], struct span label, struct span cove
 /* Is this a certificate of that CA, valid now and not revoked? */
 static enum err check_cert(struct cert *c, const struct room *r, struct span cert, const struct der *ca)
 {
-	enum err e = cert_verify(c, cert, der(ca), room_utc());
+	enum err e = cert_verify(c, cert, der_span(ca), room_utc());
 
 	return !e && r->crl_len ? pki_crl_has((struct span){ r->crl, r->crl_len }, cert) : e;
 }
@@ -132,7 +127,7 @@ static enum err make(uint8_t *b, size_t *len, struct kcv *kcv, bool *made, struc
 	if (e)
 		return e;
 	wr_init(&o, b, EXCHANGE_MAX);
-	put_head(&o, id, recipient, der(&r->own), point);
+	put_head(&o, id, recipient, der_span(&r->own), point);
 	e = wr_end(&o);
 	if (!e)
 		e = hash(ctx, LABEL("keyroom/1 exchange"), (struct span){ b, o.len });
@@ -163,8 +158,8 @@ static enum err make(uint8_t *b, size_t *len, struct kcv *kcv, bool *made, struc
 	return e;
 }
 
-/* Record a key set that the token has, with its package where it was made here; if that fails the token shall not have it
- * either. */
+/* Record a key set that the token has, with its package where it was made here; if that fails the token shall not have
+ * it either. */
 static enum err record(struct key_set *s, struct room *r, struct span package)
 {
 	char text[KEY_SET_TEXT];
@@ -219,7 +214,7 @@ enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, st
 		e = E_RANGE;
 	if (e)
 		return e;
-	e = check_cert(&own, r, der(&r->own), &r->kif_ca);
+	e = check_cert(&own, r, der_span(&r->own), &r->kif_ca);
 	if (e) {
 		snprintf(why, EXCHANGE_WHY, "this room's own certificate: %s", err_text(e));
 		return e;
@@ -319,7 +314,7 @@ static enum err verify(struct cert *maker, const struct package *p, const struct
 	if (!e)
 		e = p256_verify(p->sig, maker->point, digest);
 	if (!e)
-		e = check_cert(&own, r, der(&r->own), &r->exchange_ca);
+		e = check_cert(&own, r, der_span(&r->own), &r->exchange_ca);
 	if (!e)
 		e = p256_spki_digest(digest, own.point);
 	if (!e && memcmp(digest, p->recipient, sizeof digest) != 0) {

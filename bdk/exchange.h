@@ -19,14 +19,15 @@
 /*
  * exchange_generate - make a key set in a load room and its package for the acquirer room named by cert
  *
- *   set  in/out  its scheme and, if len is not 0, its id; a free random id is chosen otherwise (TDES: FFFF and 24 random bits)
+ *   set  in/out  its scheme and, if len is not 0, its id; a free random id is chosen otherwise (TDES: FFFF and 24
+ *                random bits)
  *
- *   E_OK, E_NOT_READY, E_CERTIFICATE/E_EXPIRED/E_REVOKED (cert is no exchange certificate of this environment), E_EXISTS,
- *   E_RANGE (first and last), E_SCHEME, E_STRENGTH, E_JOURNAL, E_TOKEN
+ *   E_OK, E_NOT_READY, E_CERTIFICATE/E_EXPIRED/E_REVOKED (cert is no exchange certificate of this environment),
+ *   E_EXISTS, E_RANGE (first and last), E_SCHEME, E_STRENGTH, E_JOURNAL, E_TOKEN
  */
-MUST_USE enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, struct key_set *made, struct room *r,
-				    struct key_set_id *set, uint32_t first, uint32_t last, struct span cert,
-				    char why[static EXCHANGE_WHY]);
+MUST_USE enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, struct key_set *made,
+				    struct room *r, struct key_set_id *set, uint32_t first, uint32_t last,
+				    struct span cert, char why[static EXCHANGE_WHY]);
 
 /*
  * exchange_import - take a package into an acquirer room
@@ -34,10 +35,10 @@ MUST_USE enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t
  *   from  out  CN of the load room that made it
  *
  *   E_OK, E_NOT_READY, E_SHORT/E_FORMAT, E_CERTIFICATE/E_EXPIRED/E_REVOKED (not from a load room of this environment),
- *   E_SIGNATURE, E_KEY (wrapped for another room), E_UNWRAP, E_MAC (check value differs from what was announced), E_EXISTS, E_JOURNAL,
- *   E_TOKEN. Nothing stays in the token on an error.
+ *   E_SIGNATURE, E_KEY (wrapped for another room), E_UNWRAP, E_MAC (check value differs from what was announced),
+ *   E_EXISTS, E_JOURNAL, E_TOKEN. Nothing stays in the token on an error.
  */
-MUST_USE enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], struct room *r, struct span package,
-				  char why[static EXCHANGE_WHY]);
+MUST_USE enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], struct room *r,
+				  struct span package, char why[static EXCHANGE_WHY]);
 
 #endif

@@ -14,8 +14,8 @@
 enum { BUSY_MS = 1000 };
 
 /*
- * The rules that must hold whatever the code does stand here, as constraints: one owner for each device id of a key set,
- * one id for each {terminal, slot, load count}, one identity key for each serial and the other way round.
+ * The rules that must hold whatever the code does stand here, as constraints: one owner for each device id of a key
+ * set, one id for each {terminal, slot, load count}, one identity key for each serial and the other way round.
  */
 static const char schema[] =
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
@@ -27,8 +27,8 @@ static const char schema[] =
 	"  utc INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE package(key_set TEXT PRIMARY KEY REFERENCES key_set(id), bytes BLOB NOT NULL) STRICT;"
 	"CREATE TABLE device(row INTEGER PRIMARY KEY AUTOINCREMENT, serial TEXT NOT NULL UNIQUE,"
-	"  spki BLOB UNIQUE CHECK(length(spki) = 32), cert BLOB NOT NULL, state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 5),"
-	"  utc INTEGER NOT NULL) STRICT;"
+	"  spki BLOB UNIQUE CHECK(length(spki) = 32), cert BLOB NOT NULL,"
+	"  state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 5), utc INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE load(row INTEGER PRIMARY KEY AUTOINCREMENT,"
 	"  key_set TEXT NOT NULL REFERENCES key_set(id), id INTEGER NOT NULL, serial TEXT NOT NULL,"
 	"  spki BLOB NOT NULL CHECK(length(spki) = 32), point BLOB NOT NULL CHECK(length(point) = 65),"
@@ -36,7 +36,7 @@ static const char schema[] =
 	"  UNIQUE(key_set, id), UNIQUE(spki, slot, first_count)) STRICT;"
 	"CREATE INDEX load_serial ON load(serial);"
 	"CREATE TABLE event(sequence INTEGER PRIMARY KEY AUTOINCREMENT, load INTEGER NOT NULL REFERENCES load(row),"
-	"  state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 5), load_count INTEGER NOT NULL,"
+	"  state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 4), load_count INTEGER NOT NULL,"
 	"  kcv BLOB NOT NULL CHECK(length(kcv) <= 5), utc INTEGER NOT NULL) STRICT;"
 	"CREATE INDEX event_load ON event(load);"
 	"CREATE TABLE sent(row INTEGER PRIMARY KEY AUTOINCREMENT, load INTEGER NOT NULL REFERENCES load(row),"
@@ -55,19 +55,20 @@ static const char settings[] = "PRAGMA synchronous = FULL; PRAGMA foreign_keys =
 #define KEY_SET "SELECT row, id, scheme, state, kcv, first, last, next, utc FROM key_set "
 #define DEVICE "SELECT row, serial, coalesce(spki, zeroblob(32)), cert, state, utc FROM device "
 /* A load is its row and its newest event; the others are its life. */
-#define LOAD                                                                                                             \
-	"SELECT e.sequence, l.row, k.id, k.scheme, l.id, l.serial, l.spki, l.point, l.slot, e.state, l.first_count,"     \
-	"  e.load_count, e.kcv, l.firmware, e.utc"                                                                       \
+#define LOAD                                                                                                           \
+	"SELECT e.sequence, l.row, k.id, k.scheme, l.id, l.serial, l.spki, l.point, l.slot, e.state, l.first_count,"   \
+	"  e.load_count, e.kcv, l.firmware, e.utc"                                                                     \
 	"  FROM load l JOIN event e ON e.load = l.row JOIN key_set k ON k.id = l.key_set "
 #define NEWEST "AND e.sequence = (SELECT max(sequence) FROM event WHERE load = l.row) "
 #define AUDIT "SELECT sequence, utc, who, what, object, reason, hash FROM audit "
 #define SENT "SELECT s.row, s.load, s.h FROM sent s JOIN load l ON l.row = s.load "
 
 enum statement {
-	BEGIN, COMMIT, ROLLBACK, META_GET, META_SET, AUDIT_HEAD, AUDIT_AFTER, AUDIT_ADD, ALL_KEY_SETS, ALL_DEVICES, ALL_LOADS,
-	ALL_EVENTS,	SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE, KEY_SET_TAKE, PACKAGE_GET, PACKAGE_ADD, DEVICE_BY_SERIAL,
-	DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_TAKEN, LOAD_ADD, LOAD_BY_ROW, LOAD_LAST, LOAD_COUNT, LOAD_AFTER,
-	EVENT_ADD, SENT_ADD, SENT_HAS, SENT_NEXT, WIPE_ADD, WIPE_NEXT, WIPED, STATEMENTS
+	BEGIN, COMMIT, ROLLBACK, META_GET, META_SET, AUDIT_HEAD, AUDIT_AFTER, AUDIT_ADD, ALL_KEY_SETS, ALL_DEVICES,
+	ALL_LOADS, ALL_EVENTS, SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE, KEY_SET_TAKE,
+	PACKAGE_GET, PACKAGE_ADD, DEVICE_BY_SERIAL, DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_TAKEN, LOAD_ADD,
+	LOAD_BY_ROW, LOAD_LAST, LOAD_COUNT, LOAD_AFTER, EVENT_ADD, SENT_ADD, SENT_HAS, SENT_NEXT, WIPE_ADD, WIPE_NEXT,
+	WIPED, STATEMENTS
 };
 
 static const char *const sql[STATEMENTS] = {
@@ -75,7 +76,8 @@ static const char *const sql[STATEMENTS] = {
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
 	[META_GET] = "SELECT value FROM meta WHERE name = ?",
-	[META_SET] = "INSERT INTO meta(name, value) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+	[META_SET] = "INSERT INTO meta(name, value) VALUES(?, ?)"
+		     "  ON CONFLICT(name) DO UPDATE SET value = excluded.value",
 	[AUDIT_HEAD] = AUDIT "ORDER BY sequence DESC LIMIT 1",
 	[AUDIT_AFTER] = AUDIT "WHERE sequence > ? ORDER BY sequence LIMIT 1",
 	[AUDIT_ADD] = "INSERT INTO audit(sequence, utc, who, what, object, reason, hash) VALUES(?, ?, ?, ?, ?, ?, ?)",
@@ -86,7 +88,8 @@ static const char *const sql[STATEMENTS] = {
 	[SEEN_ADD] = "INSERT INTO seen(kind, value) VALUES(?, ?)",
 	[KEY_SET_BY_ID] = KEY_SET "WHERE id = ?",
 	[KEY_SET_AFTER] = KEY_SET "WHERE row > ? ORDER BY row LIMIT 1",
-	[KEY_SET_ADD] = "INSERT INTO key_set(id, scheme, state, kcv, first, last, next, utc) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+	[KEY_SET_ADD] = "INSERT INTO key_set(id, scheme, state, kcv, first, last, next, utc)"
+			"  VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
 	[PACKAGE_GET] = "SELECT bytes FROM package WHERE key_set = ?",
 	[PACKAGE_ADD] = "INSERT INTO package(key_set, bytes) VALUES(?, ?)",
 	[KEY_SET_STATE] = "UPDATE key_set SET state = ? WHERE id = ?",
@@ -105,7 +108,8 @@ static const char *const sql[STATEMENTS] = {
 	[LOAD_COUNT] = "SELECT coalesce(max(max(l.first_count, e.load_count)), 0)"
 		       "  FROM load l JOIN event e ON e.load = l.row WHERE l.spki = ?",
 	[LOAD_AFTER] = LOAD "WHERE e.sequence > ? ORDER BY e.sequence LIMIT 1",
-	[EVENT_ADD] = "INSERT INTO event(load, state, load_count, kcv, utc) SELECT row, ?, ?, ?, ? FROM load WHERE row = ?",
+	[EVENT_ADD] = "INSERT INTO event(load, state, load_count, kcv, utc)"
+		      "  SELECT row, ?, ?, ?, ? FROM load WHERE row = ?",
 	[SENT_ADD] = "INSERT INTO sent(load, h) VALUES(?, ?)",
 	[SENT_HAS] = "SELECT row FROM sent WHERE load = ? AND h = ?",
 	[SENT_NEXT] = SENT "WHERE l.serial = ? AND s.row < ? ORDER BY s.row DESC LIMIT 1",
@@ -152,20 +156,13 @@ const char *load_state_name(enum load_state s)
 {
 	static const char *const names[] = {
 		[LOAD_SENT] = "sent",	      [LOAD_LOADED] = "loaded",	    [LOAD_POSSIBLY] = "possibly-loaded",
-		[LOAD_REPLACED] = "replaced", [LOAD_ZEROIZED] = "zeroized",
+		[LOAD_ZEROIZED] = "zeroized",
 	};
 
 	return NAME_OF(names, s);
 }
 
-bool device_serial(const char *text)
-{
-	size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-");
-
-	return len >= 1 && len <= 32 && !text[len];
-}
-
-/* --- One query: values in, columns out, in order; the first error stays, and query_end() asks once. ---------------------- */
+/* --- One query: values in, columns out, in order; the first error stays, and query_end() asks once. --------------- */
 
 struct query {
 	sqlite3_stmt *s;
@@ -270,7 +267,7 @@ static enum err run(struct query *q)
 	return query_end(q);
 }
 
-/* --- File and transactions ----------------------------------------------------------------------------------------------- */
+/* --- File and transactions ---------------------------------------------------------------------------------------- */
 
 static uint64_t now(void)
 {
@@ -411,7 +408,7 @@ static enum err finish(struct journal *j, enum err e)
 	return e;
 }
 
-/* --- Audit ----------------------------------------------------------------------------------------------------------------- */
+/* --- Audit -------------------------------------------------------------------------------------------------------- */
 
 static enum err audit_hash(uint8_t out[static 32], const uint8_t before[static 32], const struct audit *a)
 {
@@ -563,7 +560,7 @@ enum err journal_digest(uint8_t out[static 32], struct journal *j)
 	return e;
 }
 
-/* --- Seen values, numbers -------------------------------------------------------------------------------------------------- */
+/* --- Seen values, numbers ----------------------------------------------------------------------------------------- */
 
 enum err journal_seen(struct journal *j, const char *kind, struct span value)
 {
@@ -593,7 +590,7 @@ enum err journal_set_number(struct journal *j, const char *name, uint64_t v)
 	return v > INT64_MAX ? E_JOURNAL : run(&q);
 }
 
-/* --- Key sets -------------------------------------------------------------------------------------------------------------- */
+/* --- Key sets ----------------------------------------------------------------------------------------------------- */
 
 static void get_set_id(struct query *q, struct key_set_id *id)
 {
@@ -727,7 +724,7 @@ enum err journal_package(uint8_t *out, size_t *len, size_t size, struct journal 
 	return e;
 }
 
-/* --- Devices --------------------------------------------------------------------------------------------------------------- */
+/* --- Devices ------------------------------------------------------------------------------------------------------ */
 
 static uint64_t get_device(struct query *q, struct device *d)
 {
@@ -793,7 +790,7 @@ enum err journal_device_put(struct journal *j, const struct device *d)
 	return query_end_unique(&q, E_DUPLICATE);
 }
 
-/* --- Loads ----------------------------------------------------------------------------------------------------------------- */
+/* --- Loads -------------------------------------------------------------------------------------------------------- */
 
 static void get_load(struct query *q, struct load *l)
 {
@@ -913,9 +910,10 @@ enum err journal_load_allocate(struct journal *j, struct load *l)
 	e = finish(j, e);
 	if (!e)
 		e = load_by_row(&made, j, row);
-	if (!e && (made.state != LOAD_SENT || made.id != set.next || made.slot != l->slot ||
-		   made.first_count != l->first_count || strcmp(made.serial, l->serial) != 0 ||
-		   memcmp(made.spki, l->spki, sizeof made.spki) != 0 || memcmp(made.point, l->point, sizeof made.point) != 0))
+	if (!e &&
+	    (made.state != LOAD_SENT || made.id != set.next || made.slot != l->slot ||
+	     made.first_count != l->first_count || strcmp(made.serial, l->serial) != 0 ||
+	     memcmp(made.spki, l->spki, sizeof made.spki) != 0 || memcmp(made.point, l->point, sizeof made.point) != 0))
 		e = E_JOURNAL;
 	if (!e)
 		*l = made;
@@ -962,7 +960,8 @@ enum err journal_load_was_sent(struct journal *j, uint64_t row, const uint8_t h[
 	return e || found ? e : E_UNKNOWN_DEVICE;
 }
 
-enum err journal_load_sent_next(struct load *l, uint8_t h[static 32], struct journal *j, const char *serial, uint64_t *at)
+enum err journal_load_sent_next(struct load *l, uint8_t h[static 32], struct journal *j, const char *serial,
+				uint64_t *at)
 {
 	struct query q = query(j, SENT_NEXT);
 	uint8_t was[32];
@@ -1003,7 +1002,7 @@ enum err journal_load_after(struct load *out, struct journal *j, uint64_t sequen
 	return find_load(out, &q, E_SHORT);
 }
 
-/* --- ZEROIZE --------------------------------------------------------------------------------------------------------------- */
+/* --- ZEROIZE ------------------------------------------------------------------------------------------------------ */
 
 enum err journal_wipe_sent(struct journal *j, const struct wipe *w)
 {

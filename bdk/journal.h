@@ -1,9 +1,11 @@
 /*
- * The journal: what a room has done, in SQLite (WAL, synchronous=FULL). It is the truth; everything else is a projection.
+ * The journal: what a room has done, in SQLite (WAL, synchronous=FULL). It is the truth; everything else is a
+ * projection.
  *
- * An I/O error ends issuing: every function here gives E_JOURNAL and has changed nothing. What allocates is committed and read
- * back before it returns. Tables: meta, audit, key_set, device, load, event (what became of a load), sent (h after each KEY),
- * wipe (each ZEROIZE, and h after it), seen (nonces and points).
+ * An I/O error ends issuing: every function here gives E_JOURNAL and has changed nothing. What allocates is committed
+ * and read back before it returns. Tables: meta, audit, key_set, package (what a key set was handed over in), device,
+ * load, event (what became of a load), sent (h after each KEY), wipe (each ZEROIZE, and h after it), seen (nonces and
+ * points).
  */
 #ifndef KEYROOM_BDK_JOURNAL_H
 #define KEYROOM_BDK_JOURNAL_H
@@ -26,9 +28,6 @@ struct key_set {
 
 enum device_state { DEVICE_EXPECTED = 1, DEVICE_CERTIFIED, DEVICE_ENROLLED, DEVICE_QUARANTINED, DEVICE_REVOKED };
 
-/* device_serial - may a terminal be called that? 1 to 32 of [A-Za-z0-9-], as in protocol/message.h */
-bool device_serial(const char *text);
-
 struct device {
 	char serial[CERT_TEXT];
 	uint8_t spki[32];		/* zero while expected */
@@ -38,7 +37,7 @@ struct device {
 	uint64_t utc;
 };
 
-enum load_state { LOAD_SENT = 1, LOAD_LOADED, LOAD_POSSIBLY, LOAD_REPLACED, LOAD_ZEROIZED };
+enum load_state { LOAD_SENT = 1, LOAD_LOADED, LOAD_POSSIBLY, LOAD_ZEROIZED };
 
 struct load {
 	uint64_t sequence;		/* of its last change, room-wide */
@@ -71,46 +70,49 @@ MUST_USE enum err journal_open(struct journal **j, const char *path, enum room_p
 void journal_close(struct journal *j);
 
 /*
- * One transaction: everything between begin and commit, or nothing. They nest: the outermost commit counts, and a rollback at
- * any depth undoes all. journal_rollback() after any error; fine when none is open. Without it each function below is a
- * transaction of its own.
+ * One transaction: everything between begin and commit, or nothing. They nest: the outermost commit counts, and a
+ * rollback at any depth undoes all. journal_rollback() after any error; fine when none is open. Without it each
+ * function below is a transaction of its own.
  */
 MUST_USE enum err journal_begin(struct journal *j);
 MUST_USE enum err journal_commit(struct journal *j);
 void journal_rollback(struct journal *j);
 
-/* --- audit: a hash chain. hash = SHA-256(previous hash || be64 sequence || be64 utc || each text with a u16 length) -------- */
+/* --- audit: a hash chain ------------------------------------------------------------------------------------------ */
 
+/* hash = SHA-256(previous hash || be64 sequence || be64 utc || each text with a u16 length) */
 struct audit {
 	uint64_t sequence, utc;
 	char who[CERT_TEXT], what[CERT_TEXT], object[128], reason[256];
 	uint8_t hash[32];
 };
 
-/* journal_audit - append one act or refusal: who ("uid 0 people"), what ("generate"), object ("FFFF987654"), reason (err_text() or "") */
+/* journal_audit - append one act or refusal: who ("uid 0 people"), what ("generate"), object ("FFFF987654"), reason
+ * (err_text() or "") */
 MUST_USE enum err journal_audit(struct journal *j, const char *who, const char *what, const char *object,
 				const char *reason);
 
 /* journal_audit_next - the record after a sequence. E_OK, E_SHORT (no more), E_JOURNAL */
 MUST_USE enum err journal_audit_next(struct audit *a, struct journal *j, uint64_t after);
 
-/* journal_audit_check - recompute the whole chain. E_OK, E_MAC (bad: the first sequence that does not fit), E_JOURNAL */
+/* journal_audit_check - recompute the whole chain. E_OK, E_MAC (bad: the first sequence that does not fit),
+ * E_JOURNAL */
 MUST_USE enum err journal_audit_check(uint64_t *bad, struct journal *j);
 
-/* journal_digest - SHA-256 over the rows of key_set, device, load and event, in order: what has been issued, not how often it was
- * tried (sent, wipe, seen and audit grow with every attempt) */
+/* journal_digest - SHA-256 over the rows of key_set, device, load and event, in order: what has been issued, not how
+ * often it was tried (sent, wipe, seen and audit grow with every attempt) */
 MUST_USE enum err journal_digest(uint8_t out[static 32], struct journal *j);
 
-/* --- seen values ------------------------------------------------------------------------------------------------------- */
+/* --- seen values -------------------------------------------------------------------------------------------------- */
 
 /* journal_seen - remember a nonce or point for ever. E_OK (new), E_REPLAY (seen before), E_JOURNAL */
 MUST_USE enum err journal_seen(struct journal *j, const char *kind, struct span value);
 
-/* --- numbers kept by name: number of the last revocation list, … E_OK (0 if never set), E_JOURNAL ------------------------- */
+/* --- numbers kept by name: number of the last revocation list ... E_OK (0 if never set), E_JOURNAL ---------------- */
 MUST_USE enum err journal_number(uint64_t *v, struct journal *j, const char *name);
 MUST_USE enum err journal_set_number(struct journal *j, const char *name, uint64_t v);
 
-/* --- key sets ------------------------------------------------------------------------------------------------------------ */
+/* --- key sets ----------------------------------------------------------------------------------------------------- */
 
 /* journal_key_set - by id text. E_OK, E_KEY_SET, E_JOURNAL */
 MUST_USE enum err journal_key_set(struct key_set *out, struct journal *j, const char *id);
@@ -120,28 +122,30 @@ MUST_USE enum err journal_key_set_next(struct key_set *out, struct journal *j, u
 MUST_USE enum err journal_key_set_add(struct journal *j, const struct key_set *s);
 MUST_USE enum err journal_key_set_state(struct journal *j, const char *id, enum key_set_state state);
 
-/* journal_package_add - keep the hand-over package of a key set: wrapped for one recipient, and made only once. E_EXISTS */
+/* journal_package_add - keep the hand-over package of a key set: wrapped for one recipient, and made only once.
+ * E_EXISTS */
 MUST_USE enum err journal_package_add(struct journal *j, const char *id, struct span package);
 /* journal_package - E_OK, E_KEY_SET (none of that id), E_JOURNAL (also: longer than size) */
 MUST_USE enum err journal_package(uint8_t *out, size_t *len, size_t size, struct journal *j, const char *id);
 
-/* --- devices: a ca room's list; in a load room the terminals that have proved themselves there -------------------------- */
+/* --- devices: a ca room's list; in a load room the terminals that have proved themselves there -------------------- */
 
 /* journal_device - by serial, or by spki where serial is NULL. E_OK, E_UNKNOWN_DEVICE, E_JOURNAL */
 MUST_USE enum err journal_device(struct device *out, struct journal *j, const char *serial, const uint8_t *spki);
 MUST_USE enum err journal_device_next(struct device *out, struct journal *j, uint64_t *at);
-/* journal_device_put - insert or replace the row of d->serial; utc is the journal's. E_OK, E_DUPLICATE (its spki stands under
- * another serial), E_JOURNAL */
+/* journal_device_put - insert or replace the row of d->serial; utc is the journal's. E_OK, E_DUPLICATE (its spki stands
+ * under another serial), E_JOURNAL */
 MUST_USE enum err journal_device_put(struct journal *j, const struct device *d);
 
-/* --- loads (load room) ------------------------------------------------------------------------------------------------------ */
+/* --- loads (load room) -------------------------------------------------------------------------------------------- */
 
 /*
  * journal_load_allocate - the next free device id of a key set for {spki, slot, load count}
  *
  *   l  in/out  set, serial, spki, point, slot, first_count, firmware in; row, id, iksn, state, sequence, utc out
  *
- *   E_OK (durable, read back; inside a transaction durable with its commit), E_KEY_SET, E_KEY_SET_FULL, E_REPLAY (UNIQUE(spki, slot, load count) is taken), E_JOURNAL
+ *   E_OK (durable, read back; inside a transaction durable with its commit), E_KEY_SET, E_KEY_SET_FULL, E_REPLAY
+ *   (UNIQUE(spki, slot, load count) is taken), E_JOURNAL
  */
 MUST_USE enum err journal_load_allocate(struct journal *j, struct load *l);
 
@@ -168,7 +172,7 @@ MUST_USE enum err journal_load_set(struct journal *j, struct load *l);
 /* journal_load_after - the next event after a sequence: the load as it was then. E_OK, E_SHORT */
 MUST_USE enum err journal_load_after(struct load *out, struct journal *j, uint64_t sequence);
 
-/* --- ZEROIZE (load room) ---------------------------------------------------------------------------------------------------- */
+/* --- ZEROIZE (load room) ------------------------------------------------------------------------------------------ */
 
 /* One ZEROIZE, and all that its RECEIPT has to be held against. */
 struct wipe {
@@ -189,8 +193,9 @@ MUST_USE enum err journal_wipe_sent(struct journal *j, const struct wipe *w);
 /* journal_wipe_next - walk over what was sent to a serial, newest first; *at starts at 0. E_OK, E_SHORT (no more) */
 MUST_USE enum err journal_wipe_next(struct wipe *w, struct journal *j, const char *serial, uint64_t *at);
 
-/* journal_wiped - the slot is empty: its loads that were "loaded" or "possibly-loaded", and last changed at w->sequence at
- * the latest, are "zeroized", each by an event of its own. Of w only spki, slot and sequence count. E_OK, E_JOURNAL */
+/* journal_wiped - the slot is empty: its loads that were "loaded" or "possibly-loaded", and last changed at w->sequence
+ * at the latest, are "zeroized", each by an event of its own. Of w only spki, slot and sequence count. E_OK,
+ * E_JOURNAL */
 MUST_USE enum err journal_wiped(struct journal *j, const struct wipe *w);
 
 #endif

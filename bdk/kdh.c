@@ -1,13 +1,13 @@
 #include "bdk/kdh.h"
+#include "base/serial.h"
 #include "base/wipe.h"
 #include "crypto/sha256.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
-/* --- Exactly once ---------------------------------------------------------------------------------------------------------- */
+/* --- Exactly once ------------------------------------------------------------------------------------------------- */
 
 /* What may be asked of a slot and of the newest row of {terminal, slot}; columns of the table below. */
 enum shown { NO, YES, ANY };
@@ -22,12 +22,12 @@ enum verdict {
 
 #define NO_ROW 1u
 #define IN(state) (1u << (state))
-#define OVER (IN(LOAD_POSSIBLY) | IN(LOAD_REPLACED) | IN(LOAD_ZEROIZED))
+#define OVER (IN(LOAD_POSSIBLY) | IN(LOAD_ZEROIZED))
 #define ANY_ROW (NO_ROW | IN(LOAD_SENT) | IN(LOAD_LOADED) | OVER)
 
 /*
- * The first line that fits decides. "its KEY": the slot shows the row's KSN with an h that was sent for it. "higher": than in
- * the row's first OFFER; lower than anything seen has been refused before.
+ * The first line that fits decides. "its KEY": the slot shows the row's KSN with an h that was sent for it. "higher":
+ * than in the row's first OFFER; lower than anything seen has been refused before.
  */
 static const struct rule {
 	unsigned row;			/* newest row of this slot: one of these states */
@@ -61,20 +61,7 @@ static const struct rule *decide(unsigned row, bool holds, bool its_key, bool hi
 	return u;
 }
 
-/* --- HELLO ----------------------------------------------------------------------------------------------------------------- */
-
-static uint64_t monotonic(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec;
-}
-
-static struct span der(const struct der *d)
-{
-	return (struct span){ d->b, d->len };
-}
+/* --- HELLO -------------------------------------------------------------------------------------------------------- */
 
 static bool same(struct span s, const uint8_t *p, size_t len)
 {
@@ -101,7 +88,7 @@ static enum err check_key_set(struct journal *j, const struct key_set_id *id, ch
 /* All that check_room() and check_list() judge by: with the same papers, in the same second, they say the same. */
 static enum err papers(uint8_t out[static 32], const struct room *r, uint64_t utc)
 {
-	const struct span part[] = { der(&r->own), der(&r->kif_ca), der(&r->device_ca), { r->crl, r->crl_len } };
+	const struct span part[] = { der_span(&r->own), der_span(&r->kif_ca), der_span(&r->device_ca), { r->crl, r->crl_len } };
 	struct span all[5];
 	uint8_t head[5 * 8];
 
@@ -126,11 +113,12 @@ static enum err check_room(struct room *r, uint64_t utc, char why[static KDH_WHY
 	e = papers(now, r, utc);
 	if (e || !memcmp(now, r->own_valid, sizeof now))
 		return e;
-	e = cert_verify(&own, der(&r->own), der(&r->kif_ca), utc);
+	e = cert_verify(&own, der_span(&r->own), der_span(&r->kif_ca), utc);
 	if (!e)
 		memcpy(r->own_valid, now, sizeof now);
 	if (e)
-		snprintf(why, KDH_WHY, "this room's own certificate is %s", e == E_EXPIRED ? "outside its dates" : "not one of its KIF CA");
+		snprintf(why, KDH_WHY, "this room's own certificate is %s",
+			 e == E_EXPIRED ? "outside its dates" : "not one of its KIF CA");
 	return e;
 }
 
@@ -149,7 +137,8 @@ static enum err check_list(struct room *r, uint64_t utc, char why[static KDH_WHY
 	if (!memcmp(now, r->crl_valid, sizeof now)) {
 		number = r->crl_number;
 	} else if (r->crl_len) {
-		e = pki_crl_verify(&number, &revoked, (struct span){ r->crl, r->crl_len }, der(&r->device_ca), utc);
+		e = pki_crl_verify(&number, &revoked, (struct span){ r->crl, r->crl_len }, der_span(&r->device_ca),
+				   utc);
 		if (!e) {
 			memcpy(r->crl_valid, now, sizeof now);
 			r->crl_number = number;
@@ -166,14 +155,16 @@ static enum err check_list(struct room *r, uint64_t utc, char why[static KDH_WHY
 enum err kdh_begin(struct kdh *k, uint8_t hello[static MSG_MAX], size_t *len, struct room *r, const char *serial,
 		   const struct key_set_id *set, uint8_t slot, char why[static KDH_WHY])
 {
-	struct msg_hello m = { .version = MSG_VERSION, .suite = MSG_SUITE, .utc = room_utc(), .cert = der(&r->own) };
-	struct kdh o = { .state = KDH_GREETED, .until = monotonic() + KDH_SECONDS };
+	struct msg_hello m = {
+		.version = MSG_VERSION, .suite = MSG_SUITE, .utc = room_utc(), .cert = der_span(&r->own)
+	};
+	struct kdh o = { .state = KDH_GREETED, .until = room_monotonic() + KDH_SECONDS };
 	size_t n = 0;
 	enum err e;
 
 	kdh_end(k);
 	*why = 0;
-	if (!device_serial(serial))
+	if (!serial_ok(serial, strlen(serial)))
 		return E_FORMAT;
 	if (set && slot == MSG_SLOT_ALL)
 		return E_SLOT;
@@ -204,7 +195,7 @@ enum err kdh_begin(struct kdh *k, uint8_t hello[static MSG_MAX], size_t *len, st
 	return e;
 }
 
-/* --- OFFER ----------------------------------------------------------------------------------------------------------------- */
+/* --- OFFER -------------------------------------------------------------------------------------------------------- */
 
 /* Who offers, and what; the spans of m point into the OFFER. */
 struct offer {
@@ -225,7 +216,7 @@ static enum err verify(struct offer *o, const struct kdh *k, const struct room *
 	if (!e)
 		e = msg_get_offer(&o->m, body);
 	if (!e)
-		e = cert_verify(&o->cert, o->m.cert, der(&r->device_ca), room_utc());
+		e = cert_verify(&o->cert, o->m.cert, der_span(&r->device_ca), room_utc());
 	if (!e && k->set.len && r->crl_len)
 		e = pki_crl_has((struct span){ r->crl, r->crl_len }, o->m.cert);
 	if (!e && strcmp(o->cert.serial, k->serial) != 0) {
@@ -399,7 +390,8 @@ static enum err check_free(struct journal *j, const struct key_set_id *id)
 	return !e && set.next > set.last ? E_KEY_SET_FULL : e;
 }
 
-/* The verdict on an OFFER to load, carried out in the journal. E_OK: *l is loaded (a receipt), or the load that KEY is for. */
+/* The verdict on an OFFER to load, carried out in the journal. E_OK: *l is loaded (a receipt), or the load that KEY is
+ * for. */
 static enum err settle(struct load *l, struct journal *j, const struct kdh *k, const struct offer *o,
 		       const struct msg_slot *s, char why[static KDH_WHY])
 {
@@ -422,7 +414,8 @@ static enum err settle(struct load *l, struct journal *j, const struct kdh *k, c
 		key_set_text(set, &row.set);
 		ksn_text(ksn, &row.iksn);
 		if (row.set.len != k->set.len || memcmp(row.set.b, k->set.b, row.set.len) != 0) {
-			snprintf(why, KDH_WHY, "slot %u of %s waits for KSN %s of key set %s", k->slot, k->serial, ksn, set);
+			snprintf(why, KDH_WHY, "slot %u of %s waits for KSN %s of key set %s", k->slot, k->serial, ksn,
+				 set);
 			e = E_DENIED;
 		}
 		*l = row;
@@ -448,7 +441,7 @@ static enum err settle(struct load *l, struct journal *j, const struct kdh *k, c
 	return e;
 }
 
-/* --- KEY ------------------------------------------------------------------------------------------------------------------- */
+/* --- KEY ---------------------------------------------------------------------------------------------------------- */
 
 /* Sign a body that comes after all of t, and add the whole message to t. */
 static enum err seal(uint8_t *b, size_t *len, struct transcript *t, struct worker *w, enum msg_type type)
@@ -494,7 +487,7 @@ enum err kdh_offer(struct kdh *k, struct load *facts, struct room *r, struct spa
 	enum err e = E_OK;
 
 	*why = 0;
-	if (k->state != KDH_GREETED || !k->set.len || monotonic() >= k->until)
+	if (k->state != KDH_GREETED || !k->set.len || room_monotonic() >= k->until)
 		e = E_SEQUENCE;
 	if (!e)
 		e = verify(&o, k, r, offer, why);
@@ -551,7 +544,7 @@ enum err kdh_key(struct kdh *k, struct load *facts, struct room *r, enum err mad
 	enum err e = made;
 
 	*why = 0;
-	if (!e && (k->state != KDH_ORDERED || monotonic() >= k->until))
+	if (!e && (k->state != KDH_ORDERED || room_monotonic() >= k->until))
 		e = E_SEQUENCE;
 	if (!e)
 		e = check_key(&k->order, key);
@@ -570,9 +563,10 @@ enum err kdh_key(struct kdh *k, struct load *facts, struct room *r, enum err mad
 	return E_OK;
 }
 
-/* --- ZEROIZE --------------------------------------------------------------------------------------------------------------- */
+/* --- ZEROIZE ------------------------------------------------------------------------------------------------------ */
 
-/* The rows of what is to be zeroized, brought up to the OFFER. *holds: there is something to zeroize, and w says what. */
+/* The rows of what is to be zeroized, brought up to the OFFER. *holds: there is something to zeroize, and w says
+ * what. */
 static enum err settle_slots(bool *holds, struct wipe *w, struct journal *j, const struct kdh *k, const struct offer *o,
 			     uint8_t slot, char why[static KDH_WHY])
 {
@@ -664,7 +658,8 @@ static enum err newest_loads(struct kdh_slots *facts, struct journal *j, const u
 }
 
 enum err kdh_zeroize(struct kdh *k, uint8_t zeroize[static MSG_MAX], size_t *len, struct kdh_slots *facts,
-		     struct room *r, struct span offer, uint8_t slot, enum zeroize_reason reason, char why[static KDH_WHY])
+		     struct room *r, struct span offer, uint8_t slot, enum zeroize_reason reason,
+		     char why[static KDH_WHY])
 {
 	const struct msg_slot *s = NULL;
 	struct offer o = { 0 };
@@ -674,7 +669,7 @@ enum err kdh_zeroize(struct kdh *k, uint8_t zeroize[static MSG_MAX], size_t *len
 
 	*len = 0;
 	*why = 0;
-	if (k->state != KDH_GREETED || k->set.len || monotonic() >= k->until)
+	if (k->state != KDH_GREETED || k->set.len || room_monotonic() >= k->until)
 		e = E_SEQUENCE;
 	if (!e)
 		e = verify(&o, k, r, offer, why);
@@ -697,10 +692,10 @@ enum err kdh_zeroize(struct kdh *k, uint8_t zeroize[static MSG_MAX], size_t *len
 	return e;
 }
 
-/* --- RECEIPT --------------------------------------------------------------------------------------------------------------- */
+/* --- RECEIPT ------------------------------------------------------------------------------------------------------ */
 
-/* A RECEIPT answers one of a terminal's last so many KEYs or ZEROIZEs; for an older one its next OFFER is the receipt. Else a
- * station that has them sent again and again would make every RECEIPT cost more. */
+/* A RECEIPT answers one of a terminal's last so many KEYs or ZEROIZEs; for an older one its next OFFER is the receipt.
+ * Else a station that has them sent again and again would make every RECEIPT cost more. */
 enum { TRIED = 64 };
 
 /* A RECEIPT, and where its signature begins. */
@@ -812,7 +807,8 @@ enum err kdh_wiped(struct kdh_slots *facts, uint8_t *slot, struct room *r, const
 	}
 	if (!e && (m->slot != w.slot || m->load_count != w.load_count || !same(m->ksn, w.ksn.b, w.ksn.len) ||
 		   !same(m->kcv, w.kcv.b, w.kcv.len))) {
-		snprintf(why, KDH_WHY, "%s signed for another slot, KSN, check value or load count than it showed", serial);
+		snprintf(why, KDH_WHY, "%s signed for another slot, KSN, check value or load count than it showed",
+			 serial);
 		e = E_REPLAY;
 	}
 	if (!e)

@@ -1,18 +1,14 @@
 #include "bdk/ops.h"
+#include "base/serial.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { ROW_MAX = 1024, SERIAL_MAX = 32 };
+enum { ROW_MAX = 1024 };
 
 enum err ops_serial(char serial[static CERT_TEXT], struct ask *a, struct span value)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
-	bool ok = value.len && value.len <= SERIAL_MAX;
-
-	for (size_t i = 0; ok && i < value.len; i++)
-		ok = value.p[i] && strchr(allowed, value.p[i]);
-	if (!ok) {
+	if (!serial_ok((const char *)value.p, value.len)) {
 		serial[0] = 0;
 		snprintf(a->why, sizeof a->why, "a serial is 1 to %d letters, digits and dashes", SERIAL_MAX);
 		return E_FORMAT;
@@ -59,24 +55,4 @@ void ops_facts(struct record *answer, const struct load *l)
 	record_put_number(answer, F_LOAD_COUNT, l->load_count);
 	record_put_text(answer, F_FIRMWARE, l->firmware);
 	record_close(answer, row);
-}
-
-enum err ops_loads(struct ask *a)
-{
-	struct load l;
-	uint64_t at;
-	bool full = false;
-	enum err e = ops_since(&at, a);
-
-	while (!e && !(full = ops_full(a->answer))) {
-		e = journal_load_after(&l, a->room->journal, at);
-		if (!e) {
-			ops_facts(a->answer, &l);
-			at = l.sequence;
-		}
-	}
-	if (e && e != E_SHORT)
-		return e;
-	ops_more(a->answer, full, at);
-	return E_OK;
 }

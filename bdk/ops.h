@@ -1,6 +1,6 @@
 /*
- * The handlers of bdkd's table (bdk/server.c): each takes a request's fields apart, calls the part of bdk/ that does the
- * work, and puts the answer's fields. What they take and give stands in bdk/request.h.
+ * The handlers of bdkd's table (bdk/server.c): each takes a request's fields apart, calls the part of bdk/ that does
+ * the work, and puts the answer's fields. What they take and give stands in bdk/request.h.
  */
 #ifndef KEYROOM_BDK_OPS_H
 #define KEYROOM_BDK_OPS_H
@@ -22,9 +22,9 @@ enum err op_key(struct ask *a, enum err made, struct span key);
 /* ops_acquirer.c */
 op_handler op_recover;
 
-/* --- What several of them share (ops.c) -------------------------------------------------------------------------------- */
+/* --- What several of them share (ops.c) --------------------------------------------------------------------------- */
 
-/* ops_serial - a field as a terminal's serial: 1..32 of [A-Za-z0-9-]. E_OK, E_FORMAT (why says so) */
+/* ops_serial - a field as a terminal's serial. E_OK, E_FORMAT (why says so) */
 MUST_USE enum err ops_serial(char serial[static CERT_TEXT], struct ask *a, struct span value);
 
 /* ops_since - F_SINCE, 0 where it is absent. E_OK, E_FORMAT */
@@ -38,8 +38,5 @@ void ops_more(struct record *answer, bool more, uint64_t sequence);
 
 /* ops_facts - F_ROW with the facts of a load */
 void ops_facts(struct record *answer, const struct load *l);
-
-/* ops_loads - a piece of the list of all loads, in the order of their last change. E_OK, E_FORMAT, E_JOURNAL */
-MUST_USE enum err ops_loads(struct ask *a);
 
 #endif

@@ -74,7 +74,7 @@ enum err op_recover(struct ask *a)
 	record_put_text(a->answer, F_SCHEME, dukpt_scheme_name(set.id.scheme));
 	record_put_text(a->answer, F_KEY_SET, id);
 	if (mac.p) {
-		verdict = recover_mac(a->recover, a->room, &k, mac, field_get(a->fields, F_MAC_DATA));
+		verdict = recover_mac(a->recover, &k, mac, field_get(a->fields, F_MAC_DATA));
 		if (verdict && verdict != E_MAC)
 			return verdict;
 		record_put_text(a->answer, F_VERDICT, verdict ? "wrong" : "ok");

@@ -22,7 +22,6 @@ static enum err expect(struct ask *a, const char *serial)
 	memset(&d, 0, sizeof d);
 	snprintf(d.serial, sizeof d.serial, "%s", serial);
 	d.state = DEVICE_EXPECTED;
-	d.utc = room_utc();
 	return journal_device_put(a->room->journal, &d);
 }
 
@@ -31,7 +30,7 @@ enum err op_expect(struct ask *a)
 	char serial[CERT_TEXT], first[CERT_TEXT] = "";
 	struct span value;
 	size_t at = 0, n = 0;
-	enum err e = journal_begin(a->room->journal);
+	enum err e = E_OK;
 
 	while (!e && field_next(&value, a->fields, F_SERIAL, &at)) {
 		e = ops_serial(serial, a, value);
@@ -42,10 +41,6 @@ enum err op_expect(struct ask *a)
 	}
 	if (!e && !n)
 		e = E_FORMAT;
-	if (!e)
-		e = journal_commit(a->room->journal);
-	if (e)
-		journal_rollback(a->room->journal);
 	/* The last one is the one that an error is about. */
 	if (n > 1 && !e)
 		snprintf(a->object, sizeof a->object, "%s to %s, %zu in all", first, serial, n);
@@ -80,7 +75,7 @@ enum err op_enrol_csr(struct ask *a)
 	e = enrol_csr(enrol, a->room, field_get(a->fields, F_MESSAGE), firmware, a->why);
 	if (!e) {
 		record_put_text(a->answer, F_SERIAL, serial);
-		record_put_text(a->answer, F_NAME, firmware);
+		record_put_text(a->answer, F_FIRMWARE, firmware);
 	}
 	return e;
 }

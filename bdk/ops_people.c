@@ -61,7 +61,7 @@ enum err op_devices(struct ask *a)
 	enum err e;
 
 	if (a->room->config.purpose == ROOM_LOAD)
-		return ops_loads(a);
+		return op_history(a);
 	e = ops_since(&at, a);
 	while (!e && !(full = ops_full(a->answer))) {
 		size_t row;
@@ -180,7 +180,7 @@ enum err op_certify(struct ask *a)
 	if (!e)
 		e = worker_random(w, number, sizeof number);
 	if (!e)
-		e = pki_issue(der, &len, sizeof der, point, &who, (struct span){ ca->b, ca->len }, number, room_utc(),
+		e = pki_issue(der, &len, sizeof der, point, &who, der_span(ca), number, room_utc(),
 			      c->room_days, !load, &signer);
 	if (!e)
 		e = p256_spki_digest(spki, point);
@@ -196,9 +196,9 @@ enum err op_anchors(struct ask *a)
 {
 	const struct room *r = a->room;
 
-	record_put(a->answer, F_DEVICE_CA, (struct span){ r->device_ca.b, r->device_ca.len });
-	record_put(a->answer, F_KIF_CA, (struct span){ r->kif_ca.b, r->kif_ca.len });
-	record_put(a->answer, F_EXCHANGE_CA, (struct span){ r->exchange_ca.b, r->exchange_ca.len });
+	record_put(a->answer, F_DEVICE_CA, der_span(&r->device_ca));
+	record_put(a->answer, F_KIF_CA, der_span(&r->kif_ca));
+	record_put(a->answer, F_EXCHANGE_CA, der_span(&r->exchange_ca));
 	return E_OK;
 }
 
@@ -225,7 +225,7 @@ enum err op_install_crl(struct ask *a)
 		return E_NOT_READY;
 	if (crl.len > sizeof r->crl)
 		return E_FORMAT;
-	e = pki_crl_verify(&number, &n, crl, (struct span){ r->device_ca.b, r->device_ca.len }, room_utc());
+	e = pki_crl_verify(&number, &n, crl, der_span(&r->device_ca), room_utc());
 	if (!e)
 		e = journal_number(&seen, r->journal, "crl");
 	if (e)

@@ -246,5 +246,20 @@ enum err op_abort(struct ask *a)
 
 enum err op_history(struct ask *a)
 {
-	return ops_loads(a);
+	struct load l;
+	uint64_t at;
+	bool full = false;
+	enum err e = ops_since(&at, a);
+
+	while (!e && !(full = ops_full(a->answer))) {
+		e = journal_load_after(&l, a->room->journal, at);
+		if (!e) {
+			ops_facts(a->answer, &l);
+			at = l.sequence;
+		}
+	}
+	if (e && e != E_SHORT)
+		return e;
+	ops_more(a->answer, full, at);
+	return E_OK;
 }

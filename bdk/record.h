@@ -42,8 +42,8 @@ void record_close(struct record *r, size_t at);
  */
 MUST_USE enum err record_parse(uint16_t *op, struct span *fields, struct span received);
 
-/* field_get - the value of the first field with this tag; {NULL, 0} if absent. Nested fields are read the same way, after
- * field_check(). */
+/* field_get - the value of the first field with this tag; {NULL, 0} if absent. Nested fields are read the same way,
+ * after field_check(). */
 struct span field_get(struct span fields, uint16_t tag);
 
 /* field_next - walk over the fields with this tag: *at starts at 0. False after the last. */

@@ -114,7 +114,7 @@ done:
 	return e;
 }
 
-enum err recover_mac(struct recover *v, struct room *r, const struct ksn *k, struct span mac, struct span data)
+enum err recover_mac(struct recover *v, const struct ksn *k, struct span mac, struct span data)
 {
 	struct key key = { 0 };
 	uint8_t right[DUKPT_MAC_MAX] = { 0 };
@@ -122,7 +122,6 @@ enum err recover_mac(struct recover *v, struct room *r, const struct ksn *k, str
 	size_t len = 0;
 	enum err e;
 
-	(void)r;	/* a verdict may leave any room */
 	e = working_key(&key, &scheme, v, k, DUKPT_MAC_REQUEST);
 	if (!e)
 		e = dukpt_mac(right, &len, scheme, &key, data.p, data.len);

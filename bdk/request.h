@@ -1,15 +1,15 @@
 /*
- * What may be asked of bdkd, and what it answers. Every answer repeats the op and carries F_RESULT (enum err); when that
- * is not E_OK also F_WHY, one sentence for people without a full stop, if there is more to say than err_text(); and nothing
- * else.
+ * What may be asked of bdkd, and what it answers. Every answer repeats the op and carries F_RESULT (enum err); when
+ * that is not E_OK also F_WHY, one sentence for people without a full stop, if there is more to say than err_text();
+ * and nothing else.
  *
  * A room's sockets, in its folder: people.sock (bdk), station.sock (kif; load room), acquirer.sock (acquirer; acquirer
  * room). The table in bdk/server.c says which op is permitted on which, and in which state of the connection; what it
- * does not permit is answered with E_DENIED (an op that rooms of another purpose have: E_ROOM_PURPOSE), and the connection
- * ends.
+ * does not permit is answered with E_DENIED (an op that rooms of another purpose have: E_ROOM_PURPOSE), and the
+ * connection ends.
  *
- * Lists come in pieces: ask again with F_SINCE = F_SEQUENCE of the answer while F_MORE is 1. Without F_SINCE they begin at
- * the beginning.
+ * Lists come in pieces: ask again with F_SINCE = F_SEQUENCE of the answer while F_MORE is 1. Without F_SINCE they begin
+ * at the beginning.
  */
 #ifndef KEYROOM_BDK_REQUEST_H
 #define KEYROOM_BDK_REQUEST_H
@@ -18,16 +18,20 @@ enum bdk_op {
 	/* people, any room */
 	OP_INFO = 1,		/* -> F_PURPOSE, F_NAME, F_TEST_ROOM (1/0), F_ENVIRONMENT and F_ROOT (once
 				   known), F_SOFTWARE_TOKEN (1/0) */
-	OP_LIST = 2,		/* key sets -> F_ROW* {F_KEY_SET, F_SCHEME, F_STATE, F_KCV, F_FIRST, F_LAST, F_USED, F_TIME} */
+	OP_LIST = 2,		/* key sets -> F_ROW* {F_KEY_SET, F_SCHEME, F_STATE, F_KCV, F_FIRST, F_LAST, F_USED,
+				   F_TIME} */
 	OP_DEVICES = 3,		/* terminals this room knows -> F_ROW* {F_SERIAL, F_SPKI, F_STATE, F_TIME} */
-	OP_AUDIT = 4,		/* F_SINCE -> F_ROW* {F_SEQUENCE, F_TIME, F_WHO, F_WHAT, F_OBJECT, F_REASON, F_HASH}; the last row's F_HASH is the head */
-	OP_DIGEST = 5,		/* -> F_HASH: SHA-256 over key sets, devices and loads: attempts and audit are not in it */
+	OP_AUDIT = 4,		/* F_SINCE -> F_ROW* {F_SEQUENCE, F_TIME, F_WHO, F_WHAT, F_OBJECT, F_REASON, F_HASH};
+				   the last row's F_HASH is the head */
+	OP_DIGEST = 5,		/* -> F_HASH: SHA-256 over key sets, devices and loads: attempts and audit are not in
+				   it */
 	/* people: identities and anchors */
-	OP_REQUEST = 10,	/* load, acquirer: -> F_CSR: PKCS#10 for the room's identity or exchange key, in the room's name */
-	OP_CERTIFY = 11,	/* ca: F_ROLE "load"|"acquirer", F_CSR -> F_CERT, F_SPKI, F_NAME of the room certified */
+	OP_REQUEST = 10,	/* load, acquirer: -> F_CSR: PKCS#10 for the room's identity or exchange key, in the
+				   room's name */
+	OP_CERTIFY = 11,	/* ca: F_ROLE "load"|"acquirer", F_CSR -> F_CERT, F_SPKI, F_NAME of that room */
 	OP_ANCHORS = 12,	/* ca: -> F_DEVICE_CA, F_KIF_CA, F_EXCHANGE_CA (DER) */
-	OP_INSTALL = 13,	/* load, acquirer: F_CERT, F_DEVICE_CA, F_KIF_CA, F_EXCHANGE_CA -> F_ENVIRONMENT. Again with a new
-				   certificate, never with other anchors */
+	OP_INSTALL = 13,	/* load, acquirer: F_CERT, F_DEVICE_CA, F_KIF_CA, F_EXCHANGE_CA -> F_ENVIRONMENT. Again
+				   with a new certificate, never with other anchors */
 	OP_CRL = 14,		/* ca: -> F_CRL (DER, signed by the device CA), F_SEQUENCE its number */
 	OP_INSTALL_CRL = 15,	/* load, acquirer: F_CRL -> F_SEQUENCE, F_USED revoked certificates */
 	/* people: key sets */
@@ -39,49 +43,53 @@ enum bdk_op {
 	/* people: enrolment (ca) */
 	OP_EXPECT = 30,		/* F_SERIAL* -> : put serials on the maker's list */
 	OP_ENROL = 31,		/* F_SERIAL -> F_MESSAGE IDENTIFY */
-	OP_ENROL_CSR = 32,	/* F_MESSAGE CSR -> F_SERIAL, F_NAME firmware version: now a person reads the display */
+	OP_ENROL_CSR = 32,	/* F_MESSAGE CSR -> F_SERIAL, F_FIRMWARE: now a person reads the display */
 	OP_ENROL_DIGEST = 33,	/* F_DIGEST: the 32 hex digits (16 bytes) read -> F_MESSAGE CERT */
 	OP_ENROL_DONE = 34,	/* F_MESSAGE DONE -> F_SERIAL, F_SPKI, F_CERT */
 	OP_REVOKE = 35,		/* F_SERIAL, F_REASON -> F_SERIAL, F_SEQUENCE of the list that names it */
 	/* station (load) */
-	OP_SESSION = 40,	/* F_KEY_SET, F_SLOT, F_SERIAL* -> F_SCHEME: a test room's session for these terminals alone; one a
-				   connection. Without F_KEY_SET and F_SLOT -> : one that may zeroize them, and not load */
+	OP_SESSION = 40,	/* F_KEY_SET, F_SLOT, F_SERIAL* -> F_SCHEME: a test room's session for these terminals
+				   alone; one a connection. Without F_KEY_SET and F_SLOT -> : one that may zeroize them,
+				   and not load */
 	OP_BEGIN = 41,		/* in a session: F_SERIAL of it -> F_MESSAGE HELLO; forgets the loading before */
-	OP_OFFER = 42,		/* after BEGIN, to load: F_MESSAGE OFFER -> F_MESSAGE KEY and F_ROW facts; without F_MESSAGE the OFFER was
-				   itself the receipt of an earlier KEY, and the facts say "loaded" */
+	OP_OFFER = 42,		/* after BEGIN, to load: F_MESSAGE OFFER -> F_MESSAGE KEY and F_ROW facts; without
+				   F_MESSAGE the OFFER was itself the receipt of an earlier KEY, and the facts say
+				   "loaded" */
 	OP_RECEIPT = 43,	/* F_SERIAL, F_MESSAGE RECEIPT -> F_ROW facts. Needs no session: it may come late */
 	OP_ABORT = 44,		/* in a session: F_REASON text -> : the loading that was begun has ended */
-	OP_HISTORY = 45,	/* [F_SINCE] -> F_ROW* facts after that sequence: what a ledger is rebuilt from; F_MORE, F_SEQUENCE */
-	OP_ZEROIZE = 46,	/* after BEGIN, to zeroize: F_MESSAGE OFFER, F_SLOT (255: all), F_REASON "reject"|"decommission"|"reload"
-				   -> F_MESSAGE ZEROIZE and F_ROW* facts of the newest load of each of these slots; without F_MESSAGE
-				   they were empty already, and the facts say so */
-	OP_WIPED = 47,		/* F_SERIAL, F_MESSAGE RECEIPT of a ZEROIZE -> F_ROW* likewise. Needs no session: it may come late */
+	OP_HISTORY = 45,	/* [F_SINCE] -> F_ROW* facts after that sequence: what a ledger is rebuilt from */
+	OP_ZEROIZE = 46,	/* after BEGIN, to zeroize: F_MESSAGE OFFER, F_SLOT (255: all), F_REASON "reject"|
+				   "decommission"|"reload" -> F_MESSAGE ZEROIZE and F_ROW* facts of the newest load of
+				   each of these slots; without F_MESSAGE they were empty already, as the facts say */
+	OP_WIPED = 47,		/* F_SERIAL, F_MESSAGE RECEIPT of a ZEROIZE -> F_ROW* likewise. Needs no session: it may
+				   come late */
 	/* acquirer (acquirer) */
 	OP_RECOVER = 50		/* F_KSN and any of: F_PIN_BLOCK + F_PIN_FORMAT [+ F_PAN]; F_MAC + F_MAC_DATA; F_DATA
-				   -> F_SCHEME, F_KEY_SET, and F_VERDICT "ok"|"wrong"; F_PIN (digits; test rooms only); F_CLEAR.
-				   After a wrong MAC neither F_PIN nor F_CLEAR is given */
+				   -> F_SCHEME, F_KEY_SET, and F_VERDICT "ok"|"wrong"; F_PIN (digits; test rooms only);
+				   F_CLEAR. After a wrong MAC neither F_PIN nor F_CLEAR is given */
 };
 
 enum bdk_field {
-	F_RESULT = 1, F_WHY = 2, F_ROW = 3, F_MORE = 4 /* 1/0 */, F_SINCE = 5, F_SEQUENCE = 6, F_TIME = 7 /* seconds since 1970 */,
-	F_WHO = 8, F_WHAT = 9, F_OBJECT = 10, F_REASON = 11, F_HASH = 12,
-	F_PURPOSE = 20, F_NAME = 21, F_TEST_ROOM = 22, F_ENVIRONMENT = 23 /* 32 bytes */, F_SOFTWARE_TOKEN = 24, F_ROLE = 25,
+	F_RESULT = 1, F_WHY = 2, F_ROW = 3, F_MORE = 4 /* 1/0 */, F_SINCE = 5, F_SEQUENCE = 6,
+	F_TIME = 7 /* seconds since 1970 */, F_WHO = 8, F_WHAT = 9, F_OBJECT = 10, F_REASON = 11, F_HASH = 12,
+	F_PURPOSE = 20, F_NAME = 21, F_TEST_ROOM = 22, F_ENVIRONMENT = 23 /* 32 bytes */, F_SOFTWARE_TOKEN = 24,
+	F_ROLE = 25,
 	F_ROOT = 26 /* 32 bytes: SHA-256 of the device CA's SPKI, as it stands in the images of terminals */,
 	F_CSR = 30, F_CERT = 31, F_DEVICE_CA = 32, F_KIF_CA = 33, F_EXCHANGE_CA = 34, F_CRL = 35,
 	F_KEY_SET = 40 /* hex text */, F_SCHEME = 41 /* "tdes", "aes128" */, F_STATE = 42, F_KCV = 43 /* bytes */,
 	F_FIRST = 44, F_LAST = 45, F_USED = 46, F_PACKAGE = 47,
 	F_SERIAL = 50, F_SPKI = 51 /* SHA-256, 32 bytes */, F_MESSAGE = 52, F_DIGEST = 53, F_SLOT = 54,
 	F_KSN = 55 /* bytes */, F_LOAD_COUNT = 56, F_FIRMWARE = 57,
-	F_PIN_BLOCK = 60, F_PIN_FORMAT = 61 /* 0..4 */, F_PAN = 62, F_PIN = 63, F_MAC = 64, F_MAC_DATA = 65, F_VERDICT = 66,
-	F_DATA = 67, F_CLEAR = 68
+	F_PIN_BLOCK = 60, F_PIN_FORMAT = 61 /* 0..4 */, F_PAN = 62, F_PIN = 63, F_MAC = 64, F_MAC_DATA = 65,
+	F_VERDICT = 66, F_DATA = 67, F_CLEAR = 68
 };
 
 /*
- * The facts of one load, after bdkd has verified them: {F_SEQUENCE, F_TIME, F_SERIAL, F_SPKI, F_KEY_SET, F_SCHEME, F_SLOT,
- * F_KSN initial KSN, F_STATE, F_KCV (once the terminal has signed it), F_LOAD_COUNT, F_FIRMWARE}. F_SEQUENCE grows with every
- * change of a load, so a ledger that applies facts in that order is the journal's projection. F_STATE:
- * "sent" (KEY may have left), "loaded", "possibly-loaded" (burned: see doc/ARCHITECTURE.md), "replaced", "zeroized".
- * F_LOAD_COUNT is 0 until the terminal has signed it.
+ * The facts of one load, after bdkd has verified them: {F_SEQUENCE, F_TIME, F_SERIAL, F_SPKI, F_KEY_SET, F_SCHEME,
+ * F_SLOT, F_KSN initial KSN, F_STATE, F_KCV (once the terminal has signed it), F_LOAD_COUNT, F_FIRMWARE}. F_SEQUENCE
+ * grows with every change of a load, so a ledger that applies facts in that order is the journal's projection. F_STATE:
+ * "sent" (KEY may have left), "loaded", "possibly-loaded" (burned: see doc/adr/0004-an-id-in-doubt-is-burned.md),
+ * "zeroized". F_LOAD_COUNT is 0 until the terminal has signed it.
  *
  * Numbers are 8 bytes (record_put_number), texts printable ASCII without a NUL.
  */

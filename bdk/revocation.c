@@ -68,7 +68,7 @@ enum err revocation_list(uint8_t der[static PKI_CRL_MAX], size_t *len, uint64_t 
 		e = pki_number(revoked[count++].number, (struct span){ d.cert, d.cert_len });
 	}
 	if (e == E_SHORT)
-		e = pki_crl(der, len, PKI_CRL_MAX, (struct span){ r->device_ca.b, r->device_ca.len }, *number, revoked,
+		e = pki_crl(der, len, PKI_CRL_MAX, der_span(&r->device_ca), *number, revoked,
 			    count, room_utc(), r->config.crl_days, &signer);
 	if (!e)
 		*n = count;

@@ -1,6 +1,7 @@
 /*
- * The ca room's revocation list: every terminal that holds a certificate and may not be loaded any more, because somebody
- * revoked it or because it is quarantined. The list is numbered; each change of what it says raises the number.
+ * The ca room's revocation list: every terminal that holds a certificate and may not be loaded any more, because
+ * somebody revoked it or because it is quarantined. The list is numbered; each change of what it says raises the
+ * number.
  */
 #ifndef KEYROOM_BDK_REVOCATION_H
 #define KEYROOM_BDK_REVOCATION_H
@@ -16,9 +17,11 @@
  *
  *   E_OK, E_UNKNOWN_DEVICE (no such serial, or it has no certificate), E_JOURNAL
  */
-MUST_USE enum err revocation_add(uint64_t *number, struct journal *j, const char *serial, char why[static REVOCATION_WHY]);
+MUST_USE enum err revocation_add(uint64_t *number, struct journal *j, const char *serial,
+				 char why[static REVOCATION_WHY]);
 
-/* revocation_grown - the next list says more than the last: call it in the transaction that made it so. E_OK, E_JOURNAL */
+/* revocation_grown - the next list says more than the last: call it in the transaction that made it so. E_OK,
+ * E_JOURNAL */
 MUST_USE enum err revocation_grown(uint64_t *number, struct journal *j);
 
 /*
@@ -30,6 +33,7 @@ MUST_USE enum err revocation_grown(uint64_t *number, struct journal *j);
  *
  *   E_OK, E_SPACE (more than PKI_CRL_MAX holds), E_JOURNAL, E_TOKEN, E_INTERNAL (out of memory)
  */
-MUST_USE enum err revocation_list(uint8_t der[static PKI_CRL_MAX], size_t *len, uint64_t *number, size_t *n, struct room *r);
+MUST_USE enum err revocation_list(uint8_t der[static PKI_CRL_MAX], size_t *len, uint64_t *number, size_t *n,
+				  struct room *r);
 
 #endif

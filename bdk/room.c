@@ -18,7 +18,8 @@
 #include <unistd.h>
 
 #define SOFTHSM "/usr/lib/softhsm/libsofthsm2.so"
-/* A PKCS#11 module may leak a little with every session object (SoftHSM: about 250 bytes): a worker is replaced in time. */
+/* A PKCS#11 module may leak a little with every session object (SoftHSM: about 250 bytes): a worker is replaced in
+ * time. */
 enum { WORKER_ACTS = 50000 };
 enum { TOKEN_OBJECT = 4096, CA_DAYS = 7305, PIN_BYTES = 16, PIN_TEXT = 2 * PIN_BYTES + 1, PATH = PATH_MAX + 64 };
 
@@ -35,6 +36,14 @@ static void path_of(char out[static PATH], const struct room *r, const char *nam
 uint64_t room_utc(void)
 {
 	return (uint64_t)time(NULL);
+}
+
+uint64_t room_monotonic(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec;
 }
 
 const char *room_own_label(const struct room *r)
@@ -55,7 +64,7 @@ static struct der *ca_of(struct room *r, int i)
 	return i == 0 ? &r->device_ca : i == 1 ? &r->kif_ca : &r->exchange_ca;
 }
 
-static struct span der_span(const struct der *d)
+struct span der_span(const struct der *d)
 {
 	return (struct span){ d->b, d->len };
 }
@@ -112,9 +121,9 @@ static bool find_token(char object[static PATH], const struct room *r)
 }
 
 /*
- * SoftHSM empties token.object and writes it anew at every login, and without it the token and all its keys are lost. A worker
- * that is killed just then, or finds the disk full, must not be the end of the room: what the file held before the first login is kept
- * beside the token, and put back whenever it differs.
+ * SoftHSM empties token.object and writes it anew at every login, and without it the token and all its keys are lost. A
+ * worker that is killed just then, or finds the disk full, must not be the end of the room: what the file held before
+ * the first login is kept beside the token, and put back whenever it differs.
  */
 static enum err mend_token(const struct room *r)
 {

@@ -1,10 +1,11 @@
 /*
- * A room: a folder with a token, a configuration, a journal and one bdkd. One purpose and one environment, both fixed at
- * birth.
+ * A room: a folder with a token, a configuration, a journal and one bdkd. One purpose and one environment, both fixed
+ * at birth.
  *
  *     DIR/room.conf       INI: what it is (see room_config)
  *     DIR/lock            held by the bdkd that serves it
- *     DIR/token/          SoftHSM's token folder, softhsm2.conf and a copy of the token's token.object (software tokens only)
+ *     DIR/token/          SoftHSM's token folder, softhsm2.conf and a copy of the token's token.object (software tokens
+ *                         only)
  *     DIR/pin             the token's PIN, mode 0400: test rooms only
  *     DIR/journal.db      SQLite (bdk/journal.h)
  *     DIR/certs/          certificates and the revocation list, DER
@@ -30,6 +31,8 @@ struct der {
 	size_t len;			/* 0: not there */
 };
 
+struct span der_span(const struct der *d);
+
 /* room.conf, section [room]: every key at most once, no other key. */
 struct room_config {
 	unsigned version;		/* version = 1 */
@@ -42,7 +45,7 @@ struct room_config {
 	unsigned room_days;		/* ca: validity of rooms' certificates, default 730 */
 	unsigned crl_days;		/* ca: how long a revocation list holds, default 30 */
 	unsigned epoch;			/* ca: epoch of KIF certificates, default 1 */
-	unsigned workers;		/* load: workers = 1..8, default 2; others have one, for nothing there is worth a second */
+	unsigned workers;		/* load: workers = 1..8, default 2; others: one */
 };
 
 struct room {
@@ -67,8 +70,8 @@ struct room {
  *   c    out  zeroed on an error
  *   why  out  the line and what is wrong with it; "" on E_OK
  *
- *   E_OK, E_ROOM (unknown, repeated or missing key, bad value, or no INI), E_ROOM_VERSION (its version is newer, whatever
- *   else stands in it)
+ *   E_OK, E_ROOM (unknown, repeated or missing key, bad value, or no INI), E_ROOM_VERSION (its version is newer,
+ *   whatever else stands in it)
  */
 MUST_USE enum err room_config_parse(struct room_config *c, struct span text, char why[static ROOM_WHY]);
 
@@ -83,14 +86,15 @@ const char *room_purpose_name(enum room_purpose p);
 MUST_USE enum err room_purpose_parse(enum room_purpose *p, const char *name);
 
 /*
- * room_init - make a room: folder (must not exist or be empty), token with a random 128-bit PIN, journal, and for a ca room its
- * three CAs; room.conf comes last, so that a folder without it is no room. Leaves nothing behind when it fails.
+ * room_init - make a room: folder (must not exist or be empty), token with a random 128-bit PIN, journal, and for a ca
+ * room its three CAs; room.conf comes last, so that a folder without it is no room. Leaves nothing behind when it
+ * fails.
  *
  *   config  in   purpose, test and name; the rest is the room's own choice
  *   why     out  one sentence where the result alone does not tell enough
  *
- *   E_OK, E_EXISTS (a folder with something in it), E_IO, E_TOKEN, E_JOURNAL, E_CRYPTO, E_RANGE (name, or a path that SoftHSM's
- *   configuration cannot say), E_DENIED (a production room: its PIN needs custodians)
+ *   E_OK, E_EXISTS (a folder with something in it), E_IO, E_TOKEN, E_JOURNAL, E_CRYPTO, E_RANGE (name, or a path that
+ *   SoftHSM's configuration cannot say), E_DENIED (a production room: its PIN needs custodians)
  */
 MUST_USE enum err room_init(const char *dir, const struct room_config *config, char why[static ROOM_WHY]);
 
@@ -100,8 +104,9 @@ MUST_USE enum err room_init(const char *dir, const struct room_config *config, c
  *   why  out  one sentence where the result alone does not tell enough
  *
  *   E_OK, E_ROOM, E_ROOM_VERSION (configuration or journal of a newer version), E_ROOM_PURPOSE (the journal is another
- *   room's), E_ROOM_BUSY, E_JOURNAL (also when its audit chain is broken), E_TOKEN, E_CRYPTO, E_DENIED (a production room
- *   beside a PIN file, on a software token that room.conf does not accept, or without custodians). Nothing is held on an error.
+ *   room's), E_ROOM_BUSY, E_JOURNAL (also when its audit chain is broken), E_TOKEN, E_CRYPTO, E_DENIED (a production
+ *   room beside a PIN file, on a software token that room.conf does not accept, or without custodians). Nothing is held
+ *   on an error.
  *
  * Call it before this process loads any PKCS#11 module or starts a thread: it forks the workers, one after the other.
  */
@@ -113,40 +118,45 @@ void room_close(struct room *r);
 /* room_utc - now, seconds since 1970 */
 uint64_t room_utc(void);
 
+/* room_monotonic - seconds by a clock that nobody sets: for time limits */
+uint64_t room_monotonic(void);
+
 /* room_worker - one that can be asked, started anew if it has died (its handles died with it) or has served long. Where
  * all are at work it waits for one, whose KEY is there to be taken then. E_OK, E_TOKEN */
 MUST_USE enum err room_worker(struct worker **w, struct room *r);
 
-/* room_order - give an order to a worker that has none. E_OK (*which: index of the worker), E_SPACE (all have one), E_TOKEN */
+/* room_order - give an order to a worker that has none. E_OK (*which: index of the worker), E_SPACE (all have one),
+ * E_TOKEN */
 MUST_USE enum err room_order(unsigned *which, struct room *r, const struct key_order *order);
 
 /* room_tend - a worker that was stopped or has died is started anew; if that fails, whoever needs one tries again */
 void room_tend(struct room *r, unsigned which);
 
-/* A key pair of the room as a pki_signer: struct room_key k = { room, "kif-ca" }; struct pki_signer s = { room_sign, &k };
- * room_sign: E_OK, E_KEY, E_TOKEN */
+/* A key pair of the room as a pki_signer: struct room_key k = { room, "kif-ca" }; struct pki_signer s = { room_sign, &k
+ * }; room_sign: E_OK, E_KEY, E_TOKEN */
 struct room_key {
 	struct room *room;
 	const char *label;
 };
 MUST_USE enum err room_sign(void *room_key, uint8_t sig[static P256_SIG], const uint8_t digest[static 32]);
 
-/* room_sync - what the token has written is on the disk: a software token does not see to that itself. Before a row says
- * that a key is there. E_OK, E_IO */
+/* room_sync - what the token has written is on the disk: a software token does not see to that itself. Before a row
+ * says that a key is there. E_OK, E_IO */
 MUST_USE enum err room_sync(const struct room *r);
 
 /* room_store - keep a certificate or list under DIR/certs/NAME.der, durably. E_OK, E_IO */
 MUST_USE enum err room_store(struct room *r, const char *name, struct span der);
 
-/* room_own_label - the pair that r->own certifies: "identity" in a load room, "exchange" in an acquirer room, else NULL */
+/* room_own_label - the pair that r->own certifies: "identity" in a load room, "exchange" in an acquirer room, else
+ * NULL */
 const char *room_own_label(const struct room *r);
 
 /*
  * room_install - take certificates as this room's: check them, store them, then have them in r
  *
  *   E_OK, E_FORMAT, E_CERTIFICATE/E_EXPIRED (own is not from the CA that counts for this purpose; an anchor is no CA),
- *   E_EPOCH (load: no epoch in own), E_KEY (own is not for the key pair in the token), E_ENVIRONMENT (other anchors than
- *   those installed: an environment is fixed at birth), E_ROOM_PURPOSE, E_TOKEN, E_IO
+ *   E_EPOCH (load: no epoch in own), E_KEY (own is not for the key pair in the token), E_ENVIRONMENT (other anchors
+ *   than those installed: an environment is fixed at birth), E_ROOM_PURPOSE, E_TOKEN, E_IO
  */
 struct room_certs {
 	struct span own, device_ca, kif_ca, exchange_ca;

@@ -34,8 +34,8 @@ struct server {
 /* --- The table ---------------------------------------------------------------------------------------------------- */
 
 enum { CA = 1 << ROOM_CA, LOAD = 1 << ROOM_LOAD, ACQ = 1 << ROOM_ACQUIRER, ANY = CA | LOAD | ACQ };
-/* READ changes nothing and is not audited, unless it is refused. WHOLE: the act and its record are one transaction (the others
- * touch token or terminal too, and answer nothing before their record is there). */
+/* READ changes nothing and is not audited, unless it is refused. WHOLE: the act and its record are one transaction (the
+ * others touch token or terminal too, and answer nothing before their record is there). */
 enum { ONCE = 1, READ = 2, WHOLE = 4 };
 
 enum state { NOTHING, SESSION, TO_LOAD, TO_ZEROIZE, IDENTIFIED, PENDING, CERTIFIED };
@@ -162,8 +162,8 @@ static enum err audit(const struct ask *a, const char *what, const char *reason)
 	return journal_audit(a->room->journal, who, what, a->object, reason);
 }
 
-/* The end of every request: its audit, its commit, and if there is an error that instead of the answer. Nothing leaves that is
- * not in the journal. */
+/* The end of every request: its audit, its commit, and if there is an error that instead of the answer. Nothing leaves
+ * that is not in the journal. */
 static void conclude(struct server *s, struct ask *a, const char *name, unsigned flags, uint16_t op, enum err e)
 {
 	struct journal *j = s->room->journal;
@@ -183,7 +183,8 @@ static void conclude(struct server *s, struct ask *a, const char *name, unsigned
 		begin_answer(&s->out, op, e, a->why);
 }
 
-/* Runs the request in s->in and leaves its answer in s->out, or queues the client. False: the connection ends after it. */
+/* Runs the request in s->in and leaves its answer in s->out, or queues the client. False: the connection ends after
+ * it. */
 static bool answer(struct server *s, struct peer *p, size_t len)
 {
 	struct ask a = { .room = s->room, .peer = p, .recover = &s->recover, .answer = &s->out };

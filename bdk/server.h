@@ -1,13 +1,14 @@
 /*
  * The supervisor's loop: a room's sockets, who may ask what on which, and the audit of every request before its answer.
  *
- * One table (server.c) holds a row for each op: the socket it is permitted on, the purposes of room, the state the connection
- * has to be in, and whether it may be asked only once. What has no row on this socket, or not now, is answered with E_DENIED,
- * what only rooms of another purpose do with E_ROOM_PURPOSE, and the connection ends. Requests run one after the other; a client that does not read its answers is dropped.
+ * One table (server.c) holds a row for each op: the socket it is permitted on, the purposes of room, the state the
+ * connection has to be in, and whether it may be asked only once. What has no row on this socket, or not now, is
+ * answered with E_DENIED, what only rooms of another purpose do with E_ROOM_PURPOSE, and the connection ends. Requests
+ * run one after the other; a client that does not read its answers is dropped.
  *
- * An OFFER that takes a KEY is two requests in one: when its order is committed the others go on, and it is answered when a worker
- * has made the KEY. Orders go to idle workers, first come first served. Its client is not read from meanwhile; one that hangs up gets no
- * KEY, and that stands in the audit. No transaction is open between the two.
+ * An OFFER that takes a KEY is two requests in one: when its order is committed the others go on, and it is answered
+ * when a worker has made the KEY. Orders go to idle workers, first come first served. Its client is not read from
+ * meanwhile; one that hangs up gets no KEY, and that stands in the audit. No transaction is open between the two.
  */
 #ifndef KEYROOM_BDK_SERVER_H
 #define KEYROOM_BDK_SERVER_H
@@ -34,7 +35,7 @@ MUST_USE enum err server_run(struct server *s);
 /* server_close - connections ended and wiped, sockets removed; NULL is fine. The room stays the caller's. */
 void server_close(struct server *s);
 
-/* --- Inside bdkd: what a handler (bdk/ops.h) sees ---------------------------------------------------------------------- */
+/* --- Inside bdkd: what a handler (bdk/ops.h) sees ----------------------------------------------------------------- */
 
 enum role { ROLE_PEOPLE = 0, ROLE_STATION = 1, ROLE_ACQUIRER = 2, ROLES = 3 };
 

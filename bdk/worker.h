@@ -161,7 +161,7 @@ MUST_USE enum err worker_make_bdk(struct worker *w, struct kcv *kcv, struct wrap
  *
  *   E_EXISTS, E_UNWRAP (integrity, a key of another length, or other items than worker_make_bdk() gives), E_SCHEME,
  *   E_POINT, E_KEY (no exchange pair), E_CRYPTO, E_DENIED (another room). Nothing stays in the token on an error. That
- * a TDES variant is its BDK's cannot be seen in the token: the package's signature answers for it.
+ *   a TDES variant is its BDK's cannot be seen in the token: the package's signature answers for it.
  */
 MUST_USE enum err worker_take_bdk(struct worker *w, struct kcv *kcv, const struct wrapped *item, uint8_t items,
 				  const uint8_t point[static P256_POINT], const uint8_t ctx[static 32],

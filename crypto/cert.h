@@ -2,8 +2,8 @@
  * X.509 as far as both ends of the loading protocol need it: is this end-entity certificate issued by that CA, at that
  * time, and what does it say? P-256 and ECDSA with SHA-256 only, DER only. One CA, one end entity: no intermediate
  * certificates, so the CA alone says what the certificate is for (device, KIF, exchange: see doc/ARCHITECTURE.md). A
- * critical extKeyUsage is refused, as is every other critical extension that is not basicConstraints or keyUsage. An end
- * entity that says it is a CA is refused.
+ * critical extKeyUsage is refused, as is every other critical extension that is not basicConstraints or keyUsage. An
+ * end entity that says it is a CA is refused.
  */
 #ifndef KEYROOM_CRYPTO_CERT_H
 #define KEYROOM_CRYPTO_CERT_H

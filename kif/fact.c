@@ -7,14 +7,6 @@
 #define SLOT_MOST 7
 
 static const char digits[] = "0123456789ABCDEF";
-static const char alphanumeric[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-";
-
-bool fact_serial(const char *text)
-{
-	size_t n = strspn(text, alphanumeric);
-
-	return n && n < FACT_SERIAL && !text[n];
-}
 
 enum err fact_key_set(char out[static FACT_KEY_SET], const char *text)
 {
@@ -45,7 +37,7 @@ static enum err get_hex(char *out, struct span fields, uint16_t tag, size_t a, s
 
 static bool known_state(const char *s)
 {
-	static const char *const names[] = { "sent", "loaded", "possibly-loaded", "replaced", "zeroized" };
+	static const char *const names[] = { "sent", "loaded", "possibly-loaded", "zeroized" };
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (!strcmp(s, names[i]))
@@ -80,7 +72,7 @@ enum err fact_read(struct fact *f, struct span row)
 		return e;
 	if (field_get(row, F_FIRMWARE).len && (e = field_text(out.firmware, sizeof out.firmware, row, F_FIRMWARE)))
 		return e;
-	if (!out.sequence || !fact_serial(out.serial) || !known_state(out.state))
+	if (!out.sequence || !serial_ok(out.serial, strlen(out.serial)) || !known_state(out.state))
 		return E_FORMAT;
 	out.slot = (uint8_t)slot;
 	out.load_count = (uint32_t)count;

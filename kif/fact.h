@@ -5,28 +5,25 @@
 #ifndef KEYROOM_KIF_FACT_H
 #define KEYROOM_KIF_FACT_H
 
+#include "base/serial.h"
 #include "bdk/client.h"
 
-#define FACT_SERIAL 33  /* a terminal's serial: 1..32 of [A-Za-z0-9-], and a NUL */
 #define FACT_KEY_SET 11 /* 8 or 10 hexadecimal digits and a NUL */
 
 struct fact {
 	uint64_t sequence; /* of the load's last change in the journal, 1.. */
 	uint64_t time;     /* seconds since 1970 */
-	char serial[FACT_SERIAL];
+	char serial[SERIAL_MAX + 1];
 	char spki[65]; /* hexadecimal, as ksn and kcv */
 	char key_set[FACT_KEY_SET];
 	char scheme[16];
 	uint8_t slot;
 	char ksn[25];   /* initial KSN: 20 or 24 digits */
-	char state[16]; /* "sent", "loaded", "possibly-loaded", "replaced", "zeroized" */
+	char state[16]; /* "sent", "loaded", "possibly-loaded", "zeroized" */
 	char kcv[11];   /* "" until the terminal has signed it */
 	uint32_t load_count;
 	char firmware[65]; /* "" if unknown */
 };
-
-/* fact_serial - is the text a serial? */
-bool fact_serial(const char *text);
 
 /*
  * fact_key_set - a key set's id in upper case

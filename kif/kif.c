@@ -70,7 +70,7 @@ static int read_to(struct visit_to *to)
 	unsigned long seconds = LINE_GIVE_UP_MS / 1000;
 
 	*to = (struct visit_to){ room, port, NULL, serial, 0, STATION_SECONDS, stderr };
-	if (!fact_serial(serial))
+	if (!serial_ok(serial, strlen(serial)))
 		return fail_why(E_FORMAT, "not a serial", "a serial has 1 to 32 letters, digits and hyphens",
 				"--serial %s", serial);
 	if (timeout && !opt_number(&seconds, "timeout", timeout, 1, 3600))
@@ -305,7 +305,7 @@ static int run_list(int operands, char **operand)
 static int run_show(int operands, char **operand)
 {
 	(void)operands;
-	if (!fact_serial(operand[0]))
+	if (!serial_ok(operand[0], strlen(operand[0])))
 		return fail_why(E_FORMAT, "not a serial", "a serial has 1 to 32 letters, digits and hyphens", "%s",
 				operand[0]);
 	return list(operand[0]);
@@ -346,35 +346,15 @@ static int run_rebuild(int operands, char **operand)
 	return status;
 }
 
-#define LEDGER                                                                                                         \
-	{                                                                                                              \
-		"ledger", "FILE", "the ledger (usual: ~/.local/state/keyroom/kif.db)", &ledger, false                  \
-	}
-#define JSON                                                                                                           \
-	{                                                                                                              \
-		"json", NULL, "print JSON", &json, false                                                               \
-	}
-#define ROOM                                                                                                           \
-	{                                                                                                              \
-		"room", "DIR", "the load room's folder", &room, true                                                   \
-	}
-#define END                                                                                                            \
-	{                                                                                                              \
-		NULL, NULL, NULL, NULL, false                                                                          \
-	}
-
-#define PORT                                                                                                           \
-	{                                                                                                              \
-		"port", "PORT", "/dev/ttyUSB0[:baud], tcp:host:port or unix:path", &port, true                         \
-	}
-#define SERIAL                                                                                                         \
-	{                                                                                                              \
-		"serial", "S", "the terminal's serial", &serial, true                                                  \
-	}
-#define TIMEOUT                                                                                                        \
-	{                                                                                                              \
-		"timeout", "SECONDS", "how long to wait for the terminal (usual: 20)", &timeout, false                 \
-	}
+/* clang-format off */
+#define ROOM { "room", "DIR", "the load room's folder", &room, true }
+#define PORT { "port", "PORT", "/dev/ttyUSB0[:baud], tcp:host:port or unix:path", &port, true }
+#define SERIAL { "serial", "S", "the terminal's serial", &serial, true }
+#define TIMEOUT { "timeout", "SECONDS", "how long to wait for the terminal (usual: 20)", &timeout, false }
+#define LEDGER { "ledger", "FILE", "the ledger (usual: ~/.local/state/keyroom/kif.db)", &ledger, false }
+#define JSON { "json", NULL, "print JSON", &json, false }
+#define END { NULL, NULL, NULL, NULL, false }
+/* clang-format on */
 
 static const struct opt inject_opts[] = {
 	ROOM,

@@ -2,7 +2,6 @@
 #include "base/host/fail.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>

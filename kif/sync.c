@@ -1,22 +1,10 @@
 #include "kif/sync.h"
 
-#include <stdio.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-
 enum err station_open(struct client *c, const char *room, unsigned seconds)
 {
-	const struct timeval limit = { .tv_sec = (time_t)seconds };
 	enum err e = client_open(c, room, "station");
 
-	if (e)
-		return e;
-	if (setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) ||
-	    setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit)) {
-		client_close(c);
-		return E_UNREACHABLE;
-	}
-	return E_OK;
+	return e ? e : client_patience(c, seconds);
 }
 
 /* The next portion after *since, which moves on. */

@@ -23,7 +23,7 @@ struct visit_to {
 	const char *room;      /* folder */
 	const char *port;      /* line/port.h */
 	const char *ledger;    /* file */
-	const char *serial;    /* fact_serial() */
+	const char *serial;    /* serial_ok() */
 	unsigned give_up_ms;   /* how long to wait for the terminal, each time: LINE_GIVE_UP_MS */
 	unsigned room_seconds; /* how long for the room: STATION_SECONDS */
 	FILE *progress;        /* a line for each step, NULL for none */

@@ -115,7 +115,7 @@ static void say_header(const struct turn *t, const struct keyblock *b, size_t le
 			h->exportability, meaning_of(exports, &h->exportability, 1));
 }
 
-/* Optional blocks by their ids; KS and IK also by the names of the vector files */
+/* Optional blocks by their ids, of several with one id the first; KS and IK also by the names of the vector files */
 static void say_options(const struct turn *t, const struct keyblock *b, char *text)
 {
 	struct span rest = b->optional;
@@ -125,6 +125,8 @@ static void say_options(const struct turn *t, const struct keyblock *b, char *te
 		char name[] = "opt_??";
 
 		memcpy(name + 4, o.id, 2);
+		if (stanza_get(t->a, name))
+			continue;
 		memcpy(text, o.data.p, o.data.len);
 		text[o.data.len] = 0;
 		turn_say(t, name, text);

@@ -28,6 +28,16 @@ enum err keys_ksn(struct ksn *k, const struct turn *t)
 	return E_OK;
 }
 
+enum err keys_scheme(enum dukpt_scheme *scheme, const char *text)
+{
+	char name[8] = { 0 };
+
+	strncpy(name, text, sizeof name - 1);
+	for (char *p = name; *p; p++)
+		*p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
+	return dukpt_scheme_parse(scheme, name);
+}
+
 static enum err read_ikid(struct ksn *k, const struct turn *t)
 {
 	struct ksn id = { { 0 }, KSN_AES };
@@ -69,16 +79,9 @@ static enum err read_scheme(struct keys *k, const struct turn *t, const char *by
 		k->scheme = DUKPT_TDES;
 	else
 		k->scheme = len == 16 ? DUKPT_AES128 : len == 24 ? DUKPT_AES192 : DUKPT_AES256;
-	if (scheme || ik_type) {
-		char name[8] = { 0 };
-
-		strncpy(name, scheme ? scheme : ik_type, sizeof name - 1);
-		for (char *p = name; *p; p++)
-			*p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
-		if (dukpt_scheme_parse(&k->scheme, name))
-			return turn_refuse(t, E_SCHEME, "%s is not tdes, aes128, aes192 or aes256",
-					   scheme ? "scheme" : "ik_type");
-	}
+	if ((scheme || ik_type) && keys_scheme(&k->scheme, scheme ? scheme : ik_type))
+		return turn_refuse(t, E_SCHEME, "%s is not tdes, aes128, aes192 or aes256",
+				   scheme ? "scheme" : "ik_type");
 	if (!ksn_fits(&k->ksn, k->scheme))
 		return turn_refuse(t, E_SCHEME, "the KSN is not one of scheme %s", dukpt_scheme_name(k->scheme));
 	if (len != dukpt_key_len(k->scheme))

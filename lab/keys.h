@@ -28,8 +28,12 @@ struct keys {
 	struct key ik, txn; /* wipe them */
 };
 
-/* keys_ksn - the KSN alone. E_OK, or refused with the field's name: E_SHORT (no such field), E_FORMAT */
+/* keys_ksn - the KSN alone, by ksn, ksn_descriptor, field_53. E_OK, or refused with the field's name: E_SHORT (no such
+ * field), E_FORMAT */
 MUST_USE enum err keys_ksn(struct ksn *k, const struct turn *t);
+
+/* keys_scheme - a scheme's name in either case. E_OK, E_FORMAT (scheme is as it was) */
+MUST_USE enum err keys_scheme(enum dukpt_scheme *scheme, const char *text);
 
 /* keys_read - everything above. On an error the turn is refused with the field's name, and k is wiped */
 MUST_USE enum err keys_read(struct keys *k, const struct turn *t);
@@ -61,7 +65,7 @@ MUST_USE enum err keys_read_txn(struct keys *k, const struct turn *t);
  *   by     in   "algorithm"; where the question has no such field, otherwise counts
  *
  *   E_OK; E_SCHEME, E_KEY and what turn_key() says: refused. Single DES is no type: a TDES key of 8 bytes becomes
- * 2TDEA, one half twice, which is the same cipher.
+ *   2TDEA, one half twice, which is the same cipher.
  */
 MUST_USE enum err keys_plain(struct key *key, enum dukpt_key_type *type, const struct turn *t, const char *name,
 			     const char *by, const char *otherwise);

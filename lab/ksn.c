@@ -1,10 +1,9 @@
 /* lab ksn: what a KSN says, for people and for the counter rows of the vector files. Nothing here is secret. */
-#include "dukpt/ksn.h"
 #include "lab/commands.h"
+#include "lab/keys.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* Of the n lower bits of a counter, in how many ways can at most most of them be one? n is at most 32. */
 static uint64_t ways(unsigned n, int most)
@@ -119,23 +118,27 @@ static enum err answer_counter(const struct turn *t, const char *tc)
 
 enum err ksn_answer(const struct turn *t)
 {
-	const char *text = turn_get(t, "ksn"), *tc = turn_get(t, "tc"), *scheme = turn_get(t, "scheme");
+	static const char *const ksns[] = { "ksn", "field_53", NULL };
+	const char *text = turn_first(t, ksns), *tc = turn_get(t, "tc"), *name = turn_get(t, "scheme");
+	enum dukpt_scheme scheme;
 	struct ksn k, initial;
 	struct span set;
 	char full[KSN_TEXT];
+	enum err e;
 
 	if (!text && tc)
 		return answer_counter(t, tc);
-	if (!text && scheme) {
-		if (strcasecmp(scheme, "tdes") && strncasecmp(scheme, "aes", 3))
+	if (!text && name) {
+		if (keys_scheme(&scheme, name))
 			return turn_refuse(t, E_SCHEME, "scheme is not tdes, aes128, aes192 or aes256");
-		say_family(t, strcasecmp(scheme, "tdes"));
+		say_family(t, scheme != DUKPT_TDES);
 		return E_OK;
 	}
 	if (!text)
 		return turn_refuse(t, E_SHORT, "ksn is needed (or tc: a counter alone; or scheme: its totals)");
-	if (ksn_parse(&k, text))
-		return turn_refuse(t, E_FORMAT, "ksn is not 16 to 20 hexadecimal digits (TDES) or 24 (AES)");
+	e = keys_ksn(&k, t);
+	if (e)
+		return e;
 	ksn_text(full, &k);
 	turn_say(t, "ksn", full);
 	turn_say(t, "family", k.len == KSN_AES ? "aes" : "tdes");

@@ -10,6 +10,7 @@
 #include "lab/keys.h"
 
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 
 struct work {
@@ -22,10 +23,11 @@ struct work {
 	uint8_t random[8];
 };
 
+static const char *const plain_keys[] = { "key", "pin_key", NULL };
+
 static enum err read_key(struct work *w, const struct turn *t)
 {
-	static const char *const plain[] = { "key", "pin_key", NULL };
-	const char *name = turn_first(t, plain);
+	const char *name = turn_first(t, plain_keys);
 	struct keys k;
 	enum err e;
 
@@ -50,12 +52,19 @@ static enum err read_key(struct work *w, const struct turn *t)
 /* The format where none is given: what the PIN key's cipher is for. TDES: 0, else 4. */
 static unsigned usual_format(const struct turn *t)
 {
-	const char *ksn = turn_get(t, "ksn"), *type = turn_get(t, "working_key_type"),
-		   *block = turn_get(t, "enc_pin_block");
+	const char *type = turn_get(t, "working_key_type"), *block = turn_get(t, "enc_pin_block"),
+		   *algorithm = turn_get(t, "algorithm"), *key = turn_first(t, plain_keys), *ksn = turn_get(t, "ksn"),
+		   *field = turn_get(t, "field_53");
+	bool tdes;
 
-	if (turn_get(t, "pin_block") || (block && strlen(block) == 16) || (type && (*type == '2' || *type == '3')))
-		return 0;
-	return keys_named(t) && ksn && strlen(ksn) <= 2 * KSN_TDES ? 0 : 4;
+	if (!ksn && field && strlen(field) > 3)
+		ksn = field + 3; /* behind the descriptor */
+	if (key)
+		tdes = algorithm ? !strcasecmp(algorithm, "tdes") : strlen(turn_get(t, key)) == 16;
+	else
+		tdes = (type && (*type == '2' || *type == '3')) ||
+		       (keys_named(t) && ksn && strlen(ksn) <= 2 * KSN_TDES);
+	return tdes || turn_get(t, "pin_block") || (block && strlen(block) == 16) ? 0 : 4;
 }
 
 static enum err read_work(struct work *w, const struct turn *t)

@@ -20,7 +20,7 @@ static const char *row_get(const struct plan *p, const char *key)
 	return turn_get(&t, key);
 }
 
-/* of the row, or of the inputs that stand above it */
+/* of the row, or of the inputs of its file */
 static const char *input_get(const struct plan *p, const char *key)
 {
 	const struct turn t = { &p->inputs, NULL };
@@ -28,6 +28,9 @@ static const char *input_get(const struct plan *p, const char *key)
 
 	return value ? value : turn_get(&t, key);
 }
+
+static const char no_bdk[] = "no file of this run has the BDK of this KSN, or several have different ones";
+static const char no_input[] = "neither the row nor inputs of its file have the data of this figure";
 
 static bool is(const char *value, const char *word)
 {
@@ -73,6 +76,13 @@ static void visit(struct visitor *v)
 		v->e = v->visit(v->context, &v->p->check, &v->p->row);
 }
 
+/* A figure that nothing can be asked about is not passed over in silence. */
+static void unasked(struct visitor *v, const char *why)
+{
+	begin(v->p, why, NULL);
+	visit(v);
+}
+
 /* The device of a KSN, as the key under which a BDK is remembered */
 static bool device_of(char out[static KSN_TEXT], const char *ksn)
 {
@@ -97,44 +107,70 @@ static bool row_device(const struct plan *p, char out[static KSN_TEXT])
 	return device_of(out, row_get(p, "iksn"));
 }
 
-static enum err learn(struct plan *p, const char *device, const char *bdk)
+/* The BDK of a row that names its device: it becomes the last of those known */
+static enum err learn(struct plan *p)
 {
-	struct plan_bdk *known;
+	const char *bdk = row_get(p, "bdk");
+	struct plan_bdk new, *known;
+	size_t i = 0;
 
-	for (size_t i = 0; i < p->n; i++)
-		if (!strcmp(p->known[i].device, device) && !strcasecmp(p->known[i].bdk, bdk))
-			return E_OK;
-	known = realloc(p->known, (p->n + 1) * sizeof *known);
-	if (!known)
-		return E_INTERNAL;
-	p->known = known;
-	snprintf(known[p->n].device, sizeof known->device, "%s", device);
-	snprintf(known[p->n++].bdk, sizeof known->bdk, "%s", bdk);
+	if (!bdk || strlen(bdk) >= sizeof new.bdk || !row_device(p, new.device))
+		return E_OK;
+	snprintf(new.bdk, sizeof new.bdk, "%s", bdk);
+	while (i < p->n && (strcmp(p->known[i].device, new.device) || strcasecmp(p->known[i].bdk, bdk)))
+		i++;
+	if (i == p->n) {
+		known = realloc(p->known, (p->n + 1) * sizeof *known);
+		if (!known)
+			return E_INTERNAL;
+		p->known = known;
+		p->n++;
+		p->own++;
+	} else if (i < p->n - p->own) {
+		p->own++;
+	}
+	for (; i + 1 < p->n; i++)
+		p->known[i] = p->known[i + 1];
+	p->known[i] = new;
 	return E_OK;
 }
 
 enum err plan_learn(struct plan *p, FILE *f)
 {
-	char device[KSN_TEXT];
-	enum err e = E_OK, read;
+	enum err e;
 
 	p->row.last = 0;
-	while (!e && (read = stanza_read(&p->row, f)) != E_SHORT) {
-		const char *bdk = row_get(p, "bdk");
-
-		if (read)
-			e = read;
-		else if (bdk && strlen(bdk) < sizeof p->known->bdk && row_device(p, device))
-			e = learn(p, device, bdk);
-	}
-	return e;
+	p->inputs.n = p->inputs.used = 0;
+	p->own = 0;
+	while ((e = stanza_read(&p->row, f)) == E_OK && (e = learn(p)) == E_OK)
+		if (!p->inputs.n && is(row_get(p, "case"), "inputs"))
+			p->inputs = p->row;
+	return e == E_SHORT ? E_OK : e;
 }
 
 void plan_free(struct plan *p)
 {
 	free(p->known);
 	p->known = NULL;
-	p->n = 0;
+	p->n = p->own = 0;
+}
+
+/* A device's BDK of so many digits: of this file the last, of other files the only one. NULL: there is none, or which of
+ * several is meant nobody can say */
+static const char *find(const struct plan *p, const char *device, size_t digits)
+{
+	const char *bdk = NULL;
+
+	for (size_t i = p->n; i-- > 0;) {
+		if (strcmp(p->known[i].device, device) || strlen(p->known[i].bdk) != digits)
+			continue;
+		if (bdk)
+			return NULL;
+		bdk = p->known[i].bdk;
+		if (i >= p->n - p->own)
+			break;
+	}
+	return bdk;
 }
 
 /* The keys of a row with a KSN into the question. False: nobody knows them */
@@ -147,9 +183,7 @@ static bool ask_keys(struct plan *p)
 	if (!bdk && !ik) {
 		if (!device_of(device, row_get(p, "ksn")))
 			return false;
-		for (size_t i = 0; !bdk && i < p->n; i++)
-			if (!strcmp(p->known[i].device, device) && strlen(p->known[i].bdk) == digits)
-				bdk = p->known[i].bdk;
+		bdk = find(p, device, digits);
 	}
 	ask(p, "scheme", row_get(p, "scheme"));
 	ask(p, bdk ? "bdk" : "ik", bdk ? bdk : ik);
@@ -216,26 +250,45 @@ static void plan_derive(struct visitor *v)
 	visit(v);
 }
 
+/* The PIN key of a row with a KSN, by its keys; where nobody knows these, as it stands in the row */
+static void ask_pin_key(struct plan *p)
+{
+	const char *format = row_get(p, "format");
+
+	if (!ask_keys(p)) {
+		ask(p, "pin_key", row_get(p, "pin_key"));
+		if (!format)
+			format = strlen(row_get(p, "enc_pin_block")) == 16 ? "0" : "4";
+	}
+	ask(p, "format", format);
+}
+
 static void plan_ksn_pinblock(struct visitor *v)
 {
 	static const char *const fields[] = {
 		"pin_key", "pin_field", "pan_field", "block_a", "block_b", "enc_pin_block"
 	};
 	struct plan *p = v->p;
+	const bool by_row = !ask_keys(p); /* only the row knows the PIN key */
 
-	begin(p, "PIN block made under the PIN key", "pinblock");
-	if (!ask_keys(p) || !input_get(p, "pin"))
+	if (by_row && !row_get(p, "pin_key"))
 		return;
-	ask(p, "format", row_get(p, "format"));
+	if (by_row)
+		unasked(v, no_bdk);
+	if (!input_get(p, "pin")) {
+		unasked(v, no_input);
+		return;
+	}
+	begin(p, "PIN block made under the PIN key", "pinblock");
+	ask_pin_key(p);
 	ask(p, "pin", input_get(p, "pin"));
 	ask(p, "pan", input_get(p, "pan"));
 	ask(p, "random", row_get(p, "random"));
-	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+	for (size_t i = by_row; i < sizeof fields / sizeof fields[0]; i++)
 		expect(p, fields[i], row_get(p, fields[i]));
 	visit(v);
 	begin(p, "PIN block opened under the PIN key", "pinblock");
-	ask_keys(p);
-	ask(p, "format", row_get(p, "format"));
+	ask_pin_key(p);
 	ask(p, "pan", input_get(p, "pan"));
 	ask(p, "enc_pin_block", row_get(p, "enc_pin_block"));
 	expect(p, "pin", input_get(p, "pin"));
@@ -252,6 +305,10 @@ static void plan_ksn_mac(struct visitor *v)
 	begin(p, "MAC under the MAC keys", "mac");
 	if (!ask_keys(p))
 		return;
+	if (!input_get(p, data[0]) && !input_get(p, data[1]) && !input_get(p, data[2])) {
+		unasked(v, no_input);
+		return;
+	}
 	for (size_t i = 0; i < sizeof data / sizeof data[0]; i++)
 		ask(p, data[i], input_get(p, data[i]));
 	ask(p, "method", row_get(p, "method"));
@@ -268,8 +325,12 @@ static void plan_ksn_data(struct visitor *v)
 	struct plan *p = v->p;
 
 	begin(p, "data encrypted under the data keys", "data");
-	if (!ask_keys(p) || !input_get(p, "data_plaintext"))
+	if (!ask_keys(p))
 		return;
+	if (!input_get(p, "data_plaintext")) {
+		unasked(v, no_input);
+		return;
+	}
 	ask(p, "mode", row_get(p, "mode"));
 	ask(p, "data_iv", input_get(p, "data_iv"));
 	ask(p, "data_plaintext", input_get(p, "data_plaintext"));
@@ -289,13 +350,21 @@ static void plan_ksn_data(struct visitor *v)
 	}
 }
 
+/* A block without a PIN is malformed, unless the row says that it is not. */
+static bool has_to_be_refused(const struct plan *p)
+{
+	const char *accept = row_get(p, "accept");
+
+	return accept ? is(accept, "no") : !row_get(p, "pin");
+}
+
 static void plan_clear_pinblock(struct visitor *v)
 {
 	struct plan *p = v->p;
 	const char *format = row_get(p, "format"), *pin = row_get(p, "pin"), *block = row_get(p, "pin_block");
-	const bool refused = is(row_get(p, "accept"), "no") || !pin;
+	const bool refused = has_to_be_refused(p);
 
-	if (!refused && !is(format, "3")) {
+	if (!refused && pin && !is(format, "3")) {
 		begin(p, "clear PIN block made", "pinblock");
 		ask(p, "format", format);
 		ask(p, "pin", pin);
@@ -320,9 +389,9 @@ static void plan_key_pinblock(struct visitor *v)
 	static const char *const fields[] = { "pin_field", "pan_field", "block_a", "block_b", "enc_pin_block" };
 	struct plan *p = v->p;
 	const char *pin = row_get(p, "pin"), *derived = row_get(p, "derived_pin_key");
-	const bool refused = is(row_get(p, "accept"), "no") || !pin;
+	const bool refused = has_to_be_refused(p);
 
-	if (!refused) {
+	if (!refused && pin) {
 		begin(p, "PIN block made under a key", "pinblock");
 		ask(p, "format", row_get(p, "format"));
 		ask(p, "key", row_get(p, "key"));
@@ -433,13 +502,17 @@ static void plan_cipher(struct visitor *v)
 {
 	static const char *const sides[] = { "plain", "cipher" };
 	struct plan *p = v->p;
-	const char *algorithm = row_get(p, "algorithm");
+	const char *algorithm = row_get(p, "algorithm"), *key = row_get(p, "key"), *iv = row_get(p, "iv");
 
+	/* Where nobody says it: AES has no key and no block of eight bytes. */
+	if (!algorithm)
+		algorithm = strlen(key) == 16 || (iv && strlen(iv) == 16) || strlen(row_get(p, sides[0])) % 32 ? "tdes"
+													       : "aes";
 	for (size_t i = 0; i < 2; i++) {
 		begin(p, i ? "decrypted under a key" : "encrypted under a key", "data");
-		ask(p, "algorithm", algorithm ? algorithm : strstr(p->file, "des") ? "tdes" : "aes");
-		ask(p, "key", row_get(p, "key"));
-		ask(p, "iv", row_get(p, "iv"));
+		ask(p, "algorithm", algorithm);
+		ask(p, "key", key);
+		ask(p, "iv", iv);
 		ask(p, sides[i], row_get(p, sides[i]));
 		expect(p, sides[!i], row_get(p, sides[!i]));
 		visit(v);
@@ -538,15 +611,16 @@ static bool applies(const struct plan *p, const struct rule *r)
 	return any && (!r->none || !row_get(p, r->none));
 }
 
-enum err plan_run(struct plan *p, FILE *f, const char *file, plan_visit *visit_check, void *context)
+enum err plan_run(struct plan *p, FILE *f, plan_visit *visit_check, void *context)
 {
 	struct visitor v = { p, visit_check, context, false, E_OK };
-	enum err e = E_OK;
+	enum err e = plan_learn(p, f); /* this file's own context before that of others */
 
-	p->file = file;
+	if (e)
+		return e;
+	rewind(f);
 	p->row.last = 0;
-	p->inputs.n = p->inputs.used = 0;
-	while (!v.e && (e = stanza_read(&p->row, f)) == E_OK) {
+	while (!v.e && (e = stanza_read(&p->row, f)) == E_OK && (e = learn(p)) == E_OK) {
 		v.any = false;
 		if (is(row_get(p, "case"), "inputs"))
 			p->inputs = p->row;
@@ -554,10 +628,7 @@ enum err plan_run(struct plan *p, FILE *f, const char *file, plan_visit *visit_c
 			if (applies(p, &rules[i]))
 				rules[i].plan(&v);
 		if (!v.any && !is(row_get(p, "case"), "inputs")) {
-			begin(p,
-			      row_get(p, "ksn") ? "no file of this run has the BDK of this KSN"
-						: "no command of lab is about such a row",
-			      NULL);
+			begin(p, row_get(p, "ksn") ? no_bdk : "no command of lab is about such a row", NULL);
 			visit(&v);
 		}
 	}

@@ -184,7 +184,7 @@ void report_tap(FILE *out, const struct run *r)
 	}
 }
 
-static void xml_text(FILE *out, const char *s)
+void report_markup(FILE *out, const char *s)
 {
 	for (; *s; s++)
 		switch (*s) {
@@ -208,30 +208,30 @@ static void xml_text(FILE *out, const char *s)
 static void junit_case(FILE *out, const struct run *r, const struct result *x)
 {
 	fputs("    <testcase classname=\"", out);
-	xml_text(out, r->files[x->file].name);
+	report_markup(out, r->files[x->file].name);
 	fprintf(out, "\" name=\"line %u ", x->line);
-	xml_text(out, x->name);
+	report_markup(out, x->name);
 	fputs(*x->name ? ": " : "", out);
-	xml_text(out, x->topic);
+	report_markup(out, x->topic);
 	fputs("\">", out);
 	if (x->verdict == SKIPPED) {
 		fputs("<skipped message=\"", out);
-		xml_text(out, x->why);
+		report_markup(out, x->why);
 		fputs("\"/>", out);
 	}
 	if (x->verdict == FAILED) {
 		fputs("<failure message=\"", out);
-		xml_text(out, x->n ? x->differences[0].field : x->why);
+		report_markup(out, x->n ? x->differences[0].field : x->why);
 		fputs(" differs\">", out);
 		for (size_t d = 0; d < x->n; d++) {
-			xml_text(out, x->differences[d].field);
+			report_markup(out, x->differences[d].field);
 			fputs(": expected ", out);
-			xml_text(out, x->differences[d].expected);
+			report_markup(out, x->differences[d].expected);
 			fputs(", found ", out);
-			xml_text(out, x->differences[d].found);
+			report_markup(out, x->differences[d].found);
 			fputc('\n', out);
 		}
-		xml_text(out, x->why);
+		report_markup(out, x->why);
 		fputs("</failure>", out);
 	}
 	fputs("</testcase>\n", out);
@@ -249,7 +249,7 @@ void report_junit(FILE *out, const struct run *r)
 		"skipped=\"%zu\">\n",
 		r->n, r->count[FAILED], r->count[SKIPPED]);
 	fprintf(out, "  <testsuite name=\"lab validate: ");
-	xml_text(out, r->subject);
+	report_markup(out, r->subject);
 	fprintf(out, "\" tests=\"%zu\" failures=\"%zu\" errors=\"0\" skipped=\"%zu\" time=\"%.3f\" timestamp=\"%s\">\n",
 		r->n, r->count[FAILED], r->count[SKIPPED], r->seconds, when);
 	for (size_t i = 0; i < r->n; i++)

@@ -66,6 +66,9 @@ typedef void report(FILE *out, const struct run *r);
 report report_people, report_tap, report_junit; /* lab/report.c */
 report report_html;                             /* lab/report_html.c */
 
+/* report_markup - text inside XML or HTML: & < > " escaped, control characters as blanks */
+void report_markup(FILE *out, const char *s);
+
 /* report_find - by its name: people, tap, junit, html; NULL if there is none */
 report *report_find(const char *name);
 

@@ -39,27 +39,6 @@ static const struct {
 	const char *css, *text;
 } verdicts[] = { [PASSED] = { "ok", "ok" }, [FAILED] = { "failed", "FAILED" }, [SKIPPED] = { "skipped", "not asked" } };
 
-static void text(FILE *out, const char *s)
-{
-	for (; *s; s++)
-		switch (*s) {
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		default:
-			fputc((unsigned char)*s < 0x20 && *s != '\n' ? ' ' : *s, out);
-		}
-}
-
 /* One of two values, with the stretch marked in which they differ, whatever the case of their letters */
 static void difference(FILE *out, const char *s, const char *other)
 {
@@ -75,7 +54,7 @@ static void difference(FILE *out, const char *s, const char *other)
 		if (i == first && i < len - last)
 			fputs("<mark>", out);
 		part[0] = s[i];
-		text(out, part);
+		report_markup(out, part);
 		if (i + 1 == len - last && i >= first)
 			fputs("</mark>", out);
 	}
@@ -84,7 +63,7 @@ static void difference(FILE *out, const char *s, const char *other)
 static void fact(FILE *out, const char *name, const char *value)
 {
 	fprintf(out, "<dt>%s</dt><dd>", name);
-	text(out, value);
+	report_markup(out, value);
 	fputs("</dd>\n", out);
 }
 
@@ -113,8 +92,8 @@ static void head(FILE *out, const struct run *r)
 	fputs("<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
 	      "<meta name=viewport content=\"width=device-width,initial-scale=1\">\n<title>",
 	      out);
-	text(out, r->count[FAILED] ? "Failed: " : "Passed: ");
-	text(out, r->subject);
+	report_markup(out, r->count[FAILED] ? "Failed: " : "Passed: ");
+	report_markup(out, r->subject);
 	fprintf(out,
 		"</title>\n<style>%s</style>\n</head>\n<body>\n<main>\n<h1>Validation against published vectors</h1>\n",
 		style);
@@ -149,26 +128,26 @@ static void failures(FILE *out, const struct run *r)
 		if (x->verdict != FAILED)
 			continue;
 		fprintf(out, "<h3 id=r%zu>", i);
-		text(out, *x->name ? x->name : x->topic);
+		report_markup(out, *x->name ? x->name : x->topic);
 		fputs("</h3>\n<table>\n<caption>", out);
-		text(out, x->topic);
+		report_markup(out, x->topic);
 		fputs("; ", out);
-		text(out, r->files[x->file].name);
+		report_markup(out, r->files[x->file].name);
 		fprintf(out, ", line %u", x->line);
 		if (*x->source) {
 			fputs("; source: ", out);
-			text(out, x->source);
+			report_markup(out, x->source);
 		}
 		if (*x->why) {
 			fputs("\nReason given: ", out);
-			text(out, x->why);
+			report_markup(out, x->why);
 		}
 		fputs("</caption>\n<thead><tr><th scope=col>Field<th scope=col>Expected<th "
 		      "scope=col>Found</tr></thead>\n<tbody>\n",
 		      out);
 		for (size_t d = 0; d < x->n; d++) {
 			fputs("<tr><th scope=row>", out);
-			text(out, x->differences[d].field);
+			report_markup(out, x->differences[d].field);
 			fputs("<td class=hex>", out);
 			difference(out, x->differences[d].expected, x->differences[d].found);
 			fputs("<td class=hex>", out);
@@ -193,7 +172,7 @@ static void clause_rows(FILE *out, const struct run *r, size_t file)
 			continue;
 		tally(count, r, file, x->topic);
 		fputs("<tr><th scope=row>", out);
-		text(out, x->topic);
+		report_markup(out, x->topic);
 		count_cells(out, count);
 		fputs("</tr>\n", out);
 	}
@@ -213,10 +192,10 @@ static void clauses(FILE *out, const struct run *r)
 		if (!(count[PASSED] + count[FAILED] + count[SKIPPED]))
 			continue;
 		fprintf(out, "<tbody>\n<tr class=group><th scope=rowgroup colspan=4><a href=\"#f%zu\">", f);
-		text(out, r->files[f].name);
+		report_markup(out, r->files[f].name);
 		fputs("</a><br>", out);
 		run_clause(clause, &r->files[f]);
-		text(out, clause);
+		report_markup(out, clause);
 		fputs("</tr>\n", out);
 		clause_rows(out, r, f);
 		fputs("</tbody>\n", out);
@@ -229,9 +208,9 @@ static void sources(FILE *out, const struct run *r)
 	fputs("<h2 id=vectors>Vectors and their sources</h2>\n", out);
 	for (size_t f = 0; f < r->nfiles; f++) {
 		fputs("<h3>", out);
-		text(out, r->files[f].name);
+		report_markup(out, r->files[f].name);
 		fputs("</h3>\n<p class=case>", out);
-		text(out, r->files[f].head);
+		report_markup(out, r->files[f].head);
 		fputs("</p>\n", out);
 		if (*r->files[f].sha256)
 			fprintf(out, "<p class=hex>SHA-256 %s</p>\n", r->files[f].sha256);
@@ -248,7 +227,7 @@ static void rows(FILE *out, const struct run *r)
 		if (!(count[PASSED] + count[FAILED] + count[SKIPPED]))
 			continue;
 		fprintf(out, "<h3 id=f%zu>", f);
-		text(out, r->files[f].name);
+		report_markup(out, r->files[f].name);
 		fprintf(out,
 			"</h3>\n<table>\n<caption>%zu ok, %zu failed, %zu not asked</caption>\n"
 			"<thead><tr><th scope=col class=n>Line<th scope=col>Case<th scope=col>What was asked<th "
@@ -261,15 +240,15 @@ static void rows(FILE *out, const struct run *r)
 			if (x->file != f)
 				continue;
 			fprintf(out, "<tr><td class=n>%u<th scope=row class=case>", x->line);
-			text(out, x->name);
+			report_markup(out, x->name);
 			fputs("<td>", out);
-			text(out, x->topic);
+			report_markup(out, x->topic);
 			if (x->verdict == SKIPPED && strcmp(x->why, x->topic)) {
 				fputs("; ", out);
-				text(out, x->why);
+				report_markup(out, x->why);
 			}
 			fputs("<td class=case>", out);
-			text(out, x->source);
+			report_markup(out, x->source);
 			fprintf(out, "<td class=%s>", verdicts[x->verdict].css);
 			if (x->verdict == FAILED)
 				fprintf(out, "<a class=failed href=\"#r%zu\">FAILED</a>", i);
@@ -289,6 +268,6 @@ void report_html(FILE *out, const struct run *r)
 	sources(out, r);
 	rows(out, r);
 	fputs("</main>\n<footer>", out);
-	text(out, r->version);
+	report_markup(out, r->version);
 	fputs("</footer>\n</body>\n</html>\n", out);
 }

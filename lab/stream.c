@@ -36,7 +36,7 @@ enum err stream_answer(FILE *out, FILE *in, const char *command, enum err *first
 		} else {
 			q.n = 0; /* half a stanza names no case */
 			turn_begin(&t);
-			e = turn_refuse(&t, read, "the stanza at line %u %s", q.line,
+			e = turn_refuse(&t, read == E_SPACE ? E_RANGE : read, "the stanza at line %u %s", q.line,
 					read == E_SPACE ? "is too long" : "is not key = value lines, each key once");
 		}
 		if (!*first)

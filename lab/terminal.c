@@ -244,7 +244,7 @@ int terminal_judge(struct run *r, struct plan *p, const struct terminal *t, unsi
 		FILE *f = fopen(r->files[j.file].path, "re");
 
 		j.line = 0;
-		if (!f || plan_run(p, f, r->files[j.file].name, judge_published, &j))
+		if (!f || plan_run(p, f, judge_published, &j))
 			status = fail_why(E_IO, "cannot be read", "", "%s", r->files[j.file].path);
 		if (f)
 			fclose(f);

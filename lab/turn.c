@@ -12,14 +12,17 @@ void turn_wipe(struct stanza *s)
 	s->n = s->used = 0;
 }
 
-/* Room for a value of chars characters and its NUL, NULL if it does not fit */
+/* Room for a value of chars characters and its NUL. NULL if it does not fit: then the stanza is full from there on, so
+ * that turn_end() sees it. */
 static char *add(struct stanza *a, const char *key, size_t chars)
 {
 	size_t klen = strlen(key) + 1;
 	char *value;
 
-	if (a->n == STANZA_FIELDS || klen + chars + 1 > sizeof a->text - a->used)
+	if (a->n == STANZA_FIELDS || klen + chars + 1 > sizeof a->text - a->used) {
+		a->used = sizeof a->text;
 		return NULL;
+	}
 	a->field[a->n].key = (uint16_t)a->used;
 	memcpy(a->text + a->used, key, klen);
 	value = a->text + a->used + klen;
@@ -33,7 +36,7 @@ void turn_begin(const struct turn *t)
 	const char *name = stanza_get(t->q, "case");
 
 	t->a->n = t->a->used = 0;
-	if (name)
+	if (name && strlen(name) <= TURN_CASE)
 		turn_say(t, "case", name);
 }
 
@@ -43,6 +46,9 @@ enum err turn_end(const struct turn *t, enum err e)
 		turn_refuse(t, e, "%s", err_text(e));
 	if (!e)
 		turn_say(t, "status", "ok");
+	if (t->a->used == sizeof t->a->text)
+		e = turn_refuse(t, E_RANGE, "the answer is longer than a stanza may be: %d fields, %d bytes",
+				STANZA_FIELDS, STANZA_BYTES);
 	return e;
 }
 
@@ -74,7 +80,7 @@ enum err turn_hex(const struct turn *t, const char *key, uint8_t *out, size_t *l
 	if (e == E_FORMAT)
 		return turn_refuse(t, e, "%s is not an even number of hexadecimal digits", key);
 	if (e == E_SPACE)
-		return turn_refuse(t, e, "%s is longer than %zu bytes", key, size);
+		return turn_refuse(t, E_RANGE, "%s is longer than %zu bytes", key, size);
 	return e;
 }
 

@@ -15,11 +15,13 @@ struct turn {
 	struct stanza *a;
 };
 
+#define TURN_CASE 1024 /* a longer case is not repeated: a refusal always has room */
+
 /* turn_begin - an empty answer that repeats the question's case, if it has one */
 void turn_begin(const struct turn *t);
 
 /* turn_end - the answer's last fields. E_OK: "status = ok". Anything else: "status = refused" and a reason, err_text(e)
- * unless the command gave its own. Returns e. */
+ * unless the command gave its own. An answer that did not fit its stanza becomes a refusal, E_RANGE. Returns e. */
 enum err turn_end(const struct turn *t, enum err e);
 
 /* turn_wipe - what a stanza holds is secret: clear as much of it as is used */
@@ -41,11 +43,11 @@ const char *turn_first(const struct turn *t, const char *const *names);
  *   out  out  at most size bytes; wiped on an error
  *   len  out  how many
  *
- *   E_OK; E_SHORT (no such field), E_FORMAT (not hexadecimal), E_SPACE (longer): refused with the field's name
+ *   E_OK; E_SHORT (no such field), E_FORMAT (not hexadecimal), E_RANGE (longer): refused with the field's name
  */
 MUST_USE enum err turn_hex(const struct turn *t, const char *key, uint8_t *out, size_t *len, size_t size);
 
-/* turn_key - a field that has to be there, as a key. E_OK; E_SHORT, E_FORMAT, E_SPACE as above; key is wiped then */
+/* turn_key - a field that has to be there, as a key. E_OK; E_SHORT, E_FORMAT, E_RANGE as above; key is wiped then */
 MUST_USE enum err turn_key(const struct turn *t, const char *key, struct key *out);
 
 /* turn_number - a field in decimal, or otherwise where it is absent. E_OK, E_RANGE (not from least to most) */
@@ -53,7 +55,7 @@ MUST_USE enum err turn_number(const struct turn *t, const char *key, unsigned *o
 			      unsigned most);
 
 /*
- * The answer. Fields after STANZA_FIELDS and values that do not fit any more are left out: no answer comes near.
+ * The answer. What does not fit any more is left out, and turn_end() refuses.
  */
 void turn_say(const struct turn *t, const char *key, const char *value);
 void turn_say_hex(const struct turn *t, const char *key, const uint8_t *value, size_t len);

@@ -6,11 +6,11 @@
  *
  *     kind(1)  channel(4)  sequence(2)  payload(0..LINK_PAYLOAD)  FCS(4, least significant octet first)
  *
- * The host picks a random channel whenever it opens the line and counts the sequence up from 1 within it, so that neither
- * end's restart can make an old reply look new. A request that repeats channel and sequence gets the stored reply again;
- * a lower sequence of the same channel is dropped; a new channel starts afresh. The payload is type(1) || message of
- * protocol/message.h on the loading link, and terminal/till.h on the till's; an empty payload asks for an empty reply
- * ("is anybody there?"). Nothing here is a security boundary: the messages protect themselves.
+ * The host picks a random channel whenever it opens the line and counts the sequence up from 1 within it, so that
+ * neither end's restart can make an old reply look new. A request that repeats channel and sequence gets the stored
+ * reply again; a lower sequence of the same channel is dropped; a new channel starts afresh. The payload is type(1) ||
+ * message of protocol/message.h on the loading link, and terminal/till.h on the till's; an empty payload asks for an
+ * empty reply ("is anybody there?"). Nothing here is a security boundary: the messages protect themselves.
  *
  * Pure: bytes in, bytes out. Time-outs and repeats belong to whoever drives it (line/line.h).
  */

@@ -1,9 +1,9 @@
 #include "protocol/message.h"
+#include "base/serial.h"
 #include "crypto/cert.h"
 
 #include <string.h>
 
-#define SERIAL_MAX 32
 #define CHIP_MAX 32
 #define FIRMWARE_MAX 32
 #define CONFIG_MAX 256
@@ -117,15 +117,6 @@ static bool upper_or_digit(char c)
 	return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-static bool serial_ok(struct span s)
-{
-	bool ok = s.len >= 1 && s.len <= SERIAL_MAX;
-
-	for (size_t i = 0; ok && i < s.len; i++)
-		ok = upper_or_digit((char)s.p[i]) || (s.p[i] >= 'a' && s.p[i] <= 'z') || s.p[i] == '-';
-	return ok;
-}
-
 static bool slot_ok(const struct msg_slot *s)
 {
 	return s->index != MSG_SLOT_ALL && s->state <= SLOT_EXHAUSTED && (s->state == SLOT_EMPTY) == (s->scheme == 0) &&
@@ -173,7 +164,8 @@ static bool receipt_ok(const struct msg_receipt *m)
 
 static bool csr_ok(const struct msg_csr *m)
 {
-	return serial_ok(m->serial) && m->chip.len <= CHIP_MAX && text_ok(m->firmware, FIRMWARE_MAX, false);
+	return serial_ok((const char *)m->serial.p, m->serial.len) && m->chip.len <= CHIP_MAX &&
+	       text_ok(m->firmware, FIRMWARE_MAX, false);
 }
 
 static bool cert_ok(const struct msg_cert *m)

@@ -1,10 +1,10 @@
 /*
  * The messages of enrolment and loading, as bytes. PROTOCOL.md is the same in prose, with one whole session in hex.
  *
- * A message is body || signature where its type is signed, else body alone. On the link its type goes in front. Integers
- * are big-endian. A decoder gives spans that point into its input and accepts exactly what the encoder can produce:
- * whatever is left over, missing or out of range is E_SHORT or E_FORMAT. Decoders check form only; what a message means,
- * and whether its signature is good, is decided in bdk/kdh.c, bdk/enrol.c and terminal/krd.c.
+ * A message is body || signature where its type is signed, else body alone. On the link its type goes in front.
+ * Integers are big-endian. A decoder gives spans that point into its input and accepts exactly what the encoder can
+ * produce: whatever is left over, missing or out of range is E_SHORT or E_FORMAT. Decoders check form only; what a
+ * message means, and whether its signature is good, is decided in bdk/kdh.c, bdk/enrol.c and terminal/krd.c.
  */
 #ifndef KEYROOM_PROTOCOL_MESSAGE_H
 #define KEYROOM_PROTOCOL_MESSAGE_H
@@ -104,7 +104,7 @@ struct msg_abort {
 /* ca room -> terminal, unsigned. */
 struct msg_identify {
 	uint8_t version, suite;
-	uint8_t environment[32];	/* SHA-256 of the SPKI of the device CA: the enrolment root in the terminal's image */
+	uint8_t environment[32];	/* SHA-256 of the SPKI of the device CA: the root in the terminal's image */
 	uint64_t utc;
 	uint8_t nonce[MSG_NONCE];
 	uint8_t random[32];		/* mixed into the identity key */
@@ -139,7 +139,8 @@ struct msg_done {
  */
 MUST_USE enum err msg_put_hello(uint8_t *out, size_t *len, size_t size, const struct msg_hello *m);
 MUST_USE enum err msg_put_offer(uint8_t *out, size_t *len, size_t size, const struct msg_offer *m);
-/* head: how many bytes of the body, up to and with the point, ctx covers. May be encoded with items = 0 to learn them. */
+/* head: how many bytes of the body, up to and with the point, ctx covers. May be encoded with items = 0 to learn
+ * them. */
 MUST_USE enum err msg_put_key(uint8_t *out, size_t *len, size_t size, const struct msg_key *m, size_t *head);
 MUST_USE enum err msg_put_zeroize(uint8_t *out, size_t *len, size_t size, const struct msg_zeroize *m);
 MUST_USE enum err msg_put_receipt(uint8_t *out, size_t *len, size_t size, const struct msg_receipt *m);

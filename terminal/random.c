@@ -1,7 +1,6 @@
 #include "terminal/random.h"
 #include "base/wipe.h"
 
-#include <string.h>
 
 enum { REPEATS = 6 };
 

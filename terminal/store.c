@@ -3,7 +3,6 @@
 #include "crypto/sha256.h"
 #include "terminal/random.h"
 
-#include <string.h>
 
 enum { KEY_AT = 0, BIRTH_AT = 32, CHECK = 32, HEAD = 8, CHUNK = 64 };
 

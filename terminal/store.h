@@ -33,7 +33,7 @@
 #include "crypto/cert.h"
 #include "dukpt/kcv.h"
 #include "dukpt/registers.h"
-#include "protocol/message.h"
+#include "protocol/slot.h"
 #include "terminal/port.h"
 
 #define STORE_SLOTS 4 /* keys at a time */

@@ -20,7 +20,7 @@
  *   PIN block  ISO 9564-1 format 0 under the PIN key (TDES), format 4 (AES)
  *   MAC        over the MAC data, under the MAC request key; whole: 8 bytes (retail MAC), 16 (CMAC)
  *   data       under the data request key, CBC, zero IV; padded by ISO 9797-1 method 2: always 80, then 00 to the end
- * of the block
+ *              of the block
  *
  * Encoders: E_OK, E_SPACE, E_RANGE (a field is longer or larger than its comment says). Decoders take a payload and
  * give spans that point into it: E_OK, E_SHORT, E_FORMAT; *m is zeroed on an error.

@@ -5,7 +5,7 @@
 
 BIN=$PWD/$B/bin
 TEST=$PWD/$B/test
-SHIM=$TEST/tty-shim.so
+SHIM=$B/test/tty-shim.so # as it lies from here: LD_PRELOAD cannot name a path with a blank
 PIDS=
 
 # start NAME READY COMMAND...: run in the background, output to WORK/NAME.log, until a line beginning READY is there

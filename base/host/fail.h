@@ -18,8 +18,8 @@ int fail_say(enum err e, const char *what, ...) __attribute__((format(printf, 2,
 int fail_why(enum err e, const char *why, const char *hint, const char *what, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* fail_memory - there is no memory to go on with: say so on one line, and end the process with EX_OSERR. For programs whose work
- * may be cut off anywhere; bdkd, which serves others, refuses the request instead. */
+/* fail_memory - there is no memory to go on with: say so on one line, and end the process with EX_OSERR. For programs
+ * whose work may be cut off anywhere; bdkd, which serves others, refuses the request instead. */
 _Noreturn void fail_memory(void);
 
 #endif

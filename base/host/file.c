@@ -32,18 +32,21 @@ enum err file_read(uint8_t *out, size_t *len, size_t size, const char *path)
 	return e;
 }
 
-static int sync_folder(const char *path)
+enum err file_sync_folder(const char *path)
 {
 	char copy[PATH_MAX];
 	int fd, bad;
 
-	snprintf(copy, sizeof copy, "%s", path);
+	if (snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy) {
+		errno = ENAMETOOLONG;
+		return E_IO;
+	}
 	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return -1;
+		return E_IO;
 	bad = fsync(fd);
 	close(fd);
-	return bad;
+	return bad ? E_IO : E_OK;
 }
 
 enum err file_write(const char *path, struct span content, mode_t mode)
@@ -74,5 +77,5 @@ enum err file_write(const char *path, struct span content, mode_t mode)
 		errno = saved;
 		return E_IO;
 	}
-	return sync_folder(path) ? E_IO : E_OK;
+	return file_sync_folder(path);
 }

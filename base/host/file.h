@@ -24,4 +24,8 @@ MUST_USE enum err file_read(uint8_t *out, size_t *len, size_t size, const char *
  */
 MUST_USE enum err file_write(const char *path, struct span content, mode_t mode);
 
+/* file_sync_folder - a new file's name has to survive a loss of power too: sync the folder that holds it. E_OK, E_IO
+ * (errno says why) */
+MUST_USE enum err file_sync_folder(const char *path);
+
 #endif

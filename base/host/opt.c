@@ -33,7 +33,8 @@ static int run(const struct command *c, const char *program, const char *about, 
 
 	snprintf(name, sizeof name, "%s%s%s", program, *program ? " " : "", c->name);
 	for (; c->opts && c->opts[n].name && n < MOST_OPTS; n++)
-		table[n] = (struct option){ c->opts[n].name, c->opts[n].arg ? required_argument : no_argument, NULL, n };
+		table[n] = (struct option){ c->opts[n].name, c->opts[n].arg ? required_argument : no_argument, NULL,
+					    n };
 	table[n] = (struct option){ "help", no_argument, NULL, HELP };
 	table[n + 1] = (struct option){ "version", no_argument, NULL, VERSION };
 

@@ -37,8 +37,8 @@ static enum err add(struct stanza *s, char *line)
 enum { LINE = STANZA_BYTES + 256 }; /* with the blanks that are not kept */
 
 /*
- * One line without its end. *e: E_FORMAT for a NUL byte, E_SPACE where it is longer than any stanza, and then its beginning.
- * False at the end of the stream.
+ * One line without its end. *e: E_FORMAT for a NUL byte, E_SPACE where it is longer than any stanza, and then its
+ * beginning. False at the end of the stream.
  */
 static bool read_line(char line[static LINE], size_t *len, enum err *e, FILE *f)
 {

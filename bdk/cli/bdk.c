@@ -53,8 +53,8 @@ static const struct opt of_enrol[] = {
 	ROOM,
 	{ "port", "PORT", "/dev/ttyUSB0[:baud], tcp:host:port or unix:path", &cli.port, true },
 	{ "serial", "SERIAL", "the terminal expected on it", &cli.serial, true },
-	{ "digest-file", "FILE", "read the digest from there, not from a prompt; - for standard input", &cli.digest_file,
-	  false },
+	{ "digest-file", "FILE", "read the digest from there, not from a prompt; - for standard input",
+	  &cli.digest_file, false },
 	END,
 };
 static const struct opt of_revoke[] = {
@@ -67,7 +67,8 @@ static const struct command commands[] = {
 	{ "init", "DIR", "Makes a room.", of_init, 1, 1, cli_init },
 	{ "info", "", "Prints what a room is.", room_json, 0, 0, cli_info },
 	{ "list", "", "Lists key sets.", room_json, 0, 0, cli_list },
-	{ "devices", "", "Lists the terminals of a ca room, or the loads of a load room.", room_json, 0, 0, cli_devices },
+	{ "devices", "", "Lists the terminals of a ca room, or the loads of a load room.", room_json, 0, 0,
+	  cli_devices },
 	{ "audit", "", "Prints the audit: who did what, and what was refused.", room_json, 0, 0, cli_audit },
 	{ "digest", "", "Prints SHA-256 over key sets, devices and loads.", just_room, 0, 0, cli_digest },
 	{ "request", "", "Prints a request for the room's certificate.", just_room, 0, 0, cli_request },
@@ -77,7 +78,8 @@ static const struct command commands[] = {
 	  cli_install },
 	{ "generate", "", "In a load room: makes a key set, and its package for one acquirer room.", of_generate, 0, 0,
 	  cli_generate },
-	{ "package", "ID", "In a load room: writes the package of a key set once more.", of_package, 1, 1, cli_package },
+	{ "package", "ID", "In a load room: writes the package of a key set once more.", of_package, 1, 1,
+	  cli_package },
 	{ "import", "PACKAGE", "In an acquirer room: takes a package.", just_room, 1, 1, cli_import },
 	{ "suspend", "ID", "Suspends a key set.", just_room, 1, 1, cli_suspend },
 	{ "resume", "ID", "Makes a suspended key set active again.", just_room, 1, 1, cli_resume },
@@ -93,8 +95,8 @@ int main(int argc, char **argv)
 	int status;
 
 	cli.room = getenv("KEYROOM_ROOM");
-	status = opt_run_commands(commands, "bdk", "What people do in a room. Its bdkd has to be running: bdkd --room DIR.",
-				  argc, argv);
+	status = opt_run_commands(commands, "bdk",
+				  "What people do in a room. Its bdkd has to be running: bdkd --room DIR.", argc, argv);
 	/* Everything printed has to arrive. */
 	if ((fflush(stdout) || ferror(stdout)) && !status)
 		status = fail_why(E_IO, strerror(errno), "", "standard output");

@@ -1,6 +1,6 @@
 /*
- * bdk, the people's tool: what its commands share. It speaks to bdkd's people.sock, reads and writes files for people, and
- * holds no secret.
+ * bdk, the people's tool: what its commands share. It speaks to bdkd's people.sock, reads and writes files for people,
+ * and holds no secret.
  */
 #ifndef KEYROOM_BDK_CLI_CLI_H
 #define KEYROOM_BDK_CLI_CLI_H
@@ -11,8 +11,8 @@
 
 /* The values of all options, NULL where not given; --room starts as $KEYROOM_ROOM. */
 struct cli {
-	const char *room, *purpose, *name, *test, *json, *role, *anchors, *crl, *scheme, *recipient, *id, *ids, *out, *port,
-		*serial, *digest_file, *reason;
+	const char *room, *purpose, *name, *test, *json, *role, *anchors, *crl, *scheme, *recipient, *id, *ids, *out,
+		*port, *serial, *digest_file, *reason;
 };
 extern struct cli cli;
 
@@ -23,7 +23,7 @@ cli_command cli_request, cli_certify, cli_anchors, cli_install, cli_crl;
 cli_command cli_generate, cli_package, cli_import, cli_suspend, cli_resume;
 cli_command cli_expect, cli_enrol, cli_revoke;
 
-/* --- Talking to bdkd (talk.c) ------------------------------------------------------------------------------------------ */
+/* --- Talking to bdkd (talk.c) ------------------------------------------------------------------------------------- */
 
 /* cli_open - connect to --room. False, having said why in one line; the exit status is in *status. */
 bool cli_open(struct client *c, int *status);
@@ -34,7 +34,7 @@ bool cli_ask(struct client *c, const struct record *request, int *status, const 
 /* cli_fail - one line about a refusal: bdkd's sentence if it gave one. Returns the exit status. */
 int cli_fail(const struct client *c, enum err e, const char *what);
 
-/* --- Tables (table.c) --------------------------------------------------------------------------------------------------- */
+/* --- Tables (table.c) --------------------------------------------------------------------------------------------- */
 
 enum cell { CELL_TEXT, CELL_NUMBER, CELL_TIME, CELL_HEX };
 
@@ -52,11 +52,7 @@ struct column {
  */
 int cli_table(uint16_t op, const struct column *columns, size_t n);
 
-/* cli_time - RFC 3339, UTC */
-#define CLI_TIME 24
-void cli_time(char out[static CLI_TIME], uint64_t utc);
-
-/* --- Files (file.c) ------------------------------------------------------------------------------------------------------ */
+/* --- Files (file.c) ----------------------------------------------------------------------------------------------- */
 
 /* cli_read - a whole file, "-" for standard input; false, having said why */
 bool cli_read(uint8_t *out, size_t *len, size_t size, const char *path, int *status);
@@ -64,8 +60,9 @@ bool cli_read(uint8_t *out, size_t *len, size_t size, const char *path, int *sta
 /* cli_pem_out - DER as PEM on standard output, with a comment line before it unless that is NULL */
 int cli_pem_out(const char *type, struct span der, const char *comment);
 
-/* cli_pem_in - n blocks of this type from a file, which holds no more of them; false, having said why. Each der[i].p points
- * into out. */
-bool cli_pem_in(struct span der[], size_t n, uint8_t *out, size_t size, const char *type, const char *path, int *status);
+/* cli_pem_in - n blocks of this type from a file, which holds no more of them; false, having said why. Each der[i].p
+ * points into out. */
+bool cli_pem_in(struct span der[], size_t n, uint8_t *out, size_t size, const char *type, const char *path,
+		int *status);
 
 #endif

@@ -2,11 +2,9 @@
 #include "bdk/cli/cli.h"
 #include "base/hex.h"
 #include "base/host/fail.h"
-#include "base/host/file.h"
 #include "line/line.h"
 #include "protocol/message.h"
 
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -145,7 +143,7 @@ static void enrol(struct line *l, int *status)
 	step("asking it to make its identity key");
 	if (!carry(l, MSG_IDENTIFY, MSG_CSR, OP_ENROL_CSR, status) || !cli_ask(&c, &request, status, cli.serial))
 		return;
-	if (field_text(firmware, sizeof firmware, c.fields, F_NAME))
+	if (field_text(firmware, sizeof firmware, c.fields, F_FIRMWARE))
 		firmware[0] = 0;
 	fprintf(stderr, "  %s: it has one and proved it; its firmware says %s\n", cli.serial, firmware);
 	if (!read_digest(digest, status))

@@ -25,7 +25,8 @@ int cli_init(int operands, char **operand)
 	if (cli.test)
 		arg[n++] = "--test";
 	arg[n] = NULL;
-	/* bdkd makes rooms, because no other program loads a PKCS#11 module: the one beside this program, else on the PATH. */
+	/* bdkd makes rooms, because no other program loads a PKCS#11 module: the one beside this program, else on the
+	 * PATH. */
 	path[len > 0 ? len : 0] = 0;
 	slash = strrchr(path, '/');
 	if (slash) {
@@ -54,27 +55,29 @@ int cli_info(int operands, char **operand)
 		goto done;
 	env = field_get(c.fields, F_ENVIRONMENT);
 	ca = field_get(c.fields, F_ROOT);
-	if (field_text(purpose, sizeof purpose, c.fields, F_PURPOSE) || field_text(name, sizeof name, c.fields, F_NAME) ||
-	    field_number(&test, c.fields, F_TEST_ROOM, 1) || field_number(&software, c.fields, F_SOFTWARE_TOKEN, 1) ||
-	    (env.p && env.len != 32) || (ca.p && ca.len != 32)) {
+	if (field_text(purpose, sizeof purpose, c.fields, F_PURPOSE) ||
+	    field_text(name, sizeof name, c.fields, F_NAME) || field_number(&test, c.fields, F_TEST_ROOM, 1) ||
+	    field_number(&software, c.fields, F_SOFTWARE_TOKEN, 1) || (env.p && env.len != 32) ||
+	    (ca.p && ca.len != 32)) {
 		status = cli_fail(&c, E_FORMAT, cli.room);
 		goto done;
 	}
 	hex_encode(environment, env.p, env.len);
 	hex_encode(root, ca.p, ca.len);
 	if (cli.json) {
-		json_t *o = json_pack("{s:s, s:s, s:b, s:b, s:s?, s:s?}", "name", name, "purpose", purpose, "test", (int)test,
-				      "software_token", (int)software, "environment", env.p ? environment : NULL, "root",
-				      ca.p ? root : NULL);
+		json_t *o = json_pack("{s:s, s:s, s:b, s:b, s:s?, s:s?}", "name", name, "purpose", purpose, "test",
+				      (int)test, "software_token", (int)software, "environment",
+				      env.p ? environment : NULL, "root", ca.p ? root : NULL);
 
 		if (!o || (json_dumpf(o, stdout, JSON_INDENT(2)) && !ferror(stdout)))
 			fail_memory();
 		putchar('\n');
 		json_decref(o);
 	} else {
-		printf("name         %s\npurpose      %s\nkind         %s\ntoken        %s\nenvironment  %s\nroot         %s\n", name,
-		       purpose, test ? "test" : "production", software ? "software" : "hardware",
-		       env.p ? environment : "not installed yet", ca.p ? root : "not installed yet");
+		printf("name         %s\npurpose      %s\nkind         %s\ntoken        %s\n", name, purpose,
+		       test ? "test" : "production", software ? "software" : "hardware");
+		printf("environment  %s\nroot         %s\n", env.p ? environment : "not installed yet",
+		       ca.p ? root : "not installed yet");
 	}
 done:
 	client_close(&c);

@@ -1,6 +1,6 @@
 /*
- * The ca room's end of enrolment: one serial and one identity key belong together for good, a person's word decides, and a
- * power cut anywhere strands nobody.
+ * The ca room's end of enrolment: one serial and one identity key belong together for good, a person's word decides,
+ * and a power cut anywhere strands nobody.
  */
 #include "bdk/enrol.h"
 #include "bdk/revocation.h"

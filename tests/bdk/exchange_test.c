@@ -1,13 +1,11 @@
 /*
- * A key set's way from the load room to one acquirer room: the right package is taken whole, any other leaves nothing behind.
+ * A key set's way from the load room to one acquirer room: the right package is taken whole, any other leaves nothing
+ * behind.
  */
-#include "dukpt/aes.h"
-#include "dukpt/tdes.h"
 #include "tests/lib/room_sim.h"
 #include "tests/lib/test.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -30,11 +28,6 @@ static void setup(void)
 static void teardown(void)
 {
 	room_sim_remove(&sim);
-}
-
-static struct span der(const struct der *d)
-{
-	return (struct span){ d->b, d->len };
 }
 
 static struct key_set_id set_of(const char *text, enum dukpt_scheme scheme)
@@ -96,7 +89,7 @@ START_TEST(both_rooms_hold_the_same_key)
 	struct key_set s;
 
 	for (size_t i = 0; i < 2; i++) {
-		ck_assert_int_eq(generate(NULL, schemes[i], 3, 9, der(&sim.acquirer.own)), E_OK);
+		ck_assert_int_eq(generate(NULL, schemes[i], 3, 9, der_span(&sim.acquirer.own)), E_OK);
 		key_set_text(text, &made.id);
 		ck_assert_int_eq(made.id.scheme, schemes[i]);
 		ck_assert_uint_eq(made.next, 3);
@@ -144,9 +137,9 @@ END_TEST
 
 START_TEST(an_id_that_is_asked_for_is_given_once)
 {
-	ck_assert_int_eq(generate("FFFF0000AB", DUKPT_TDES, 0, 524287, der(&sim.acquirer.own)), E_OK);
+	ck_assert_int_eq(generate("FFFF0000AB", DUKPT_TDES, 0, 524287, der_span(&sim.acquirer.own)), E_OK);
 	ck_assert_mem_eq(made.id.b, "\xFF\xFF\x00\x00\xAB", 5);
-	ck_assert_int_eq(generate("FFFF0000AB", DUKPT_TDES, 0, 1, der(&sim.acquirer.own)), E_EXISTS);
+	ck_assert_int_eq(generate("FFFF0000AB", DUKPT_TDES, 0, 1, der_span(&sim.acquirer.own)), E_EXISTS);
 	ck_assert_ptr_nonnull(strstr(why, "FFFF0000AB"));
 	ck_assert_uint_eq(len, 0);
 }
@@ -156,10 +149,10 @@ START_TEST(random_ids_look_like_their_family_and_differ)
 {
 	struct key_set_id first;
 
-	ck_assert_int_eq(generate(NULL, DUKPT_TDES, 0, 1, der(&sim.acquirer.own)), E_OK);
+	ck_assert_int_eq(generate(NULL, DUKPT_TDES, 0, 1, der_span(&sim.acquirer.own)), E_OK);
 	ck_assert_mem_eq(made.id.b, "\xFF\xFF", 2);
 	first = made.id;
-	ck_assert_int_eq(generate(NULL, DUKPT_TDES, 0, 1, der(&sim.acquirer.own)), E_OK);
+	ck_assert_int_eq(generate(NULL, DUKPT_TDES, 0, 1, der_span(&sim.acquirer.own)), E_OK);
 	ck_assert_mem_ne(made.id.b, first.b, 5);
 }
 END_TEST
@@ -168,7 +161,7 @@ END_TEST
 
 START_TEST(refuses_schemes_ranges_and_rooms_that_are_not_ready)
 {
-	const struct span to = der(&sim.acquirer.own);
+	const struct span to = der_span(&sim.acquirer.own);
 	struct key_set_id bad = { { 1, 2, 3, 4, 5 }, 5, DUKPT_TDES };	/* no FFFF */
 	size_t own = sim.load.own.len;
 
@@ -196,17 +189,17 @@ START_TEST(a_package_is_made_only_for_a_certified_acquirer_room)
 
 	room_sim_key(&sim, &priv, point);
 	cert = room_sim_issue(&sim, "device-ca", point, &who, room_utc(), 5);
-	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der(&cert)), E_CERTIFICATE);
+	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der_span(&cert)), E_CERTIFICATE);
 	cert = room_sim_issue(&sim, "kif-ca", point, &who, room_utc(), 5);
-	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der(&cert)), E_CERTIFICATE);
+	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der_span(&cert)), E_CERTIFICATE);
 	cert = room_sim_issue(&sim, "exchange-ca", point, &who, room_utc() - 10 * DAY, 5);
-	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der(&cert)), E_EXPIRED);
+	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der_span(&cert)), E_EXPIRED);
 	cert = room_sim_issue(&sim, "exchange-ca", point, &who, room_utc(), 5);
-	room_sim_crl(&sim, &sim.load, der(&cert), room_utc(), 5);
-	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der(&cert)), E_REVOKED);
+	room_sim_crl(&sim, &sim.load, der_span(&cert), room_utc(), 5);
+	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der_span(&cert)), E_REVOKED);
 	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, (struct span){ cert.b, 20 }), E_FORMAT);
 	cert.b[cert.len - 1] ^= 1;
-	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der(&cert)), E_CERTIFICATE);
+	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der_span(&cert)), E_CERTIFICATE);
 	ck_assert_uint_eq(len, 0);
 	p.set = set_of("FFFF000001", DUKPT_TDES);
 	assert_nothing(&sim.load, &p.set);
@@ -217,13 +210,14 @@ END_TEST
 START_TEST(a_journal_that_fails_leaves_no_key_behind)
 {
 	room_sim_meddle(&sim.load, "CREATE TRIGGER no BEFORE INSERT ON key_set BEGIN SELECT RAISE(ABORT, 'disk'); END");
-	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der(&sim.acquirer.own)), E_JOURNAL);
+	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der_span(&sim.acquirer.own)), E_JOURNAL);
 	ck_assert_uint_eq(len, 0);
 	room_sim_meddle(&sim.load, "DROP TRIGGER no");
-	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der(&sim.acquirer.own)), E_OK);
+	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der_span(&sim.acquirer.own)), E_OK);
 
 	p.set = made.id;
-	room_sim_meddle(&sim.acquirer, "CREATE TRIGGER no BEFORE INSERT ON key_set BEGIN SELECT RAISE(ABORT, 'disk'); END");
+	room_sim_meddle(&sim.acquirer,
+			"CREATE TRIGGER no BEFORE INSERT ON key_set BEGIN SELECT RAISE(ABORT, 'disk'); END");
 	refused(E_JOURNAL);
 	room_sim_meddle(&sim.acquirer, "DROP TRIGGER no");
 	ck_assert_int_eq(import(), E_OK);
@@ -238,7 +232,7 @@ START_TEST(a_dead_worker_is_started_anew)
 	ck_assert_int_eq(waitid(P_PID, (id_t)sim.load.worker[0].pid, &ended, WEXITED | WNOWAIT), 0);
 	ck_assert_int_eq(kill(sim.acquirer.worker[0].pid, SIGKILL), 0);
 	ck_assert_int_eq(waitid(P_PID, (id_t)sim.acquirer.worker[0].pid, &ended, WEXITED | WNOWAIT), 0);
-	ck_assert_int_eq(generate(NULL, DUKPT_TDES, 0, 1, der(&sim.acquirer.own)), E_OK);
+	ck_assert_int_eq(generate(NULL, DUKPT_TDES, 0, 1, der_span(&sim.acquirer.own)), E_OK);
 	ck_assert_int_eq(import(), E_OK);
 }
 END_TEST
@@ -270,7 +264,7 @@ START_TEST(a_package_from_no_load_room_of_this_environment_is_refused)
 	len = room_sim_package_bytes(&sim, package, &p);
 	refused(E_EXPIRED);
 	p.cert = room_sim_issue(&sim, "kif-ca", point, &who, room_utc(), 5);
-	room_sim_crl(&sim, &sim.acquirer, der(&p.cert), room_utc(), 5);
+	room_sim_crl(&sim, &sim.acquirer, der_span(&p.cert), room_utc(), 5);
 	len = room_sim_package_bytes(&sim, package, &p);
 	refused(E_REVOKED);
 	room_sim_crl(&sim, &sim.acquirer, (struct span){ NULL, 0 }, room_utc(), 5);

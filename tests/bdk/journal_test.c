@@ -2,7 +2,6 @@
  * The journal: what is committed is there after reopening, what its rules forbid does not happen, and an error changes
  * nothing.
  */
-#include "base/hex.h"
 #include "bdk/journal.h"
 #include "bdk/room.h"
 #include "crypto/sha256.h"
@@ -10,18 +9,15 @@
 
 #include <sqlite3.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static char dir[64], path[96];
 static struct journal *j;
 
 static void setup(void)
 {
-	strcpy(dir, "/tmp/keyroom-journal-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	test_folder_make(dir, sizeof dir);
 	snprintf(path, sizeof path, "%s/journal.db", dir);
 	ck_assert_int_eq(journal_create(path, ROOM_LOAD), E_OK);
 	ck_assert_int_eq(journal_open(&j, path, ROOM_LOAD), E_OK);
@@ -29,16 +25,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-	static const char *const ends[] = { "", "-wal", "-shm" };
-
 	journal_close(j);
-	for (size_t i = 0; i < 3; i++) {
-		char file[112];
-
-		snprintf(file, sizeof file, "%s%s", path, ends[i]);
-		unlink(file);
-	}
-	rmdir(dir);
+	test_folder_remove(dir);
 }
 
 static void reopen(void)
@@ -60,7 +48,9 @@ static void meddle(const char *sql)
 
 static struct key_set key_set(const char *id, enum dukpt_scheme scheme, uint32_t first, uint32_t last)
 {
-	struct key_set s = { .state = KEY_SET_ACTIVE, .kcv = { { 1, 2, 3 }, 3 }, .first = first, .last = last, .next = first };
+	struct key_set s = {
+		.state = KEY_SET_ACTIVE, .kcv = { { 1, 2, 3 }, 3 }, .first = first, .last = last, .next = first
+	};
 
 	ck_assert_int_eq(key_set_parse(&s.id, id, scheme), E_OK);
 	return s;
@@ -511,7 +501,8 @@ START_TEST(the_audit_chain_is_what_the_header_says)
 	ck_assert_str_eq(a.who, "uid 0 people");
 	ck_assert_str_eq(a.object, "X");
 	put_be64(utc, a.utc);
-	ck_assert_int_eq(sha256(hash, (struct span[]){ SPAN(before), SPAN(sequence), SPAN(utc), SPAN(texts) }, 4), E_OK);
+	ck_assert_int_eq(sha256(hash, (struct span[]){ SPAN(before), SPAN(sequence), SPAN(utc), SPAN(texts) }, 4),
+			 E_OK);
 	ck_assert_mem_eq(a.hash, hash, 32);
 	ck_assert_int_eq(journal_audit_next(&a, j, 1), E_OK);
 	ck_assert_uint_eq(strlen(a.reason), sizeof a.reason - 1);

@@ -60,16 +60,12 @@ static void make_parties(void)
 	ck_assert_int_eq(pki_ca(other_ca.der, &other_ca.len, sizeof other_ca.der, other_ca.point, "Test device CA", UTC,
 				3650, &other_ca.signer),
 			 E_OK);
-	snprintf(dir, sizeof dir, "/tmp/keyroom-pki-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	test_folder_make(dir, sizeof dir);
 }
 
 static void remove_dir(void)
 {
-	char command[128];
-
-	snprintf(command, sizeof command, "rm -r '%s'", dir);
-	ck_assert_int_eq(system(command), 0);
+	test_folder_remove(dir);
 }
 
 static enum err issue(struct party *p, const struct pki_subject *who, const struct party *by, uint8_t number,

@@ -5,9 +5,7 @@
 #include "tests/lib/test.h"
 
 #include <dirent.h>
-#include <ftw.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* --- room.conf --------------------------------------------------------------------------------------------------------- */
+/* --- room.conf ---------------------------------------------------------------------------------------------------- */
 
 #define LOAD "[room]\nversion = 1\npurpose = load\nkind = test\nname = L\ntoken = pkcs11:x\n"
 #define GOOD "[room]\nversion = 1\npurpose = ca\nkind = test\nname = CA-1\ntoken = pkcs11:token=x?module-path=/x/libsofthsm2.so\n"
@@ -104,28 +102,19 @@ START_TEST(a_line_that_is_too_long_is_not_cut)
 }
 END_TEST
 
-/* --- Rooms ------------------------------------------------------------------------------------------------------------- */
+/* --- Rooms -------------------------------------------------------------------------------------------------------- */
 
 static char folder[64], dir[80];	/* dir is to be the room */
 
-static int delete(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static void make_folder(void)
 {
-	snprintf(folder, sizeof folder, "/tmp/keyroom-room-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	test_folder_make(folder, sizeof folder);
 	snprintf(dir, sizeof dir, "%s/room", folder);
 }
 
 static void remove_folder(void)
 {
-	nftw(folder, delete, 16, FTW_DEPTH | FTW_PHYS);
+	test_folder_remove(folder);
 }
 
 static enum err make(enum room_purpose purpose, char *why)

@@ -4,13 +4,9 @@
 #include "tests/lib/room_sim.h"
 #include "tests/lib/test.h"
 
-#include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,15 +20,9 @@ static struct journal *journal;		/* this process's own connection to the room's 
 static pid_t server;
 
 static const char *const sockets[] = { "people", "station", "acquirer" };
-static const struct key_set set = { .id = { { 0xff, 0xff, 1, 2, 3 }, 5, DUKPT_TDES }, .state = KEY_SET_ACTIVE, .last = 9 };
-
-static int delete(const char *name, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(name);
-}
+static const struct key_set set = { .id = { { 0xff, 0xff, 1, 2, 3 }, 5, DUKPT_TDES },
+				    .state = KEY_SET_ACTIVE,
+				    .last = 9 };
 
 static void serve_until_told(int ready)
 {
@@ -51,8 +41,7 @@ static void start(enum room_purpose purpose)
 	char conf[128], text[64];
 	int ready[2];
 
-	snprintf(dir, sizeof dir, "/tmp/keyroom-server-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	test_folder_make(dir, sizeof dir);
 	memset(&room, 0, sizeof room);
 	room.lock = -1;
 	for (size_t i = 0; i < ROOM_WORKERS; i++)
@@ -92,7 +81,7 @@ static void stop(void)
 		ck_assert_int_ne(access(name, F_OK), 0);
 	}
 	journal_close(journal);
-	nftw(dir, delete, 16, FTW_DEPTH | FTW_PHYS);
+	test_folder_remove(dir);
 }
 
 static struct record request;
@@ -116,8 +105,11 @@ START_TEST(an_act_without_its_record_does_not_happen)
 	start(ROOM_LOAD);
 	ck_assert_int_eq(client_open(&c, dir, "people"), E_OK);
 	for (int audit_fails = 1; audit_fails >= 0; audit_fails--) {
-		room_sim_meddle(&room, audit_fails ? "CREATE TRIGGER disk BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END"
-						   : "DROP TRIGGER disk");
+		room_sim_meddle(
+			&room,
+			audit_fails
+				? "CREATE TRIGGER disk BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END"
+				: "DROP TRIGGER disk");
 		record_begin(&request, OP_STATE);
 		record_put_text(&request, F_KEY_SET, "FFFF010203");
 		record_put_text(&request, F_STATE, "suspended");
@@ -130,9 +122,10 @@ START_TEST(an_act_without_its_record_does_not_happen)
 }
 END_TEST
 
-/* --- The table ---------------------------------------------------------------------------------------------------------- */
+/* --- The table ---------------------------------------------------------------------------------------------------- */
 
-/* What bdk/request.h permits, written down once more: socket, op, letters of purposes (c, l, a); "+" needs a state first. */
+/* What bdk/request.h permits, written down once more: socket, op, letters of purposes (c, l, a); "+" needs a state
+ * first. */
 static const struct {
 	int socket, op;
 	const char *purposes;
@@ -181,12 +174,13 @@ START_TEST(what_the_table_does_not_permit_ends_the_connection)
 			ck_assert_int_eq(client_open(&c, dir, sockets[s]), E_OK);
 			e = ask(&c, (uint16_t)op);
 			if (now) {
-				ck_assert_msg(e != E_DENIED && e != E_ROOM_PURPOSE && e != E_UNREACHABLE && e != E_SEQUENCE,
+				ck_assert_msg(e != E_DENIED && e != E_ROOM_PURPOSE && e != E_UNREACHABLE &&
+						      e != E_SEQUENCE,
 					      "%s %d: %s", sockets[s], op, err_text(e));
 				ck_assert_int_ne(ask(&c, (uint16_t)op), E_UNREACHABLE);
 			} else {
-				ck_assert_msg(e == (row && !here ? E_ROOM_PURPOSE : E_DENIED), "%s %d: %s", sockets[s], op,
-					      err_text(e));
+				ck_assert_msg(e == (row && !here ? E_ROOM_PURPOSE : E_DENIED), "%s %d: %s", sockets[s],
+					      op, err_text(e));
 				ck_assert_str_ne(c.why, "");
 				ck_assert(ended(&c));
 				refused++;
@@ -227,7 +221,7 @@ START_TEST(a_session_is_opened_once_and_for_its_terminals)
 	ck_assert_str_eq(text, "tdes");
 	record_begin(&request, OP_BEGIN);
 	record_put_text(&request, F_SERIAL, "TC-2");
-	ck_assert_int_eq(client_call(&c, &request), E_NOT_READY);	/* permitted, but this room has no certificate */
+	ck_assert_int_eq(client_call(&c, &request), E_NOT_READY); /* permitted, but this room has no certificate */
 	ck_assert_int_eq(ask(&c, OP_OFFER), E_DENIED);			/* nothing was begun */
 	ck_assert(ended(&c));
 	client_close(&c);
@@ -275,7 +269,7 @@ START_TEST(a_session_without_a_key_set_zeroizes_and_does_not_load)
 }
 END_TEST
 
-/* --- Clients that do not behave ------------------------------------------------------------------------------------------ */
+/* --- Clients that do not behave ----------------------------------------------------------------------------------- */
 
 START_TEST(random_bytes_do_not_end_the_server)
 {
@@ -336,7 +330,8 @@ START_TEST(a_client_that_never_reads_blocks_nobody)
 	/* Answers that are long: 300 rows of audit. */
 	ck_assert_int_eq(journal_begin(journal), E_OK);
 	for (int i = 0; i < 300; i++)
-		ck_assert_int_eq(journal_audit(journal, "uid 0 people", "test", "an object with a rather long name", ""), E_OK);
+		ck_assert_int_eq(
+			journal_audit(journal, "uid 0 people", "test", "an object with a rather long name", ""), E_OK);
 	ck_assert_int_eq(journal_commit(journal), E_OK);
 	ck_assert_int_eq(client_open(&deaf, dir, "people"), E_OK);
 	ck_assert_int_eq(client_open(&other, dir, "people"), E_OK);
@@ -400,14 +395,19 @@ static enum err sign(void *priv, uint8_t sig[static P256_SIG], const uint8_t dig
 	return p256_sign(sig, priv, digest);
 }
 
-/* A name that no screen shows, or that looks like another, is certified for nobody. (A good one gets as far as the token, which
- * is not there.) */
+/* A name that no screen shows, or that looks like another, is certified for nobody. (A good one gets as far as the
+ * token, which is not there.) */
 START_TEST(only_a_room_s_name_is_certified)
 {
 	static const struct {
 		const char *name;
 		enum err e;
-	} rows[] = { { "KIF-1", E_ROOM }, { "KIF\xe2\x80\x90" "1", E_FORMAT }, { "KIF-1\xc2\x85", E_FORMAT }, { "KIF  1", E_FORMAT } };
+	} rows[] = { { "KIF-1", E_ROOM },
+		     { "KIF\xe2\x80\x90"
+		       "1",
+		       E_FORMAT },
+		     { "KIF-1\xc2\x85", E_FORMAT },
+		     { "KIF  1", E_FORMAT } };
 	static struct client c;
 	struct key priv = { { 1 }, 32 };
 	const struct pki_signer signer = { sign, &priv };
@@ -429,7 +429,7 @@ START_TEST(only_a_room_s_name_is_certified)
 }
 END_TEST
 
-/* --- The journal --------------------------------------------------------------------------------------------------------- */
+/* --- The journal -------------------------------------------------------------------------------------------------- */
 
 START_TEST(nothing_is_answered_that_cannot_be_audited)
 {
@@ -510,7 +510,7 @@ START_TEST(a_room_without_bdkd_and_a_folder_without_a_room_are_told_apart)
 	ck_assert_int_eq(unlink(conf), 0);
 	ck_assert_int_eq(client_open(&c, dir, "people"), E_ROOM);
 	journal_close(journal);
-	nftw(dir, delete, 16, FTW_DEPTH | FTW_PHYS);
+	test_folder_remove(dir);
 	ck_assert_int_eq(client_open(&c, dir, "people"), E_ROOM);
 	ck_assert_str_eq(c.why, "no such folder");
 }

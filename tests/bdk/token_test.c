@@ -9,7 +9,6 @@
 #include "tests/lib/test.h"
 #include "tests/lib/token_folder.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static struct token_folder folder;

@@ -3,12 +3,10 @@
  * any time, and that no key value shows in the traffic with the module.
  */
 #include "bdk/worker.h"
-#include "base/wipe.h"
 #include "crypto/keywrap.h"
 #include "tests/lib/test.h"
 #include "tests/lib/token_folder.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>

@@ -24,7 +24,6 @@
 #include "dukpt/mac.h"
 #include "dukpt/pinblock.h"
 #include "dukpt/registers.h"
-#include "dukpt/tdes.h"
 #include "dukpt/update.h"
 
 #include <stdio.h>

@@ -13,7 +13,6 @@
 #include "dukpt/kcv.h"
 #include "dukpt/mac.h"
 #include "dukpt/pinblock.h"
-#include "dukpt/tdes.h"
 #include "dukpt/update.h"
 #include "tests/lib/test.h"
 

@@ -1,15 +1,12 @@
 /*
  * The register machine: it gives what the host derives, at every counter, to the very last; and forgets it.
  */
-#include "dukpt/aes.h"
 #include "dukpt/host.h"
 #include "dukpt/registers.h"
-#include "dukpt/tdes.h"
 #include "tests/dukpt/machine.h"
 #include "tests/lib/test.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* one row a scheme, DUKPT_TDES first; read-only, so that a write to an input would not survive */

@@ -2,8 +2,10 @@
  * What our DUKPT says, for the independent implementation to compare: one line in, one line out.
  *
  *   in   SCHEME BDK KSN TYPE PIN PAN RANDOM DATA     (hexadecimal but for scheme, type, PIN and PAN; DATA: whole blocks
- * of 16) out  tdes: IK TXN five keys KCV retail-MAC CMAC data PIN-block aes*: IK DERIVATION nine keys of TYPE KCV MAC
- * data PIN-block UPDATE-KEY or:   refused ERROR
+ *                                                    of 16)
+ *   out  tdes: IK TXN five keys KCV retail-MAC CMAC data PIN-block
+ *        aes*: IK DERIVATION nine keys of TYPE KCV MAC data PIN-block UPDATE-KEY
+ *        or:   refused ERROR
  *
  * The update key is 32 steps away: only one line in eight asks for it, by the first byte of RANDOM; else "-".
  * The MAC is under the request (generate) key, the data under the request (encrypt) key; "-" where TYPE has none.

@@ -2,7 +2,6 @@
 #include "kif/fact.h"
 #include "tests/lib/test.h"
 
-#include <string.h>
 
 static const uint8_t spki[32] = { 0xab }, kcv[3] = { 1, 2, 3 };
 static const uint8_t ksn[10] = { 0xff, 0xff, 0x98, 0x76, 0x54, 0x32, 0x10, 0xe0, 0, 0 };
@@ -114,18 +113,6 @@ START_TEST(refuses_what_no_journal_holds)
 }
 END_TEST
 
-START_TEST(knows_a_serial)
-{
-	ck_assert(fact_serial("TC-1"));
-	ck_assert(fact_serial("12345678901234567890123456789012"));
-	ck_assert(!fact_serial("123456789012345678901234567890123"));
-	ck_assert(!fact_serial(""));
-	ck_assert(!fact_serial("TC 1"));
-	ck_assert(!fact_serial("TC_1"));
-	ck_assert(!fact_serial("TC-1\n"));
-}
-END_TEST
-
 START_TEST(knows_a_key_set)
 {
 	static const char *const bad[] = { "",          "FFFF98765",   "FFFF9876543", "1234567",
@@ -153,7 +140,6 @@ static Suite *suite(void)
 	tcase_add_test(t, needs_every_field_but_check_value_and_firmware);
 	tcase_add_test(t, reads_no_truncation);
 	tcase_add_loop_test(t, refuses_what_no_journal_holds, 0, sizeof wrong / sizeof wrong[0]);
-	tcase_add_test(t, knows_a_serial);
 	tcase_add_test(t, knows_a_key_set);
 	suite_add_tcase(s, t);
 	return s;

@@ -9,9 +9,7 @@
 #include "protocol/link.h"
 #include "tests/lib/test.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -331,8 +329,7 @@ static void set_up(void)
 
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(shared, MAP_FAILED);
-	strcpy(dir, "/tmp/inject-test.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	test_folder_make(dir, sizeof dir);
 	snprintf(room, sizeof room, "%s/load", dir);
 	snprintf(port, sizeof port, "unix:%s/t1", dir);
 	snprintf(ledger, sizeof ledger, "%s/kif.db", dir);
@@ -360,8 +357,6 @@ static void raise_curtain(const struct script *s)
 
 static void tear_down(void)
 {
-	char command[160];
-
 	for (int i = 0; i < 2; i++) {
 		int status = 0;
 
@@ -372,8 +367,7 @@ static void tear_down(void)
 		kill(children[i], SIGKILL);
 		ck_assert_int_eq(waitpid(children[i], &status, 0), children[i]);
 	}
-	snprintf(command, sizeof command, "rm -rf %s", dir);
-	ck_assert_int_eq(system(command), 0);
+	test_folder_remove(dir);
 }
 
 static enum err inject(struct inject_result *out, unsigned give_up_ms)

@@ -77,7 +77,7 @@ START_TEST(every_row_of_the_vectors_is_asked_and_answered_as_published)
 			snprintf(path, sizeof path, "%s/%s", folder, d->d_name);
 			f = fopen(path, "r");
 			ck_assert_ptr_nonnull(f);
-			ck_assert_int_eq(pass ? plan_run(&plan, f, d->d_name, hold, &t) : plan_learn(&plan, f), E_OK);
+			ck_assert_int_eq(pass ? plan_run(&plan, f, hold, &t) : plan_learn(&plan, f), E_OK);
 			fclose(f);
 		}
 		closedir(dir);
@@ -126,7 +126,11 @@ static const struct {
 	{ "derive", TDES_BDK "ksn = FFFF9876543210FFF801\n", E_COUNTER, "10 one-bits" },
 	{ "derive", TDES_BDK "iksn = FFFF9876543210E00001\n", E_COUNTER, "iksn" },
 	{ "derive", BDK "ikid = 12345678\n", E_FORMAT, "ikid" },
+	{ "derive", "bdk = FEDCBA9876543210F1F1F1F1F1F1F1F1FEDCBA9876543210F1F1F1F1F1F1F1F100\n" KSN, E_RANGE,
+	  "32 bytes" },
 	{ "ksn", "ksn = 1\n", E_FORMAT, "ksn" },
+	{ "ksn", "ksn = 9876543210E00001\nksn_descriptor = A05\n", E_FORMAT, "ksn_descriptor" },
+	{ "ksn", "scheme = aes\n", E_SCHEME, "scheme" },
 	{ "ksn", "x = 1\n", E_SHORT, "ksn" },
 	{ "ksn", "tc = 200000\n", E_FORMAT, "tc" },
 	{ "ksn", "tc = 12345\n", E_FORMAT, "tc" },
@@ -220,7 +224,13 @@ static const struct {
 	{ "ksn", "ksn = FFFF9876543210E007FF\n", "valid", "no" },
 	{ "ksn", "ksn = 1234567890123456FFFF0000\n", "transactions", "2448023842" },
 	{ "ksn", "ksn = 1234567890123456FFFF0000\n", "ikid", "1234567890123456" },
+	{ "ksn", "field_53 = 6059876543210E00001\n", "device", "102535" },
+	{ "ksn", "scheme = AES256\n", "max_counter", "FFFF0000" },
 	{ "pinblock", TDES_BDK TDES_KSN "pin = 1234\npan = 4012345678909\n", "enc_pin_block", "1B9C1845EB993A7A" },
+	{ "pinblock", TDES_BDK "field_53 = A05FFFF9876543210E00001\npin = 1234\npan = 4012345678909\n", "enc_pin_block",
+	  "1B9C1845EB993A7A" },
+	{ "pinblock", "algorithm = tdes\nkey = 042666B49184CF5C68DE9628D0397B36\npin = 1234\npan = 4012345678909\n",
+	  "enc_pin_block", "1B9C1845EB993A7A" },
 	{ "pinblock", TDES_BDK TDES_KSN "enc_pin_block = 1B9C1845EB993A7A\npan = 4012345678909\n", "pin", "1234" },
 	{ "pinblock", BDK KSN "enc_pin_block = A912150391AB65A67E52883D81CE2D15\npan = 4111111111111111\n", "pin",
 	  "1234" },
@@ -312,6 +322,115 @@ START_TEST(a_refusal_forgets_what_was_said_before_it)
 }
 END_TEST
 
+START_TEST(an_answer_that_its_stanza_does_not_hold_is_refused_not_cut_short)
+{
+	static char text[STANZA_BYTES];
+	int n = snprintf(text, sizeof text, "case = c\n" TDES_BDK TDES_KSN "data_plaintext = ");
+
+	/* twice 4,096 digits, and the names */
+	memset(text + n, '0', 4096);
+	text[n + 4096] = '\n';
+	ck_assert_int_eq(ask("data", text), E_RANGE);
+	ck_assert_str_eq(said("case"), "c");
+	ck_assert_str_eq(said("status"), "refused");
+	ck_assert_uint_eq(answer.n, 3);
+	/* one block less does fit */
+	text[n + 4000] = '\n';
+	text[n + 4001] = 0;
+	ck_assert_int_eq(ask("data", text), E_OK);
+	ck_assert_uint_eq(strlen(said("enc_request")), 4000);
+	ck_assert_uint_eq(strlen(said("enc_response")), 4000);
+	ck_assert_str_eq(said("status"), "ok");
+	/* a name that leaves no room for an answer is not repeated */
+	memset(text, 'c', sizeof text);
+	memcpy(text, "case = ", 7);
+	snprintf(text + sizeof text - 100, 100, "\n" TDES_BDK "ksn = 1\n");
+	ck_assert_int_eq(ask("derive", text), E_FORMAT);
+	ck_assert_uint_eq(answer.n, 2);
+}
+END_TEST
+
+START_TEST(of_optional_blocks_with_one_id_the_first_is_said)
+{
+	char text[512], *second;
+
+	ck_assert_int_eq(ask("keyblock", "kbpk = 0123456789ABCDEFFEDCBA9876543210\n"
+					 "key = 6AC292FAA1315B4D858AB3A3D7D5933A\nversion = B\nusage = P0\n"
+					 "algorithm = T\nmode = E\nopt_10 = abcd\nopt_11 = efgh\n"),
+			 E_OK);
+	snprintf(text, sizeof text, "key_block = %.400s\n", said("key_block"));
+	second = strstr(text, "1108efgh");
+	ck_assert_ptr_nonnull(second);
+	second[1] = '0';
+	ck_assert_int_eq(ask("keyblock", text), E_OK);
+	ck_assert_str_eq(said("optional_blocks"), "2");
+	for (size_t i = 0; i < answer.n; i++)
+		for (size_t j = 0; j < i; j++)
+			ck_assert_str_ne(answer.text + answer.field[i].key, answer.text + answer.field[j].key);
+	ck_assert_str_eq(said("opt_10"), "abcd");
+}
+END_TEST
+
+#define OTHER_BDK "bdk = FEDCBA98765432100123456789ABCDEF\n"
+#define TDES_IKSN "iksn = FFFF9876543210E00000\n"
+
+/* Files of one run, and how many questions their rows are. All of them have the right figures. */
+static const struct {
+	const char *file[3];
+	unsigned asked, unasked;
+} runs[] = {
+	/* the same device under two BDKs: each file by its own, wherever that stands; a file without one cannot know */
+	{ { TDES_BDK TDES_IKSN "\n" TDES_KSN "txn_key = 042666B49184CFA368DE9628D0397BC9\n",
+	    TDES_KSN "txn_key = F0A281F85D11A325C729F6FF061240A5\n\n" OTHER_BDK TDES_IKSN,
+	    TDES_KSN "txn_key = F0A281F85D11A325C729F6FF061240A5\n" },
+	  2,
+	  3 },
+	{ { TDES_BDK TDES_IKSN "\n" TDES_KSN "txn_key = 042666B49184CFA368DE9628D0397BC9\n\n" OTHER_BDK TDES_IKSN
+			       "\n" TDES_KSN "txn_key = F0A281F85D11A325C729F6FF061240A5\n" },
+	  2,
+	  2 },
+	{ { TDES_BDK TDES_IKSN, TDES_KSN "txn_key = 042666B49184CFA368DE9628D0397BC9\n" }, 1, 1 },
+	/* inputs below the rows that need them; and none at all */
+	{ { TDES_BDK TDES_KSN "mac_request = 9CCC7817\n\ncase = inputs\nmac_data_ascii = 4012345678909D987\n" }, 1, 0 },
+	{ { TDES_BDK TDES_KSN "mac_request = 9CCC7817\nenc_pin_block = 1B9C1845EB993A7A\nenc_request = FC0D\n" },
+	  0,
+	  3 },
+	/* the PIN key stands in the row, its BDK nowhere */
+	{ { KSN "pin = 1234\npan = 4111111111111111\nrandom = 2F69ADDE2E9E7ACE\n"
+		"pin_key = AF8CB133A78F8DC2D1359F18527593FB\nenc_pin_block = A912150391AB65A67E52883D81CE2D15\n" },
+	  2,
+	  1 },
+	/* whether it has to be refused is said by accept */
+	{ { "format = 0\npan = 4012345678909\npin_block = 041274EDCBA9876F\naccept = yes\n" }, 1, 0 },
+	{ { "format = 0\npan = 4012345678909\npin_block = 041274EDCBA9876E\n" }, 1, 0 },
+	/* TDES by its block, whatever the file's name */
+	{ { "key = 0123456789ABCDEF23456789ABCDEF01456789ABCDEF0123\n"
+	    "plain = 54686520717566636B2062726F776E20666F78206A756D70\n"
+	    "cipher = A826FD8CE53B855FCCE21C8112256FE668D5C05DD9B6B900\n" },
+	  2,
+	  0 },
+};
+
+START_TEST(a_row_is_judged_by_what_it_and_its_file_say_in_any_order)
+{
+	static struct plan plan;
+	struct totals t = { 0, 0 };
+
+	for (int pass = 0; pass < 2; pass++)
+		for (int i = 0; i < 3 && runs[_i].file[i]; i++) {
+			const char *text = runs[_i].file[i];
+			FILE *f = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+
+			ck_assert_ptr_nonnull(f);
+			ck_assert_int_eq(pass ? plan_run(&plan, f, hold, &t) : plan_learn(&plan, f), E_OK);
+			fclose(f);
+		}
+	plan_free(&plan);
+	ck_assert_uint_eq(t.asked, runs[_i].asked);
+	ck_assert_uint_eq(t.unasked, runs[_i].unasked);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("lab");
@@ -325,6 +444,10 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, a_pin_comes_out_of_every_format_as_it_went_in, 0, 5);
 	tcase_add_loop_test(t, a_key_block_that_was_written_is_opened_again, 0, 2);
 	tcase_add_test(t, a_refusal_forgets_what_was_said_before_it);
+	tcase_add_test(t, an_answer_that_its_stanza_does_not_hold_is_refused_not_cut_short);
+	tcase_add_test(t, of_optional_blocks_with_one_id_the_first_is_said);
+	tcase_add_loop_test(t, a_row_is_judged_by_what_it_and_its_file_say_in_any_order, 0,
+			    (int)(sizeof runs / sizeof runs[0]));
 	suite_add_tcase(s, t);
 	return s;
 }

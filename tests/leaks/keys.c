@@ -2,11 +2,13 @@
  * What a test must know to look for leaks: a party in the middle of a hand-over, possible only because the test owns
  * the ca room.
  *
- *     keys open EXCHANGE KIF KIF.crt ANCHORS ACQUIRER.crt PACKAGE OUT    opens a package made for the exchange key in
- * the file EXCHANGE, prints its BDK and variant, the ECDH secret and KEKs it travelled under, and writes the same key
- * set to OUT for the acquirer room, from the KIF whose key is in the file KIF keys of NEEDLES SCHEME KSN N    prints,
- * from the line "bdk" of NEEDLES, the initial key of that KSN, the transaction keys of counters 1..N ("past") and the
- * one after them ("next"), with all their working keys
+ *     keys open EXCHANGE KIF KIF.crt ANCHORS ACQUIRER.crt PACKAGE OUT
+ *         opens a package made for the exchange key in the file EXCHANGE, prints its BDK and variant, the ECDH secret
+ *         and KEKs it travelled under, and writes the same key set to OUT for the acquirer room, from the KIF whose key
+ *         is in the file KIF
+ *     keys of NEEDLES SCHEME KSN N
+ *         prints, from the line "bdk" of NEEDLES, the initial key of that KSN, the transaction keys of counters 1..N
+ *         ("past") and the one after them ("next"), with all their working keys
  *
  * Private keys are files of 32 bytes, certificates PEM. Lines are "NAME HEX": what tests/leaks/scan.c looks for.
  */

@@ -4,7 +4,7 @@
  *     scan files NEEDLES FILE...            in each file
  *     scan memory NEEDLES PID...            in each process, stopped for the time
  *     scan busy NEEDLES SEED COMMAND...     runs the command, stops it at random instants (of that seed) until it ends,
- * looks each time
+ *                                           looks each time
  *
  * NEEDLES is a file of lines "NAME HEX", or NAME "TEXT with a quote before it. Of a key of 16 bytes or more each 8-byte
  * part is looked for as well, and of all bytes their hexadecimal text in either case. Prints "WHERE: NAME FORM" each
@@ -232,9 +232,9 @@ static int busy(unsigned seed, char **command)
 	if (read(born[0], &c, 1))
 		die("pipe");
 	while (!waitpid(pid, &status, WNOHANG)) {
-		/* Short waits and long ones: 0 to about 8 ms, most of them short. */
+		/* At once, so that the shortest life is looked at; then short waits and long ones, 0 to about 8 ms. */
 		unsigned shift = (unsigned)(rand_r(&seed) % 14);
-		long us = rand_r(&seed) % (1 << shift);
+		long us = stops ? rand_r(&seed) % (1 << shift) : 0;
 
 		nanosleep(&(struct timespec){ .tv_nsec = us * 1000 }, NULL);
 		if (!stop(pid))

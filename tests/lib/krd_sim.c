@@ -1,6 +1,5 @@
 #include "tests/lib/krd_sim.h"
 #include "crypto/keywrap.h"
-#include "crypto/sha256.h"
 #include "dukpt/kcv.h"
 
 #include <stdio.h>
@@ -15,11 +14,6 @@ static void need(enum err e, const char *what)
 	}
 }
 
-static struct span der(const struct der *d)
-{
-	return (struct span){ d->b, d->len };
-}
-
 void krd_sim_make(struct krd_sim *k, struct room_sim *s, const char *serial)
 {
 	memset(k, 0, sizeof *k);
@@ -30,7 +24,8 @@ void krd_sim_make(struct krd_sim *k, struct room_sim *s, const char *serial)
 void krd_sim_enrolled(struct krd_sim *k, struct room_sim *s, const char *serial)
 {
 	krd_sim_make(k, s, serial);
-	k->cert = room_sim_issue(s, "device-ca", k->point, &(struct pki_subject){ serial, serial, NULL }, room_utc(), 365);
+	k->cert = room_sim_issue(s, "device-ca", k->point, &(struct pki_subject){ serial, serial, NULL }, room_utc(),
+				 365);
 }
 
 /* Nonces need to be new, not secret. */
@@ -61,15 +56,18 @@ void krd_sim_hello(struct krd_sim *k, struct room_sim *s, struct span hello)
 	struct msg_offer *m = &k->offer;
 
 	begin(k, MSG_HELLO, hello);
-	*m = (struct msg_offer){ .cert = der(&k->cert), .firmware = { (const uint8_t *)"sim 1", 5 },
+	*m = (struct msg_offer){ .cert = der_span(&k->cert), .firmware = { (const uint8_t *)"sim 1", 5 },
 				 .load_count = k->load_count, .slots = KRD_SIM_SLOTS };
 	nonce(s, m->nonce);
 	room_sim_key(s, &k->ephemeral, m->point);
 	for (uint8_t i = 0; i < KRD_SIM_SLOTS; i++) {
 		const struct krd_sim_slot *from = &k->slot[i];
 
-		m->slot[i] = (struct msg_slot){ .index = i, .state = from->state, .scheme = from->scheme,
-						.ksn = { from->ksn.b, from->ksn.len }, .kcv = { from->kcv.b, from->kcv.len } };
+		m->slot[i] = (struct msg_slot){ .index = i,
+						.state = from->state,
+						.scheme = from->scheme,
+						.ksn = { from->ksn.b, from->ksn.len },
+						.kcv = { from->kcv.b, from->kcv.len } };
 		memcpy(m->slot[i].key_hash, from->key_hash, 32);
 	}
 }
@@ -95,7 +93,7 @@ bool krd_sim_key(struct krd_sim *k, struct room_sim *s, struct span key)
 	struct span body;
 
 	if (msg_open(&body, &sig, MSG_KEY, key) || msg_get_key(&m, body) ||
-	    cert_verify(&kdh, der(&s->load.own), der(&s->ca.kif_ca), room_utc()) ||
+	    cert_verify(&kdh, der_span(&s->load.own), der_span(&s->ca.kif_ca), room_utc()) ||
 	    transcript_digest(digest, &k->t, MSG_KEY, body) || p256_verify(sig, kdh.point, digest) ||
 	    memcmp(m.environment, s->load.environment, 32) != 0 || memcmp(m.usage, "B1", 2) != 0 ||
 	    m.slot >= KRD_SIM_SLOTS || k->slot[m.slot].state != SLOT_EMPTY || transcript_ctx(ctx, &k->t, m.head) ||
@@ -153,7 +151,7 @@ bool krd_sim_obey(struct krd_sim *k, struct room_sim *s, struct span zeroize)
 	struct span body;
 
 	if (msg_open(&body, &sig, MSG_ZEROIZE, zeroize) || msg_get_zeroize(&m, body) ||
-	    cert_verify(&kdh, der(&s->load.own), der(&s->ca.kif_ca), room_utc()) ||
+	    cert_verify(&kdh, der_span(&s->load.own), der_span(&s->ca.kif_ca), room_utc()) ||
 	    transcript_digest(digest, &k->t, MSG_ZEROIZE, body) || p256_verify(sig, kdh.point, digest) ||
 	    memcmp(m.environment, s->load.environment, 32) != 0 || (m.slot >= KRD_SIM_SLOTS && m.slot != MSG_SLOT_ALL))
 		return false;
@@ -200,9 +198,10 @@ bool krd_sim_cert(struct krd_sim *k, struct room_sim *s, struct span cert)
 	if (msg_open(&body, &sig, MSG_CERT, cert) || msg_get_cert(&m, body) ||
 	    transcript_digest(digest, &k->t, MSG_CERT, body) || p256_verify(sig, m.root, digest) ||
 	    p256_spki_digest(root, m.root) || memcmp(root, s->ca.device_environment, 32) != 0 ||
-	    cert_verify(&own, m.cert, der(&s->ca.device_ca), room_utc()) || memcmp(own.point, k->point, P256_POINT) != 0 ||
-	    strcmp(own.serial, k->serial) != 0 || m.anchor.len != s->ca.kif_ca.len ||
-	    memcmp(m.anchor.p, s->ca.kif_ca.b, m.anchor.len) != 0 || m.config.len != strlen("environment = Test\n") ||
+	    cert_verify(&own, m.cert, der_span(&s->ca.device_ca), room_utc()) ||
+	    memcmp(own.point, k->point, P256_POINT) != 0 || strcmp(own.serial, k->serial) != 0 ||
+	    m.anchor.len != s->ca.kif_ca.len || memcmp(m.anchor.p, s->ca.kif_ca.b, m.anchor.len) != 0 ||
+	    m.config.len != strlen("environment = Test\n") ||
 	    memcmp(m.config.p, "environment = Test\n", m.config.len) != 0)
 		return false;
 	memcpy(k->cert.b, m.cert.p, m.cert.len);

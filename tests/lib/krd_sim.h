@@ -1,6 +1,6 @@
 /*
- * A terminal's end of enrolment and loading in software, for the tests of the rooms: honest as it stands, and as hostile as a test
- * makes it by changing what it is about to sign.
+ * A terminal's end of enrolment and loading in software, for the tests of the rooms: honest as it stands, and as
+ * hostile as a test makes it by changing what it is about to sign.
  */
 #ifndef KEYROOM_TESTS_LIB_KRD_SIM_H
 #define KEYROOM_TESTS_LIB_KRD_SIM_H
@@ -45,15 +45,16 @@ void krd_sim_hello(struct krd_sim *k, struct room_sim *s, struct span hello);
 /* krd_sim_offer - sign k->offer. Returns the length */
 size_t krd_sim_offer(struct krd_sim *k, uint8_t out[static MSG_MAX]);
 
-/* krd_sim_key - verify a KEY under the load room's identity, unwrap it and load it. False if anything about it is wrong */
+/* krd_sim_key - verify a KEY under the load room's identity, unwrap it and load it. False if anything about it is
+ * wrong */
 bool krd_sim_key(struct krd_sim *k, struct room_sim *s, struct span key);
 
 /* krd_sim_receipt - prepare k->receipt for a slot, and sign it over what it accepted last. Returns the length */
 void krd_sim_receipt_of(struct krd_sim *k, uint8_t slot);
 size_t krd_sim_receipt(struct krd_sim *k, uint8_t out[static MSG_MAX]);
 
-/* krd_sim_obey - verify a ZEROIZE under the load room's identity, empty what it names and prepare k->receipt. False if anything
- * about it is wrong */
+/* krd_sim_obey - verify a ZEROIZE under the load room's identity, empty what it names and prepare k->receipt. False if
+ * anything about it is wrong */
 bool krd_sim_obey(struct krd_sim *k, struct room_sim *s, struct span zeroize);
 
 /* krd_sim_zeroize - empty a slot; what it last held stays known */

@@ -5,7 +5,6 @@
 #include "dukpt/tdes.h"
 #include "tests/lib/test.h"
 
-#include <ftw.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,11 +18,6 @@ static void need(enum err e, const char *what)
 		fprintf(stderr, "room_sim: %s: %s\n", what, err_text(e));
 		exit(2);
 	}
-}
-
-static struct span der(const struct der *d)
-{
-	return (struct span){ d->b, d->len };
 }
 
 static void open_room(struct room *r, const char *dir)
@@ -57,7 +51,8 @@ static void install(struct room_sim *s, struct room *r, const char *ca, const ch
 	need(worker_point(r->worker, point, room_own_label(r)), room_own_label(r));
 	own = room_sim_issue(s, ca, point, &who, room_utc(), 30);
 	need(room_install(r,
-			  &(struct room_certs){ der(&own), der(&s->ca.device_ca), der(&s->ca.kif_ca), der(&s->ca.exchange_ca) },
+			  &(struct room_certs){ der_span(&own), der_span(&s->ca.device_ca), der_span(&s->ca.kif_ca),
+						der_span(&s->ca.exchange_ca) },
 			  why),
 	     "room_install");
 }
@@ -65,9 +60,7 @@ static void install(struct room_sim *s, struct room *r, const char *ca, const ch
 void room_sim_make(struct room_sim *s)
 {
 	memset(s, 0, sizeof *s);
-	strcpy(s->dir, "/tmp/keyroom-rooms-XXXXXX");
-	if (!mkdtemp(s->dir))
-		need(E_IO, s->dir);
+	test_folder_make(s->dir, sizeof s->dir);
 	make_room(s, &s->ca, ROOM_CA, "Test");
 	make_room(s, &s->load, ROOM_LOAD, "KIF-1");
 	make_room(s, &s->acquirer, ROOM_ACQUIRER, "Bank-1");
@@ -75,20 +68,12 @@ void room_sim_make(struct room_sim *s)
 	install(s, &s->acquirer, "exchange-ca", NULL);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
-
 void room_sim_remove(struct room_sim *s)
 {
 	room_close(&s->ca);
 	room_close(&s->load);
 	room_close(&s->acquirer);
-	nftw(s->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	test_folder_remove(s->dir);
 }
 
 void room_sim_reopen(struct room *r)
@@ -141,7 +126,7 @@ struct der room_sim_issue(struct room_sim *s, const char *ca, const uint8_t poin
 	uint8_t number[16];
 
 	need(worker_random(s->ca.worker, number, sizeof number), "worker_random");
-	need(pki_issue(out.b, &out.len, sizeof out.b, point, who, der(issuer), number, utc, days,
+	need(pki_issue(out.b, &out.len, sizeof out.b, point, who, der_span(issuer), number, utc, days,
 		       issuer == &s->ca.exchange_ca, &signer),
 	     "pki_issue");
 	return out;
@@ -155,8 +140,8 @@ void room_sim_crl(struct room_sim *s, struct room *r, struct span revoked, uint6
 
 	if (revoked.len)
 		need(pki_number(one.number, revoked), "pki_number");
-	need(pki_crl(r->crl, &r->crl_len, sizeof r->crl, der(&s->ca.device_ca), 1, &one, revoked.len ? 1 : 0, utc, days,
-		     &signer),
+	need(pki_crl(r->crl, &r->crl_len, sizeof r->crl, der_span(&s->ca.device_ca), 1, &one, revoked.len ? 1 : 0, utc,
+		     days, &signer),
 	     "pki_crl");
 }
 
@@ -168,8 +153,8 @@ static void digest(uint8_t out[static 32], struct span label, struct span covere
 	need(sha256(out, (struct span[]){ label, SPAN(length), covered }, 3), "sha256");
 }
 
-struct key_set room_sim_generate(struct room_sim *s, struct key *bdk, enum dukpt_scheme scheme, const char *id, uint32_t first,
-				 uint32_t last)
+struct key_set room_sim_generate(struct room_sim *s, struct key *bdk, enum dukpt_scheme scheme, const char *id,
+				 uint32_t first, uint32_t last)
 {
 	const struct pki_subject who = { "Bank-0", NULL, NULL };
 	struct key_set_id set = { .scheme = scheme };
@@ -186,7 +171,8 @@ struct key_set room_sim_generate(struct room_sim *s, struct key *bdk, enum dukpt
 	cert = room_sim_issue(s, "exchange-ca", point, &who, room_utc(), 1);
 	if (id)
 		need(key_set_parse(&set, id, scheme), id);
-	need(exchange_generate(package, &len, &made, &s->load, &set, first, last, der(&cert), why), "exchange_generate");
+	need(exchange_generate(package, &len, &made, &s->load, &set, first, last, der_span(&cert), why),
+	     "exchange_generate");
 	rd_init(&r, package, len);
 	rd_span(&r, 5);
 	rd_span8(&r);
@@ -250,7 +236,7 @@ size_t room_sim_package_bytes(struct room_sim *s, uint8_t out[static EXCHANGE_MA
 	wr_u8(&w, p->set.scheme);
 	wr_span8(&w, (struct span){ p->set.b, p->set.len });
 	wr_copy(&w, spki, sizeof spki);
-	wr_span16(&w, der(&p->cert));
+	wr_span16(&w, der_span(&p->cert));
 	wr_copy(&w, point, sizeof point);
 	digest(ctx, LABEL("keyroom/1 exchange"), (struct span){ out, w.len });
 	wr_span8(&w, (struct span){ p->kcv.b, p->kcv.len });

@@ -1,7 +1,7 @@
 /*
- * Three test rooms that trust each other, on real software tokens in a folder below /tmp, and the software parties that their
- * tests need: a load room's maker of packages whose BDK is known, and an acquirer's reader of them. Whatever cannot be made exits 2 with
- * a line.
+ * Three test rooms that trust each other, on real software tokens in a folder of their own, and the software parties
+ * that their tests need: a load room's maker of packages whose BDK is known, and an acquirer's reader of them.
+ * Whatever cannot be made exits 2 with a line.
  */
 #ifndef KEYROOM_TESTS_LIB_ROOM_SIM_H
 #define KEYROOM_TESTS_LIB_ROOM_SIM_H
@@ -31,16 +31,18 @@ void room_sim_digest(uint8_t out[static 32], struct room *r);
 /* room_sim_key - a software key pair, another one each time */
 void room_sim_key(struct room_sim *s, struct key *priv, uint8_t point[static P256_POINT]);
 
-/* room_sim_issue - a certificate below one of the ca room's CAs ("device-ca", "kif-ca", "exchange-ca"), of days from utc */
+/* room_sim_issue - a certificate below one of the ca room's CAs ("device-ca", "kif-ca", "exchange-ca"), of days from
+ * utc */
 struct der room_sim_issue(struct room_sim *s, const char *ca, const uint8_t point[static P256_POINT],
 			  const struct pki_subject *who, uint64_t utc, unsigned days);
 
 /* room_sim_crl - install a revocation list of that time in a room that names one certificate, or none (len 0) */
 void room_sim_crl(struct room_sim *s, struct room *r, struct span revoked, uint64_t utc, unsigned days);
 
-/* room_sim_generate - exchange_generate() in the load room towards a software exchange key, and the BDK out of its package */
-struct key_set room_sim_generate(struct room_sim *s, struct key *bdk, enum dukpt_scheme scheme, const char *id, uint32_t first,
-				 uint32_t last);
+/* room_sim_generate - exchange_generate() in the load room towards a software exchange key, and the BDK out of its
+ * package */
+struct key_set room_sim_generate(struct room_sim *s, struct key *bdk, enum dukpt_scheme scheme, const char *id,
+				 uint32_t first, uint32_t last);
 
 /* A package made in software, field by field, so that each may be wrong. */
 struct room_sim_package {

@@ -1,6 +1,7 @@
 #include "tests/lib/test.h"
 #include "base/hex.h"
 
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,4 +78,28 @@ struct key test_key(const char *text)
 
 	k.len = (uint8_t)test_hex(k.b, sizeof k.b, text);
 	return k;
+}
+
+void test_folder_make(char *dir, size_t size)
+{
+	const char *top = getenv("TMPDIR");
+	int n = snprintf(dir, size, "%s/keyroom-XXXXXX", top && *top ? top : "/tmp");
+
+	if (n < 0 || (size_t)n >= size || !mkdtemp(dir)) {
+		perror(dir);
+		exit(2);
+	}
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
+void test_folder_remove(const char *dir)
+{
+	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

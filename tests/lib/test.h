@@ -22,6 +22,11 @@ size_t test_hex(uint8_t *out, size_t size, const char *text);
 /* test_key - a key from hexadecimal text; exits 2 when it is not one */
 struct key test_key(const char *text);
 
+/* test_folder_make - a new folder below $TMPDIR (/tmp where that is not set); exits 2 with a line when it cannot, or
+ * when its path does not fit. test_folder_remove - delete it with everything in it */
+void test_folder_make(char *dir, size_t size);
+void test_folder_remove(const char *dir);
+
 /* every fuzz target defines this; tests/lib/fuzz_main.c replays a corpus through it where libFuzzer is not linked */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,20 +1,15 @@
 #include "tests/lib/token_folder.h"
+#include "tests/lib/test.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 void token_folder_make(struct token_folder *f)
 {
 	FILE *conf;
 
-	snprintf(f->dir, sizeof f->dir, "/tmp/keyroom-token-XXXXXX");
-	if (!mkdtemp(f->dir)) {
-		perror(f->dir);
-		exit(2);
-	}
+	test_folder_make(f->dir, sizeof f->dir);
 	snprintf(f->conf, sizeof f->conf, "%s/conf", f->dir);
 	conf = fopen(f->conf, "w");
 	if (!conf ||
@@ -39,16 +34,8 @@ void token_folder_make_token(struct token_folder *f)
 	}
 }
 
-static int delete (const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 void token_folder_remove(struct token_folder *f)
 {
-	nftw(f->dir, delete, 16, FTW_DEPTH | FTW_PHYS);
+	test_folder_remove(f->dir);
 	memset(f, 0, sizeof *f);
 }

@@ -1,5 +1,5 @@
 /*
- * A SoftHSM token store of a test's own, in a folder below /tmp: never the system's.
+ * A SoftHSM token store of a test's own, in a folder of test_folder_make(): never the system's.
  */
 #ifndef KEYROOM_TESTS_LIB_TOKEN_FOLDER_H
 #define KEYROOM_TESTS_LIB_TOKEN_FOLDER_H
@@ -11,7 +11,7 @@
 #define TOKEN_FOLDER_PIN ((struct span){ (const uint8_t *)"0123456789abcdef", 16 })
 
 struct token_folder {
-	char dir[64]; /* mktemp -d */
+	char dir[64];
 	char conf[80];
 	struct token_place at; /* TOKEN_FOLDER_URI and conf: points into this struct */
 };

@@ -6,11 +6,9 @@
 
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 static const struct {
 	const char *name;
@@ -68,11 +66,12 @@ START_TEST(where_nobody_listens_the_sentence_says_so)
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int tcp = socket(AF_INET, SOCK_STREAM, 0), local = socket(AF_UNIX, SOCK_STREAM, 0);
-	char dir[] = "/tmp/keyroom-port-XXXXXX", name[160], why[160];
+	char dir[64], name[160], why[160];
 	socklen_t n = sizeof in;
 	struct port *p;
 
-	ck_assert(tcp >= 0 && local >= 0 && mkdtemp(dir));
+	test_folder_make(dir, sizeof dir);
+	ck_assert(tcp >= 0 && local >= 0);
 	ck_assert_int_eq(bind(tcp, (struct sockaddr *)&in, n), 0);
 	ck_assert_int_eq(getsockname(tcp, (struct sockaddr *)&in, &n), 0);
 	snprintf(name, sizeof name, "tcp:127.0.0.1:%u", ntohs(in.sin_port));
@@ -84,8 +83,7 @@ START_TEST(where_nobody_listens_the_sentence_says_so)
 	snprintf(name, sizeof name, "unix:%s", un.sun_path);
 	ck_assert_int_eq(port_open(&p, name, why), E_PORT);
 	ck_assert_msg(strstr(why, "nobody listens on unix:"), "%s", why);
-	unlink(un.sun_path);
-	rmdir(dir);
+	test_folder_remove(dir);
 }
 END_TEST
 

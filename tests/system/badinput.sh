@@ -23,8 +23,8 @@ refused() {
 	[ "$before" = "$after" ] || complain "$*: changed something: $(echo $before) -> $(echo $after)"
 }
 
-for r in ca:ca load:load acquirer:acquirer; do
-	room "${r%:*}" "${r#*:}" >/dev/null && serve "${r%:*}" || exit 1
+for r in ca load acquirer; do
+	room $r $r >/dev/null && serve $r || exit 1
 done
 certify ca load load && certify ca acquirer acquirer && carry_list ca load || exit 1
 generate() { "$BIN/bdk" generate --room "$WORK/load" --for "$WORK/acquirer.crt" "$@"; }

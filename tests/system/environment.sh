@@ -15,7 +15,7 @@ complain() { echo "$*"; fail=1; }
 die() { echo "$*"; tail -n 3 "$WORK"/*.err; exit 1; }
 gcc -std=c17 -O2 -fPIC -shared -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror \
 	-o "$TEST/malloc-shim.so" tests/shim/malloc.c || exit 1
-MALLOC=$TEST/malloc-shim.so FAKETIME_SO=$(dpkg -L libfaketime | grep libfaketime.so.1)
+MALLOC=$B/test/malloc-shim.so FAKETIME_SO=$(dpkg -L libfaketime | grep libfaketime.so.1)
 
 # said STATUS PATTERN COMMAND...: that status, and one line of error that says why. A line that begins with two blanks is progress.
 said() {
@@ -92,7 +92,7 @@ umount "$WORK/stick"
 
 # --- Read-only --------------------------------------------------------------------------------------------------------
 for r in ca load acquirer; do stop $r; done
-digest() { find "$DISK/load" "$DISK/acquirer" -type f | sort | xargs sha256sum | sha256sum; }
+digest() { find "$DISK/load" "$DISK/acquirer" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum; }
 before=$(digest)
 mount -o remount,bind,ro "$DISK" || complain "remount"
 said 78 'read-only' timeout 10 "$BIN/bdkd" --room "$WORK/load"
@@ -288,10 +288,11 @@ cat "$WORK/journal.db" >"$WORK/load/journal.db"
 serve load || die "load"
 sqlite3 "$WORK/kif.db" 'PRAGMA user_version = 9'
 before=$(sha256sum <"$WORK/kif.db")
-for command in "list" "show TC-1" "rebuild --room $WORK/load" \
-	"inject --room $WORK/load --port $P3 --serial TC-3 --key-set FFFF111111 --slot 3"; do
-	said 78 'newer' "$BIN/kif" $command --ledger "$WORK/kif.db"
-done
+newer() { said 78 'newer' "$BIN/kif" "$@" --ledger "$WORK/kif.db"; }
+newer list
+newer show TC-1
+newer rebuild --room "$WORK/load"
+newer inject --room "$WORK/load" --port "$P3" --serial TC-3 --key-set FFFF111111 --slot 3
 [ "$before" = "$(sha256sum <"$WORK/kif.db")" ] || complain "a newer ledger changed"
 sqlite3 "$WORK/kif.db" 'PRAGMA user_version = 1'
 works inject TC-3 3 FFFF111111 "$P3"

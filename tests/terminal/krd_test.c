@@ -435,7 +435,8 @@ START_TEST(a_flipped_bit_anywhere_in_key_changes_nothing)
 }
 END_TEST
 
-/* (r, n - s) verifies where (r, s) does, so whoever holds the line can make it; its h is one that no load room knows. */
+/* (r, n - s) verifies where (r, s) does, so whoever holds the line can make it; its h is one that no load room
+ * knows. */
 START_TEST(the_second_form_of_a_signature_is_refused)
 {
 	static const uint32_t n[8] = { 0xffffffff, 0x00000000, 0xffffffff, 0xffffffff,

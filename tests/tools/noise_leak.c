@@ -9,8 +9,8 @@
  * --loads    lines "initial-KSN check-value": what the terminals say they were loaded with
  *
  * search  opens the packages, derives the initial key of every load, and says which check value is not that key's
- * (status 2) and which TAP holds 8 bytes of any of these keys, in bytes or in hexadecimal digits (status 1). plant the
- * broken twin: writes a tap with half a key into FOLDER for each form that has to be found.
+ *         (status 2) and which TAP holds 8 bytes of any of these keys, in bytes or in hexadecimal digits (status 1).
+ * plant   the broken twin: writes a tap with half a key into FOLDER for each form that has to be found.
  *
  * The derivations are written out here once more, from the standards: the firmware's own are what is tested.
  */

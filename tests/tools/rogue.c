@@ -3,15 +3,15 @@
  * of its own) and forged ones, and tries what it likes.
  *
  *     rogue enrol --listen PATH --serial S --key PEM --cert DER
- *     rogue attack --room DIR --rounds N [--seed N] --set ID:FIRST:LAST... --terminal SERIAL:PEM:DER... --forged
- * SERIAL:PEM:DER...
- *                  [--twin certified|range|once]
+ *     rogue attack --room DIR --rounds N [--seed N] --set ID:FIRST:LAST... --terminal SERIAL:PEM:DER...
+ *                  --forged SERIAL:PEM:DER... [--twin certified|range|once]
  *
  * enrol   is a blank terminal with that identity key on a UNIX socket, until it has its certificate; prints SPKI as its
- * display. attack  scenes first, each with the end that the design gives it, then N random acts: ops in any order with
- * fields right, wrong and hurt, OFFERs and RECEIPTs of every terminal with lies in them, raw bytes. After each the room
- * has to answer INFO on people.sock. The last set must have few ids, and is used up; the first two sets are TDES and
- * AES.
+ *         display.
+ * attack  scenes first, each with the end that the design gives it, then N random acts: ops in any order with fields
+ *         right, wrong and hurt, OFFERs and RECEIPTs of every terminal with lies in them, raw bytes. After each the
+ *         room has to answer INFO on people.sock. The last set must have few ids, and is used up; the first two sets
+ *         are TDES and AES.
  *
  * Whatever comes back as a KEY is opened with every ephemeral key it holds. Violations are lines on standard error, and
  * status 1:
@@ -20,11 +20,10 @@
  *   - a device id outside its set, for two terminals or slots, or sent again after the next one was;
  *   - a RECEIPT accepted that no certified terminal signed; no answer; an answer that is no record.
  * --twin  the broken twin: it believes that its first terminal is forged, that the sets end one id earlier, or that a
- * KSN may be sent once only. It has to find violations in an honest room.
+ *         KSN may be sent once only. It has to find violations in an honest room.
  */
 #include "bdk/request.h"
 #include "base/hex.h"
-#include "crypto/aes.h"
 #include "crypto/cert.h"
 #include "crypto/cmac.h"
 #include "crypto/des.h"

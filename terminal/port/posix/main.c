@@ -5,6 +5,7 @@
 #include "base/host/fail.h"
 #include "base/host/guard.h"
 #include "base/host/opt.h"
+#include "base/serial.h"
 #include "crypto/sha256.h"
 #include "terminal/firmware.h"
 #include "terminal/port/posix/posix.h"
@@ -27,12 +28,6 @@ static const struct opt options[] = {
 	{ "display", "FILE", "append what the display shows to FILE as well", &display_path, false },
 	{ 0 },
 };
-
-static bool serial_ok(const char *s)
-{
-	return strlen(s) >= 1 && strlen(s) <= 32 &&
-	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") == strlen(s);
-}
 
 /* The firmware is this program: its digest is that of the file that runs. */
 static enum err own_digest(uint8_t out[static 32])
@@ -62,7 +57,7 @@ static int open_all(struct posix *p, struct port *port)
 	size_t len = 0;
 	enum err e;
 
-	if (!serial_ok(serial))
+	if (!serial_ok(serial, strlen(serial)))
 		return fail_why(E_USAGE, "is not a serial number", "1 to 32 of A-Z a-z 0-9 -", "--serial %s", serial);
 	if (hex_decode(port->root, &len, sizeof port->root, root, strlen(root)) || len != sizeof port->root)
 		return fail_why(E_USAGE, "is not a SHA-256 digest", "64 hexadecimal digits", "--root %s", root);

@@ -1,28 +1,12 @@
 #include "terminal/port/posix/posix.h"
+#include "base/host/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* A new file's name has to survive a loss of power too. */
-static int sync_folder(const char *path)
-{
-	char copy[4096];
-	int fd, bad;
-
-	if (strlen(path) >= sizeof copy)
-		return -1;
-	strcpy(copy, path);
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bad = fd < 0 || fsync(fd);
-	if (fd >= 0)
-		close(fd);
-	return bad;
-}
 
 enum err posix_nv_open(struct posix *p, const char *path, char why[static POSIX_WHY])
 {
@@ -39,7 +23,7 @@ enum err posix_nv_open(struct posix *p, const char *path, char why[static POSIX_
 		e = errno == EWOULDBLOCK ? E_ROOM_BUSY : E_STORE;
 	} else if (!S_ISREG(st.st_mode) || (st.st_size && st.st_size != POSIX_NV)) {
 		snprintf(why, POSIX_WHY, "not a terminal's memory: %d bytes are expected", POSIX_NV);
-	} else if ((!st.st_size && ftruncate(fd, POSIX_NV)) || fsync(fd) || sync_folder(path)) {
+	} else if ((!st.st_size && ftruncate(fd, POSIX_NV)) || fsync(fd) || file_sync_folder(path)) {
 		/* synced every time: whoever made the file may have died before its name was durable */
 		snprintf(why, POSIX_WHY, "%s", strerror(errno));
 	} else {
