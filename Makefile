@@ -177,17 +177,18 @@ lint: deps	## static analysis and formatting check
 format:		## lay out the sources as .clang-format says
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
-install: all $(B)/lib/libkeyroom-dukpt.a	## install programs, vectors and man pages (DESTDIR=, PREFIX=/usr/local)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
-	install -m 755 $(addprefix $(B)/bin/,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 doc/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 doc/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
-	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(addprefix $(DESTDIR)$(PREFIX)/include/keyroom/,base crypto dukpt)
-	install -m 644 $(B)/lib/libkeyroom-dukpt.a $(DESTDIR)$(PREFIX)/lib
-	for f in base crypto dukpt; do install -m 644 $$f/*.h $(DESTDIR)$(PREFIX)/include/keyroom/$$f; done
+# Where things go; quoted, since a path may hold blanks.
+INTO = "$(DESTDIR)$(PREFIX)/$1"
+install: all $(B)/lib/libkeyroom-dukpt.a	## install programs, library, vectors and man pages (DESTDIR=, PREFIX=/usr/local)
+	install -d $(call INTO,bin) $(call INTO,share/man/man1) $(call INTO,share/man/man8) $(call INTO,share/keyroom/vectors)
+	install -d $(call INTO,lib/pkgconfig) $(foreach f,base crypto dukpt,$(call INTO,include/keyroom/$f))
+	install -m 755 $(addprefix $(B)/bin/,$(PROGRAMS)) $(call INTO,bin)
+	install -m 644 doc/man/*.1 $(call INTO,share/man/man1)
+	install -m 644 doc/man/*.8 $(call INTO,share/man/man8)
+	install -m 644 vectors/*.txt $(call INTO,share/keyroom/vectors)
+	install -m 644 $(B)/lib/libkeyroom-dukpt.a $(call INTO,lib)
+	for f in base crypto dukpt; do install -m 644 $$f/*.h $(call INTO,include/keyroom)/$$f; done
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' dukpt/keyroom-dukpt.pc.in \
-		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/keyroom-dukpt.pc
-	install -d $(DESTDIR)$(PREFIX)/share/keyroom/vectors
-	install -m 644 vectors/*.txt $(DESTDIR)$(PREFIX)/share/keyroom/vectors
+		>$(call INTO,lib/pkgconfig/keyroom-dukpt.pc)
 clean:		## remove build/
 	rm -rf build

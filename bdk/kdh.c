@@ -1,9 +1,11 @@
 #include "bdk/kdh.h"
 #include "base/serial.h"
 #include "base/wipe.h"
+#include "crypto/sha256.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* --- Exactly once ------------------------------------------------------------------------------------------------- */
 
@@ -83,15 +85,37 @@ static enum err check_key_set(struct journal *j, const struct key_set_id *id, ch
 	return e;
 }
 
-/* May this room speak to a terminal at all, now? */
-static enum err check_room(const struct room *r, uint64_t utc, char why[static KDH_WHY])
+/* All that check_room() and check_list() judge by: with the same papers, in the same second, they say the same. */
+static enum err papers(uint8_t out[static 32], const struct room *r, uint64_t utc)
 {
+	const struct span part[] = { der_span(&r->own), der_span(&r->kif_ca), der_span(&r->device_ca), { r->crl, r->crl_len } };
+	struct span all[5];
+	uint8_t head[5 * 8];
+
+	for (unsigned i = 0; i < 4; i++) {
+		put_be64(head + 8 * i, part[i].len);
+		all[i + 1] = part[i];
+	}
+	put_be64(head + 32, utc);
+	all[0] = SPAN(head);
+	return sha256(out, all, 5);
+}
+
+/* May this room speak to a terminal at all, now? */
+static enum err check_room(struct room *r, uint64_t utc, char why[static KDH_WHY])
+{
+	uint8_t now[32];
 	struct cert own;
 	enum err e;
 
 	if (!r->own.len || !r->kif_ca.len || !r->device_ca.len)
 		return E_NOT_READY;
+	e = papers(now, r, utc);
+	if (e || !memcmp(now, r->own_valid, sizeof now))
+		return e;
 	e = cert_verify(&own, der_span(&r->own), der_span(&r->kif_ca), utc);
+	if (!e)
+		memcpy(r->own_valid, now, sizeof now);
 	if (e)
 		snprintf(why, KDH_WHY, "this room's own certificate is %s",
 			 e == E_EXPIRED ? "outside its dates" : "not one of its KIF CA");
@@ -99,17 +123,27 @@ static enum err check_room(const struct room *r, uint64_t utc, char why[static K
 }
 
 /* Does it know who is revoked, now? */
-static enum err check_list(const struct room *r, uint64_t utc, char why[static KDH_WHY])
+static enum err check_list(struct room *r, uint64_t utc, char why[static KDH_WHY])
 {
 	uint64_t number = 0, installed;
+	uint8_t now[32];
 	size_t revoked;
 	enum err e = journal_number(&installed, r->journal, "crl");
 
+	if (!e)
+		e = papers(now, r, utc);
 	if (e)
 		return e;
-	if (r->crl_len)
+	if (!memcmp(now, r->crl_valid, sizeof now)) {
+		number = r->crl_number;
+	} else if (r->crl_len) {
 		e = pki_crl_verify(&number, &revoked, (struct span){ r->crl, r->crl_len }, der_span(&r->device_ca),
 				   utc);
+		if (!e) {
+			memcpy(r->crl_valid, now, sizeof now);
+			r->crl_number = number;
+		}
+	}
 	/* A list that was installed once is never done without again: its file may have been lost or put back. */
 	if (!e && number < installed)
 		e = E_EXPIRED;
@@ -125,7 +159,6 @@ enum err kdh_begin(struct kdh *k, uint8_t hello[static MSG_MAX], size_t *len, st
 		.version = MSG_VERSION, .suite = MSG_SUITE, .utc = room_utc(), .cert = der_span(&r->own)
 	};
 	struct kdh o = { .state = KDH_GREETED, .until = room_monotonic() + KDH_SECONDS };
-	struct worker *w;
 	size_t n = 0;
 	enum err e;
 
@@ -145,10 +178,8 @@ enum err kdh_begin(struct kdh *k, uint8_t hello[static MSG_MAX], size_t *len, st
 		e = check_list(r, m.utc, why);
 	if (!e && set)
 		e = check_key_set(r->journal, set, why);
-	if (!e)
-		e = room_worker(&w, r);
-	if (!e)
-		e = worker_random(w, m.nonce, sizeof m.nonce);
+	if (!e && getrandom(m.nonce, sizeof m.nonce, 0) != sizeof m.nonce)
+		e = E_RANDOM;
 	if (e)
 		return e;
 	memcpy(m.environment, r->environment, sizeof m.environment);
@@ -347,6 +378,18 @@ static enum err judge(enum verdict *verdict, struct load *row, struct journal *j
 	return e;
 }
 
+/* Asked before an id is allocated: an allocation that fails undoes the whole transaction. */
+static enum err check_free(struct journal *j, const struct key_set_id *id)
+{
+	char text[KEY_SET_TEXT];
+	struct key_set set;
+	enum err e;
+
+	key_set_text(text, id);
+	e = journal_key_set(&set, j, text);
+	return !e && set.next > set.last ? E_KEY_SET_FULL : e;
+}
+
 /* The verdict on an OFFER to load, carried out in the journal. E_OK: *l is loaded (a receipt), or the load that KEY is
  * for. */
 static enum err settle(struct load *l, struct journal *j, const struct kdh *k, const struct offer *o,
@@ -383,7 +426,9 @@ static enum err settle(struct load *l, struct journal *j, const struct kdh *k, c
 		memcpy(l->spki, o->spki, sizeof l->spki);
 		memcpy(l->point, o->cert.point, sizeof l->point);
 		memcpy(l->firmware, o->m.firmware.p, o->m.firmware.len);
-		e = journal_load_allocate(j, l);
+		e = check_free(j, &k->set);
+		if (!e)
+			e = journal_load_allocate(j, l);
 		break;
 	case HOLDS:
 		snprintf(why, KDH_WHY, "slot %u of %s holds a key already", k->slot, k->serial);
@@ -413,61 +458,34 @@ static enum err seal(uint8_t *b, size_t *len, struct transcript *t, struct worke
 	return e;
 }
 
-/* KEY for a load; k->t holds HELLO and OFFER. Only when h is in the journal does key hold anything. */
-static enum err make_key(uint8_t key[static MSG_MAX], size_t *len, const struct kdh *k, struct room *r,
-			 const struct load *l, const uint8_t peer[static P256_POINT])
+/* An OFFER that verified, in one transaction: remembered whatever is decided about it, and settled. */
+static enum err take_offer(struct load *l, struct journal *j, const struct kdh *k, const struct offer *o,
+			   const struct msg_slot *s, char why[static KDH_WHY])
 {
-	struct msg_key m = { .slot = l->slot, .scheme = (uint8_t)l->set.scheme, .usage = { 'B', '1' },
-			     .ksn = { l->iksn.b, l->iksn.len } };
-	uint8_t b[MSG_MAX], ctx[32];
-	struct wrapped item[2] = { 0 };
-	struct transcript t = k->t;
-	size_t n = 0, head = 0;
-	uint64_t handle;
-	struct worker *w;
-	enum err e;
+	enum err kept, e = journal_begin(j);
 
-	memcpy(m.environment, r->environment, sizeof m.environment);
-	e = room_worker(&w, r);
 	if (!e)
-		e = worker_ephemeral(w, &handle, m.point);
-	if (e)
-		return e;
-	e = msg_put_key(b, &n, sizeof b, &m, &head);
-	if (!e)
-		e = transcript_ctx(ctx, &t, (struct span){ b, head });
+		e = remember(j, k, o, why);
 	if (e) {
-		if (worker_forget(w, handle))
-			e = E_TOKEN;
+		journal_rollback(j);
 		return e;
 	}
-	e = worker_wrap_initial_key(w, item, &m.items, handle, peer, ctx, &l->set, &l->iksn);
-	for (unsigned i = 0; !e && i < m.items; i++) {
-		memcpy(m.item[i].label, item[i].label, sizeof m.item[i].label);
-		m.item[i].wrapped = (struct span){ item[i].b, item[i].len };
+	e = settle(l, j, k, o, s, why);
+	if (e == E_JOURNAL) {
+		journal_rollback(j);
+		return e;
 	}
-	if (!e)
-		e = msg_put_key(b, &n, sizeof b, &m, &head);
-	if (!e)
-		e = seal(b, &n, &t, w, MSG_KEY);
-	if (!e)
-		e = journal_load_sent(r->journal, l->row, t.h);
-	if (!e) {
-		memcpy(key, b, n);
-		*len = n;
-	}
-	return e;
+	kept = journal_commit(j);
+	return kept ? kept : e;
 }
 
-enum err kdh_offer(struct kdh *k, uint8_t key[static MSG_MAX], size_t *len, struct load *facts, struct room *r,
-		   struct span offer, char why[static KDH_WHY])
+enum err kdh_offer(struct kdh *k, struct load *facts, struct room *r, struct span offer, char why[static KDH_WHY])
 {
 	const struct msg_slot *s = NULL;
 	struct offer o = { 0 };
 	struct load l = { 0 };
 	enum err e = E_OK;
 
-	*len = 0;
 	*why = 0;
 	if (k->state != KDH_GREETED || !k->set.len || room_monotonic() >= k->until)
 		e = E_SEQUENCE;
@@ -478,18 +496,71 @@ enum err kdh_offer(struct kdh *k, uint8_t key[static MSG_MAX], size_t *len, stru
 	if (!e)
 		e = transcript_add(&k->t, MSG_OFFER, offer);
 	if (!e)
-		e = remember(r->journal, k, &o, why);
+		e = papers(k->papers, r, 0);
 	if (!e)
-		e = settle(&l, r->journal, k, &o, s, why);
-	if (!e && l.state == LOAD_SENT)
-		e = make_key(key, len, k, r, &l, o.m.point);
+		e = take_offer(&l, r->journal, k, &o, s, why);
 	if (!e)
 		*facts = l;
-	if (e || !*len)
+	if (e || l.state != LOAD_SENT) {
 		kdh_end(k);
-	else
-		k->state = KDH_KEYED;
-	return e;
+		return e;
+	}
+	k->load = l;
+	k->order = (struct key_order){ .t = k->t, .slot = l.slot, .set = l.set, .iksn = l.iksn };
+	memcpy(k->order.environment, r->environment, sizeof k->order.environment);
+	memcpy(k->order.peer, o.m.point, sizeof k->order.peer);
+	k->state = KDH_ORDERED;
+	return E_OK;
+}
+
+/* What the room knew when it verified the OFFER still holds. Others were served while the KEY was made. */
+static enum err check_unchanged(const struct kdh *k, const struct room *r, char why[static KDH_WHY])
+{
+	uint8_t now[32];
+	enum err e = papers(now, r, 0);
+
+	if (!e && memcmp(now, k->papers, sizeof now) != 0) {
+		snprintf(why, KDH_WHY, "certificates or revocation list were changed meanwhile: load again");
+		e = E_SEQUENCE;
+	}
+	return e ? e : check_key_set(r->journal, &k->load.set, why);
+}
+
+/* Is it the KEY that was ordered? E_OK, E_TOKEN */
+static enum err check_key(const struct key_order *o, struct span key)
+{
+	const uint8_t *sig;
+	struct msg_key m;
+	struct span body;
+
+	return msg_open(&body, &sig, MSG_KEY, key) || msg_get_key(&m, body) || m.slot != o->slot ||
+	       m.scheme != (uint8_t)o->set.scheme || !same(m.ksn, o->iksn.b, o->iksn.len) ? E_TOKEN : E_OK;
+}
+
+enum err kdh_key(struct kdh *k, struct load *facts, struct room *r, enum err made, struct span key,
+		 char why[static KDH_WHY])
+{
+	struct transcript t = k->t;
+	enum err e = made;
+
+	*why = 0;
+	if (!e && (k->state != KDH_ORDERED || room_monotonic() >= k->until))
+		e = E_SEQUENCE;
+	if (!e)
+		e = check_key(&k->order, key);
+	if (!e)
+		e = check_unchanged(k, r, why);
+	if (!e)
+		e = transcript_add(&t, MSG_KEY, key);
+	if (!e)
+		e = journal_load_sent(r->journal, k->load.row, t.h);
+	if (e) {
+		kdh_end(k);
+		return e;
+	}
+	*facts = k->load;
+	k->state = KDH_KEYED;
+	return E_OK;
 }
 
 /* --- ZEROIZE ------------------------------------------------------------------------------------------------------ */

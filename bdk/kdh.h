@@ -1,9 +1,9 @@
 /*
  * The host's end of loading (KDH): HELLO, OFFER, KEY or ZEROIZE, RECEIPT on this side, and the exactly-once rules.
  *
- * One struct kdh is one loading, or one zeroizing, on one connection; it lives KDH_SECONDS. The order within
- * kdh_offer() is the design's: verify everything, allocate and commit, derive, answer. What OFFER shows decides, in
- * this order (the table in kdh.c):
+ * One struct kdh is one loading, or one zeroizing, on one connection; it lives KDH_SECONDS. The order is the design's:
+ * verify everything, allocate and commit (kdh_offer), derive (a worker, while the room does other things), remember h
+ * and commit (kdh_key and its caller), answer. What OFFER shows decides, in this order (the table in kdh.c):
  *
  *     a load count lower than any seen                    E_ROLLBACK
  *     the KSN of a row "sent", with an h sent for it      it is loaded: the OFFER is the receipt ("loaded", no KEY)
@@ -37,43 +37,61 @@
 #define KDH_SECONDS 60
 
 struct kdh {
-	enum { KDH_IDLE, KDH_GREETED, KDH_KEYED } state;
+	enum { KDH_IDLE, KDH_GREETED, KDH_ORDERED, KDH_KEYED } state;
 	struct transcript t;
 	uint64_t until;			/* by room_monotonic(): later is E_SEQUENCE */
 	char serial[CERT_TEXT];		/* the terminal expected; CERT_TEXT as in its certificate */
 	struct key_set_id set;		/* len 0: this one may only zeroize */
 	uint8_t slot;
+	/* after kdh_offer(), where the OFFER takes a KEY (KDH_ORDERED) */
+	struct key_order order;
+	struct load load;		/* that it is for */
+	uint8_t papers[32];		/* certificates and list that the OFFER was verified with */
 };
 
 /* A refusal's sentence: names serial, slot, KSN or dates where that helps; "" where err_text() says enough. */
 #define KDH_WHY 160
 
 /*
- * kdh_begin - HELLO for a terminal
+ * kdh_begin - HELLO for a terminal. Its nonce is the system's random number: no secret, and no worker is waited for
  *
  *   hello  out  message without its type, at most MSG_MAX bytes
  *   set    in   to load from; NULL: to zeroize, and slot means nothing yet
  *
  *   E_OK, E_NOT_READY (no certificates or anchors), E_KEY_SET, E_KEY_SET_STATE, E_EXPIRED (own certificate; to load
- *   also the revocation list), E_SLOT, E_FORMAT (serial), E_TOKEN, E_JOURNAL
+ *   also the revocation list), E_SLOT, E_FORMAT (serial), E_RANDOM, E_JOURNAL
  */
 MUST_USE enum err kdh_begin(struct kdh *k, uint8_t hello[static MSG_MAX], size_t *len, struct room *r,
 			    const char *serial, const struct key_set_id *set, uint8_t slot, char why[static KDH_WHY]);
 
 /*
- * kdh_offer - verify an OFFER, answer with KEY
+ * kdh_offer - verify an OFFER, and commit what it changes
  *
- *   key    out  KEY without its type, at most MSG_MAX bytes; *len 0 when the OFFER was itself a receipt
  *   facts  out  the load as the journal now has it
  *
- *   E_OK, E_SEQUENCE (no HELLO to load, or too late), E_SHORT/E_FORMAT, E_CERTIFICATE, E_EXPIRED, E_REVOKED, E_SERIAL
- *   (another terminal), E_SIGNATURE, E_POINT, E_DUPLICATE (its identity key is known under another serial, or its
- *   serial with another key), E_REPLAY (its nonce or point was seen before), E_SLOT (no such slot in it), E_ROLLBACK,
- *   E_LOADED, E_DENIED (the slot waits for a KSN of another key set), E_KEY_SET_FULL, E_KEY_SET_STATE, E_JOURNAL,
- *   E_TOKEN. k is idle after any error.
+ *   E_OK: k is KDH_ORDERED, and k->order is what a worker has to make for kdh_key(); or idle, when the OFFER was itself
+ *   a receipt. E_SEQUENCE (no HELLO to load, or too late), E_SHORT/E_FORMAT, E_CERTIFICATE, E_EXPIRED, E_REVOKED,
+ *   E_SERIAL (another terminal), E_SIGNATURE, E_POINT, E_DUPLICATE (its identity key is known under another serial, or
+ *   its serial with another key), E_REPLAY (its nonce or point was seen before), E_SLOT (no such slot in it),
+ *   E_ROLLBACK, E_LOADED, E_DENIED (the slot waits for a KSN of another key set), E_KEY_SET_FULL, E_KEY_SET_STATE,
+ *   E_JOURNAL. k is idle after any error.
  */
-MUST_USE enum err kdh_offer(struct kdh *k, uint8_t key[static MSG_MAX], size_t *len, struct load *facts, struct room *r,
-			    struct span offer, char why[static KDH_WHY]);
+MUST_USE enum err kdh_offer(struct kdh *k, struct load *facts, struct room *r, struct span offer,
+			    char why[static KDH_WHY]);
+
+/*
+ * kdh_key - what a worker made of k->order: its h goes into the journal, and then KEY may leave
+ *
+ *   made   in   the worker's result; an error ends the loading with it
+ *   key    in   KEY without its type
+ *
+ *   E_OK (KEY may leave: inside a transaction, after its commit), made, E_SEQUENCE (nothing is ordered, too late, or
+ *   certificates or revocation list have changed since the OFFER), E_KEY_SET_STATE (suspended since), E_TOKEN (not the
+ *   KEY that was ordered), E_JOURNAL. k is idle after any error; the row stays "sent", and the next OFFER has its KSN
+ *   again.
+ */
+MUST_USE enum err kdh_key(struct kdh *k, struct load *facts, struct room *r, enum err made, struct span key,
+			  char why[static KDH_WHY]);
 
 /*
  * kdh_receipt - verify a RECEIPT against the KEYs sent to this serial; needs no struct kdh, so it works in a later
@@ -101,7 +119,7 @@ struct kdh_slots {
  *   facts    out  of the slots it concerns
  *   slot     in   or MSG_SLOT_ALL
  *
- *   As kdh_offer(), of a HELLO without a key set; but for E_REVOKED and what is about loading
+ *   As kdh_offer(), of a HELLO without a key set; but for E_REVOKED and what is about loading. E_TOKEN
  */
 MUST_USE enum err kdh_zeroize(struct kdh *k, uint8_t zeroize[static MSG_MAX], size_t *len, struct kdh_slots *facts,
 			      struct room *r, struct span offer, uint8_t slot, enum zeroize_reason reason,

@@ -114,18 +114,31 @@ static void name_load(struct ask *a, const struct load *l)
 
 enum err op_offer(struct ask *a)
 {
-	uint8_t key[MSG_MAX];
-	size_t len = 0;
+	struct kdh *k = &a->peer->kdh;
+	struct load facts;
+	enum err e;
+
+	snprintf(a->object, sizeof a->object, "%s", k->serial);
+	e = kdh_offer(k, &facts, a->room, field_get(a->fields, F_MESSAGE), a->why);
+	a->later = !e && k->state == KDH_ORDERED;
+	if (e || a->later)
+		return e;
+	name_load(a, &facts);
+	ops_facts(a->answer, &facts);
+	return E_OK;
+}
+
+enum err op_key(struct ask *a, enum err made, struct span key)
+{
 	struct load facts;
 	enum err e;
 
 	snprintf(a->object, sizeof a->object, "%s", a->peer->kdh.serial);
-	e = kdh_offer(&a->peer->kdh, key, &len, &facts, a->room, field_get(a->fields, F_MESSAGE), a->why);
+	e = kdh_key(&a->peer->kdh, &facts, a->room, made, key, a->why);
 	if (e)
 		return e;
 	name_load(a, &facts);
-	if (len)
-		record_put(a->answer, F_MESSAGE, (struct span){ key, len });
+	record_put(a->answer, F_MESSAGE, key);
 	ops_facts(a->answer, &facts);
 	return E_OK;
 }

@@ -18,6 +18,9 @@
 #include <unistd.h>
 
 #define SOFTHSM "/usr/lib/softhsm/libsofthsm2.so"
+/* A PKCS#11 module may leak a little with every session object (SoftHSM: about 250 bytes): a worker is replaced in
+ * time. */
+enum { WORKER_ACTS = 50000 };
 enum { TOKEN_OBJECT = 4096, CA_DAYS = 7305, PIN_BYTES = 16, PIN_TEXT = 2 * PIN_BYTES + 1, PATH = PATH_MAX + 64 };
 
 static const char no_custodians[] =
@@ -66,7 +69,7 @@ struct span der_span(const struct der *d)
 	return (struct span){ d->b, d->len };
 }
 
-/* --- The worker --------------------------------------------------------------------------------------------------- */
+/* --- The workers -------------------------------------------------------------------------------------------------- */
 
 /* SoftHSM's own configuration names its folder by an absolute path: written at every start, so that a room can be
  * moved. */
@@ -141,7 +144,7 @@ static enum err mend_token(const struct room *r)
 	return e;
 }
 
-static enum err start_worker(struct room *r)
+static enum err start_worker(struct room *r, unsigned which)
 {
 	char conf[PATH], pin[PIN_TEXT];
 	struct token_place at = { r->config.token, room_config_software(&r->config) ? conf : NULL };
@@ -151,27 +154,79 @@ static enum err start_worker(struct room *r)
 	if (!e)
 		e = read_pin(pin, r);
 	if (!e)
-		e = worker_start(&r->worker, &at, r->config.purpose,
+		e = worker_start(&r->worker[which], &at, r->config.purpose,
 				 (struct span){ (const uint8_t *)pin, PIN_TEXT - 1 });
 	wipe(pin, sizeof pin);
 	return e;
 }
 
-enum err room_worker(struct worker **w, struct room *r)
+/* Looked at, not reaped: that is worker_stop()'s. */
+static bool dead(const struct worker *w)
 {
 	siginfo_t ended = { 0 };
-	bool dead = r->worker.fd < 0;
-	enum err e = E_OK;
 
-	/* Looked at, not reaped: that is worker_stop()'s. */
-	if (!dead && (waitid(P_PID, (id_t)r->worker.pid, &ended, WEXITED | WNOHANG | WNOWAIT) || ended.si_pid))
-		dead = true;
-	if (dead) {
-		worker_stop(&r->worker);
-		e = start_worker(r);
+	return w->fd < 0 || waitid(P_PID, (id_t)w->pid, &ended, WEXITED | WNOHANG | WNOWAIT) || ended.si_pid;
+}
+
+/* One that may be asked now: alive and not worn. */
+static enum err fit(struct room *r, unsigned which)
+{
+	struct worker *w = &r->worker[which];
+
+	if (!dead(w) && w->asked < WORKER_ACTS)
+		return E_OK;
+	worker_stop(w);
+	return start_worker(r, which);
+}
+
+enum err room_worker(struct worker **w, struct room *r)
+{
+	struct worker *soonest = &r->worker[0];
+	enum err e = E_TOKEN;
+
+	*w = soonest;
+	for (unsigned i = 0; i < r->config.workers; i++) {
+		if (r->worker[i].state != WORKER_KEY_ORDERED) {
+			e = fit(r, i);
+			*w = &r->worker[i];
+			if (!e)
+				return E_OK;
+		} else if (soonest->state != WORKER_KEY_ORDERED || r->worker[i].until < soonest->until) {
+			soonest = &r->worker[i];
+		}
 	}
-	*w = &r->worker;
+	if (soonest->state == WORKER_KEY_ORDERED) {
+		worker_wait_key(soonest);
+		*w = soonest;
+		e = fit(r, (unsigned)(soonest - r->worker));
+	}
 	return e;
+}
+
+enum err room_order(unsigned *which, struct room *r, const struct key_order *order)
+{
+	bool full = false;
+	enum err e = E_TOKEN;
+
+	for (unsigned i = 0; i < r->config.workers; i++) {
+		if (r->worker[i].state != WORKER_KEY_NONE) {
+			full = true;
+			continue;
+		}
+		e = fit(r, i);
+		if (!e)
+			e = worker_order_key(&r->worker[i], order);
+		*which = i;
+		if (!e)
+			return E_OK;
+	}
+	return full ? E_SPACE : e;
+}
+
+void room_tend(struct room *r, unsigned which)
+{
+	if (r->worker[which].fd < 0 && fit(r, which))
+		worker_stop(&r->worker[which]);
 }
 
 enum err room_sign(void *room_key, uint8_t sig[static P256_SIG], const uint8_t digest[static 32])
@@ -347,6 +402,14 @@ enum err room_install(struct room *r, const struct room_certs *in, char why[stat
 	return set_environment(r);
 }
 
+/* Neither lock nor workers. */
+static void hold_nothing(struct room *r)
+{
+	r->lock = -1;
+	for (unsigned i = 0; i < ROOM_WORKERS; i++)
+		r->worker[i].fd = r->worker[i].pid = -1;
+}
+
 /* --- Making a room ------------------------------------------------------------------------------------------------ */
 
 static enum err write_config(const struct room *r)
@@ -401,7 +464,7 @@ static enum err make_cas(struct room *r)
 		char name[CERT_TEXT];
 
 		snprintf(name, sizeof name, "%s %s", r->config.name, titles[i]);
-		e = worker_point(&r->worker, point, pairs[ROOM_CA][i]);
+		e = worker_point(&r->worker[0], point, pairs[ROOM_CA][i]);
 		if (!e)
 			e = pki_ca(ca->b, &ca->len, sizeof ca->b, point, name, room_utc(), CA_DAYS, &signer);
 		if (!e)
@@ -424,12 +487,12 @@ static enum err furnish(struct room *r)
 		return E_IO;
 	e = make_token(r);
 	if (!e)
-		e = start_worker(r);
+		e = start_worker(r, 0);
 	for (int i = 0; !e && pairs[r->config.purpose][i]; i++)
-		e = worker_make_pair(&r->worker, point, pairs[r->config.purpose][i]);
+		e = worker_make_pair(&r->worker[0], point, pairs[r->config.purpose][i]);
 	if (!e && r->config.purpose == ROOM_CA)
 		e = make_cas(r);
-	worker_stop(&r->worker);
+	worker_stop(&r->worker[0]);
 	if (!e)
 		e = journal_create(journal, r->config.purpose);
 	if (!e)
@@ -490,8 +553,9 @@ enum err room_init(const char *dir, const struct room_config *config, char why[s
 	r = calloc(1, sizeof *r);
 	if (!r)
 		return E_INTERNAL;
-	r->lock = r->worker.fd = -1;
+	hold_nothing(r);
 	r->config = *config;
+	r->config.workers = 1;
 	if (!realpath(dir, r->dir) || chmod(dir, 0700)) {
 		e = E_IO;
 	} else if (strpbrk(r->dir, "#\n\r")) {
@@ -592,7 +656,7 @@ enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
 	enum err e;
 
 	memset(r, 0, sizeof *r);
-	r->lock = r->worker.fd = -1;
+	hold_nothing(r);
 	why[0] = 0;
 	e = read_config(r, dir, why);
 	if (!e)
@@ -615,8 +679,8 @@ enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
 		snprintf(why, ROOM_WHY, "token/softhsm2.conf cannot be written: %s", strerror(errno));
 		e = E_ROOM;
 	}
-	if (!e) {
-		e = start_worker(r);
+	for (unsigned i = 0; !e && i < r->config.workers; i++) {
+		e = start_worker(r, i);
 		if (e == E_ROOM)
 			snprintf(why, ROOM_WHY, "the token's PIN is not in the file pin");
 	}
@@ -629,10 +693,11 @@ enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
 
 void room_close(struct room *r)
 {
-	worker_stop(&r->worker);
+	for (unsigned i = 0; i < ROOM_WORKERS; i++)
+		worker_stop(&r->worker[i]);
 	journal_close(r->journal);
 	if (r->lock >= 0)
 		close(r->lock);
 	wipe(r, sizeof *r);
-	r->lock = r->worker.fd = -1;
+	hold_nothing(r);
 }

@@ -22,6 +22,7 @@
 #include <limits.h>
 
 #define ROOM_VERSION 1			/* of room.conf and the journal's schema */
+#define ROOM_WORKERS 8			/* at most; two where room.conf says nothing */
 #define ROOM_NAME 41			/* 1..40 of [A-Za-z0-9._-] and single blanks between them, and a NUL */
 #define ROOM_WHY 160
 
@@ -44,6 +45,7 @@ struct room_config {
 	unsigned room_days;		/* ca: validity of rooms' certificates, default 730 */
 	unsigned crl_days;		/* ca: how long a revocation list holds, default 30 */
 	unsigned epoch;			/* ca: epoch of KIF certificates, default 1 */
+	unsigned workers;		/* load: workers = 1..8, default 2; others: one */
 };
 
 struct room {
@@ -51,13 +53,15 @@ struct room {
 	struct room_config config;
 	int lock;			/* descriptor */
 	struct journal *journal;
-	struct worker worker;
+	struct worker worker[ROOM_WORKERS];	/* config.workers of them */
 	struct der own;			/* load: KDH identity; acquirer: exchange key */
 	struct der device_ca, kif_ca, exchange_ca;
 	uint8_t crl[PKI_CRL_MAX];
 	size_t crl_len;
 	uint8_t environment[32];	/* SHA-256 of the KIF CA's SPKI; zero until installed */
 	uint8_t device_environment[32];	/* SHA-256 of the device CA's SPKI: what enrolment goes by */
+	uint8_t own_valid[32], crl_valid[32]; /* kdh_begin()'s: what it found valid last */
+	uint64_t crl_number;		/* of that list */
 };
 
 /*
@@ -95,7 +99,7 @@ MUST_USE enum err room_purpose_parse(enum room_purpose *p, const char *name);
 MUST_USE enum err room_init(const char *dir, const struct room_config *config, char why[static ROOM_WHY]);
 
 /*
- * room_open - open a room to serve it: lock, configuration, journal, worker, certificates
+ * room_open - open a room to serve it: lock, configuration, journal, workers, certificates
  *
  *   why  out  one sentence where the result alone does not tell enough
  *
@@ -104,7 +108,7 @@ MUST_USE enum err room_init(const char *dir, const struct room_config *config, c
  *   room beside a PIN file, on a software token that room.conf does not accept, or without custodians). Nothing is held
  *   on an error.
  *
- * Call it before this process loads any PKCS#11 module or starts a thread: it forks the worker.
+ * Call it before this process loads any PKCS#11 module or starts a thread: it forks the workers, one after the other.
  */
 MUST_USE enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY]);
 
@@ -117,8 +121,16 @@ uint64_t room_utc(void);
 /* room_monotonic - seconds by a clock that nobody sets: for time limits */
 uint64_t room_monotonic(void);
 
-/* room_worker - the worker, started anew if it has died (its handles died with it). E_OK, E_TOKEN */
+/* room_worker - one that can be asked, started anew if it has died (its handles died with it) or has served long. Where
+ * all are at work it waits for one, whose KEY is there to be taken then. E_OK, E_TOKEN */
 MUST_USE enum err room_worker(struct worker **w, struct room *r);
+
+/* room_order - give an order to a worker that has none. E_OK (*which: index of the worker), E_SPACE (all have one),
+ * E_TOKEN */
+MUST_USE enum err room_order(unsigned *which, struct room *r, const struct key_order *order);
+
+/* room_tend - a worker that was stopped or has died is started anew; if that fails, whoever needs one tries again */
+void room_tend(struct room *r, unsigned which);
 
 /* A key pair of the room as a pki_signer: struct room_key k = { room, "kif-ca" }; struct pki_signer s = { room_sign, &k
  * }; room_sign: E_OK, E_KEY, E_TOKEN */

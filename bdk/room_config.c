@@ -42,7 +42,7 @@ static bool number(unsigned *out, const char *text, unsigned most)
 	unsigned v = 0;
 
 	for (const char *p = text; *p; p++) {
-		if (*p < '0' || *p > '9' || v > (most - (unsigned)(*p - '0')) / 10)
+		if (*p < '0' || *p > '9' || (unsigned)(*p - '0') > most || v > (most - (unsigned)(*p - '0')) / 10)
 			return false;
 		v = 10 * v + (unsigned)(*p - '0');
 	}
@@ -109,22 +109,29 @@ static bool set_epoch(struct room_config *c, const char *v)
 	return number(&c->epoch, v, INT_MAX);
 }
 
+static bool set_workers(struct room_config *c, const char *v)
+{
+	return number(&c->workers, v, ROOM_WORKERS);
+}
+
 static const struct key_row {
 	const char *key;
 	bool (*set)(struct room_config *c, const char *value);
-	bool needed, ca_only;
+	bool needed;
+	enum room_purpose only; /* 0: any */
 } keys[] = {
 	/* clang-format off */
-	{ "version",               set_version,     true,  false },
-	{ "purpose",               set_purpose,     true,  false },
-	{ "kind",                  set_kind,        true,  false },
-	{ "name",                  set_name,        true,  false },
-	{ "token",                 set_token,       true,  false },
-	{ "accept-software-token", set_accept,      false, false },
-	{ "device-days",           set_device_days, false, true  },
-	{ "room-days",             set_room_days,   false, true  },
-	{ "crl-days",              set_crl_days,    false, true  },
-	{ "epoch",                 set_epoch,       false, true  },
+	{ "version",               set_version,     true,  0         },
+	{ "purpose",               set_purpose,     true,  0         },
+	{ "kind",                  set_kind,        true,  0         },
+	{ "name",                  set_name,        true,  0         },
+	{ "token",                 set_token,       true,  0         },
+	{ "accept-software-token", set_accept,      false, 0         },
+	{ "device-days",           set_device_days, false, ROOM_CA   },
+	{ "room-days",             set_room_days,   false, ROOM_CA   },
+	{ "crl-days",              set_crl_days,    false, ROOM_CA   },
+	{ "epoch",                 set_epoch,       false, ROOM_CA   },
+	{ "workers",               set_workers,     false, ROOM_LOAD },
 	/* clang-format on */
 };
 enum { KEYS = sizeof keys / sizeof keys[0] };
@@ -201,6 +208,7 @@ enum err room_config_parse(struct room_config *c, struct span text, char why[sta
 	r.c.room_days = 730;
 	r.c.crl_days = 30;
 	r.c.epoch = 1;
+	r.c.workers = 2;
 	bad = ini_parse_stream(next_line, &r, on_key, &r);
 	if (r.c.version > ROOM_VERSION) {
 		snprintf(why, ROOM_WHY, "room.conf is of version %u, this bdkd knows %u", r.c.version,
@@ -214,11 +222,13 @@ enum err room_config_parse(struct room_config *c, struct span text, char why[sta
 	for (size_t i = 0; i < KEYS; i++) {
 		if (keys[i].needed && !r.seen[i] && !why[0])
 			snprintf(why, ROOM_WHY, "room.conf has no \"%s\"", keys[i].key);
-		if (keys[i].ca_only && r.seen[i] && r.c.purpose != ROOM_CA) {
+		if (keys[i].only && r.seen[i] && r.c.purpose != keys[i].only) {
 			r.line = r.seen[i];
-			wrong(&r, "only a ca room has", keys[i].key);
+			wrong(&r, keys[i].only == ROOM_CA ? "only a ca room has" : "only a load room has", keys[i].key);
 		}
 	}
+	if (r.c.purpose != ROOM_LOAD)
+		r.c.workers = 1;
 	if (why[0])
 		e = E_ROOM;
 	else

@@ -12,11 +12,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
-/* A PKCS#11 module may leak a little with every session object (SoftHSM: about 250 bytes): a worker is replaced in
- * time. */
-enum { WORKER_REQUESTS = 50000 };
+/* A worker that does not start is tried again so often: the others wait meanwhile. */
+enum { TEND_MS = 2000 };
 
 struct server {
 	struct room *room;
@@ -26,7 +26,9 @@ struct server {
 	struct peer *peer[SERVER_CLIENTS];
 	struct recover recover;
 	struct record in, out;
-	unsigned requests; /* since the worker was replaced */
+	uint64_t turns;				 /* given out in the queue */
+	uint64_t tend;				 /* milliseconds: when to start again what did not start */
+	struct peer **client[ROOM_WORKERS]; /* whom each worker makes a KEY for; NULL: nobody, or one that is gone */
 };
 
 /* --- The table ---------------------------------------------------------------------------------------------------- */
@@ -72,7 +74,7 @@ static const struct row {
 	{ OP_SESSION,      ROLE_STATION,  LOAD,       NOTHING,    ONCE,  op_session,      "session" },
 	{ OP_BEGIN,        ROLE_STATION,  LOAD,       SESSION,    0,     op_begin,        "begin" },
 	{ OP_OFFER,        ROLE_STATION,  LOAD,       TO_LOAD,    0,     op_offer,        "offer" },
-	{ OP_RECEIPT,      ROLE_STATION,  LOAD,       NOTHING,    0,     op_receipt,      "receipt" },
+	{ OP_RECEIPT,      ROLE_STATION,  LOAD,       NOTHING,    WHOLE, op_receipt,      "receipt" },
 	{ OP_ABORT,        ROLE_STATION,  LOAD,       SESSION,    0,     op_abort,        "abort" },
 	{ OP_HISTORY,      ROLE_STATION,  LOAD,       NOTHING,    READ,  op_history,      "history" },
 	{ OP_ZEROIZE,      ROLE_STATION,  LOAD,       TO_ZEROIZE, 0,     op_zeroize,      "zeroize" },
@@ -152,23 +154,43 @@ static void begin_answer(struct record *out, uint16_t op, enum err e, const char
 		record_put_text(out, F_WHY, why);
 }
 
-static enum err audit(const struct ask *a, const char *what, enum err e)
+static enum err audit(const struct ask *a, const char *what, const char *reason)
 {
 	char who[CERT_TEXT];
 
 	snprintf(who, sizeof who, "uid %u %s", (unsigned)a->peer->uid, roles[a->peer->role].name);
-	return journal_audit(a->room->journal, who, what, a->object, e ? err_text(e) : "");
+	return journal_audit(a->room->journal, who, what, a->object, reason);
 }
 
-/* Runs the request in s->in and leaves its answer in s->out. False: the connection ends after it. */
+/* The end of every request: its audit, its commit, and if there is an error that instead of the answer. Nothing leaves
+ * that is not in the journal. */
+static void conclude(struct server *s, struct ask *a, const char *name, unsigned flags, uint16_t op, enum err e)
+{
+	struct journal *j = s->room->journal;
+
+	if (!e && s->out.e)
+		e = E_INTERNAL;
+	if (e)
+		journal_rollback(j);
+	if (!(flags & READ) && audit(a, name, e ? err_text(e) : "")) {
+		journal_rollback(j);
+		e = E_JOURNAL;
+		a->why[0] = 0;
+	}
+	if (!e && flags & WHOLE && journal_commit(j))
+		e = E_JOURNAL;
+	if (e)
+		begin_answer(&s->out, op, e, a->why);
+}
+
+/* Runs the request in s->in and leaves its answer in s->out, or queues the client. False: the connection ends after
+ * it. */
 static bool answer(struct server *s, struct peer *p, size_t len)
 {
 	struct ask a = { .room = s->room, .peer = p, .recover = &s->recover, .answer = &s->out };
 	uint16_t op = len >= 2 ? get_be16(s->in.b) : 0;
-	struct journal *j = s->room->journal;
 	const struct row *row = NULL;
 	char unknown[16];
-	bool quiet = false;
 	enum err e;
 
 	snprintf(unknown, sizeof unknown, "op %u", op);
@@ -180,34 +202,28 @@ static bool answer(struct server *s, struct peer *p, size_t len)
 	a.end = e;
 	if (!e) {
 		begin_answer(&s->out, op, E_OK, NULL);
-		e = row->flags & WHOLE ? journal_begin(j) : E_OK;
+		e = row->flags & WHOLE ? journal_begin(s->room->journal) : E_OK;
 		if (!e)
 			e = row->run(&a);
-		if (!e && s->out.e)
-			e = E_INTERNAL;
-		if (e)
-			journal_rollback(j);
+		if (!e && a.later) {
+			p->stage = PEER_QUEUES;
+			p->turn = ++s->turns;
+			return true;
+		}
 		if (!e && row->flags & ONCE)
 			p->spent |= (uint64_t)1 << (row - rows);
-		quiet = row->flags & READ;
 	}
-	/* Nothing leaves that is not in the journal. */
-	if (!quiet && audit(&a, row ? row->name : unknown, e)) {
-		journal_rollback(j);
-		e = E_JOURNAL;
-		a.why[0] = 0;
-	}
-	if (!e && row->flags & WHOLE && journal_commit(j))
-		e = E_JOURNAL;
-	if (e)
-		begin_answer(&s->out, op, e, a.why);
+	conclude(s, &a, row ? row->name : unknown, row && !a.end ? row->flags : 0, op, e);
 	return !a.end;
 }
 
-static void hang_up(struct peer **slot)
+static void hang_up(struct server *s, struct peer **slot)
 {
 	struct peer *p = *slot;
 
+	for (unsigned i = 0; i < ROOM_WORKERS; i++)
+		if (s->client[i] == slot)
+			s->client[i] = NULL;
 	close(p->fd);
 	kdh_end(&p->kdh);
 	enrol_end(&p->enrol);
@@ -217,30 +233,106 @@ static void hang_up(struct peer **slot)
 	*slot = NULL;
 }
 
+/* One that goes while its KEY is being made. If that cannot be written down, nothing left either. */
+static void give_up(struct server *s, struct peer **slot)
+{
+	struct ask a = { .room = s->room, .peer = *slot };
+
+	snprintf(a.object, sizeof a.object, "%s", (*slot)->kdh.serial);
+	if (audit(&a, "offer", "the connection ended before its KEY was made"))
+		journal_rollback(s->room->journal);
+	hang_up(s, slot);
+}
+
+/* Sends s->out and forgets it. */
+static void reply(struct server *s, struct peer **slot, bool keep)
+{
+	ssize_t sent = send((*slot)->fd, s->out.b, s->out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (!keep || sent != (ssize_t)s->out.len)
+		hang_up(s, slot);
+	wipe(s->out.b, s->out.len);
+	s->out.len = 0;
+}
+
 /* One record of a connection that has something to read. */
 static void serve(struct server *s, struct peer **slot)
 {
 	struct peer *p = *slot;
-	ssize_t n = recv(p->fd, s->in.b, sizeof s->in.b, MSG_DONTWAIT | MSG_TRUNC), sent;
+	ssize_t n = recv(p->fd, s->in.b, sizeof s->in.b, MSG_DONTWAIT | MSG_TRUNC);
 	bool keep;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		hang_up(slot);
+		hang_up(s, slot);
 		return;
 	}
 	s->in.len = (size_t)n < sizeof s->in.b ? (size_t)n : sizeof s->in.b;
 	keep = answer(s, p, (size_t)n); /* a longer one than RECORD_MAX is refused by its length */
-	sent = send(p->fd, s->out.b, s->out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (!keep || sent != (ssize_t)s->out.len)
-		hang_up(slot);
 	wipe(s->in.b, s->in.len);
-	wipe(s->out.b, s->out.len);
-	s->in.len = s->out.len = 0;
-	if (++s->requests >= WORKER_REQUESTS) {
-		worker_stop(&s->room->worker); /* room_worker() starts the next */
-		s->requests = 0;
+	s->in.len = 0;
+	if (p->stage == PEER_READS)
+		reply(s, slot, keep);
+}
+
+/* --- KEYs that workers make --------------------------------------------------------------------------------------- */
+
+/* The second half of an OFFER. h and the audit's record are one transaction, which ends before KEY leaves. */
+static void resume(struct server *s, struct peer **slot, enum err made, struct span key)
+{
+	struct ask a = { .room = s->room, .peer = *slot, .recover = &s->recover, .answer = &s->out };
+	enum err e = journal_begin(s->room->journal);
+
+	a.peer->stage = PEER_READS;
+	begin_answer(&s->out, OP_OFFER, E_OK, NULL);
+	e = op_key(&a, e ? e : made, key);
+	conclude(s, &a, "offer", WHOLE, OP_OFFER, e);
+	reply(s, slot, true);
+}
+
+/* The one that has queued longest, NULL if nobody does. */
+static struct peer **first(struct server *s)
+{
+	struct peer **found = NULL;
+
+	for (struct peer **p = s->peer; p < s->peer + SERVER_CLIENTS; p++)
+		if (*p && (*p)->stage == PEER_QUEUES && (!found || (*p)->turn < (*found)->turn))
+			found = p;
+	return found;
+}
+
+/* KEYs that are made go to their clients, and orders that wait to the workers. */
+static void supply(struct server *s)
+{
+	struct peer **next;
+	unsigned which = 0;
+	enum err e;
+
+	for (unsigned i = 0; i < s->room->config.workers; i++) {
+		struct worker *w = &s->room->worker[i];
+		struct peer **slot = s->client[i];
+		uint8_t key[MSG_MAX];
+		size_t len;
+
+		if (w->state != WORKER_KEY_MADE)
+			continue;
+		e = worker_take_key(w, key, &len);
+		s->client[i] = NULL;
+		if (slot)
+			resume(s, slot, e, (struct span){ key, len });
+		wipe(key, len);
+	}
+	while ((next = first(s))) {
+		e = room_order(&which, s->room, &(*next)->kdh.order);
+		if (e == E_SPACE)
+			break;
+		if (e) {
+			resume(s, next, e, (struct span){ NULL, 0 });
+		} else {
+			(*next)->stage = PEER_WAITS;
+			s->client[which] = next;
+		}
 	}
 }
 
@@ -354,29 +446,87 @@ enum err server_open(struct server **out, struct room *r, char why[static ROOM_W
 	return E_OK;
 }
 
+enum { AT_PEERS = ROLES, AT_WORKERS = AT_PEERS + SERVER_CLIENTS, POLLED = AT_WORKERS + ROOM_WORKERS };
+
+static uint64_t milliseconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* How long until a worker has had its time, or one is to be started; false: neither is to come. */
+static bool patience(struct timespec *limit, const struct room *r)
+{
+	int least = -1, left;
+
+	for (unsigned i = 0; i < r->config.workers; i++) {
+		left = r->worker[i].fd < 0 ? TEND_MS : worker_left(&r->worker[i]);
+		if (left >= 0 && (least < 0 || left < least))
+			least = left;
+	}
+	*limit = (struct timespec){ least / 1000, least % 1000 * 1000000L };
+	return least >= 0;
+}
+
+/* What became of the workers. One without an order that says something has died, or is broken. */
+static void look_after(struct server *s, const struct pollfd *fd)
+{
+	struct worker *w = s->room->worker;
+	bool lost[ROOM_WORKERS];
+
+	for (unsigned i = 0; i < s->room->config.workers; i++) {
+		if (w[i].state == WORKER_KEY_ORDERED && (fd[i].revents || !worker_left(&w[i])))
+			worker_wait_key(&w[i]);
+		else if (fd[i].revents)
+			worker_stop(&w[i]);
+		lost[i] = w[i].fd < 0 && fd[i].fd >= 0;
+	}
+	supply(s);
+	for (unsigned i = 0; i < s->room->config.workers; i++)
+		if (w[i].fd < 0 && (lost[i] || milliseconds() >= s->tend)) {
+			room_tend(s->room, i);
+			s->tend = milliseconds() + TEND_MS;
+		}
+}
+
 enum err server_run(struct server *s)
 {
-	struct pollfd fds[ROLES + SERVER_CLIENTS];
+	struct pollfd fds[POLLED];
+	struct timespec limit;
 	sigset_t open;
+	bool ordered;
 
 	sigprocmask(SIG_SETMASK, NULL, &open);
 	sigdelset(&open, SIGTERM);
 	sigdelset(&open, SIGINT);
 	while (!told_to_stop) {
-		/* poll() passes over descriptors below 0. */
+		/* poll() passes over descriptors below 0, and tells of a hang-up unasked. */
 		for (int i = 0; i < ROLES; i++)
 			fds[i] = (struct pollfd){ s->listener[i], POLLIN, 0 };
 		for (int i = 0; i < SERVER_CLIENTS; i++)
-			fds[ROLES + i] = (struct pollfd){ s->peer[i] ? s->peer[i]->fd : -1, POLLIN, 0 };
-		if (ppoll(fds, ROLES + SERVER_CLIENTS, NULL, &open) < 0) {
+			fds[AT_PEERS + i] = (struct pollfd){ s->peer[i] ? s->peer[i]->fd : -1,
+							     s->peer[i] && s->peer[i]->stage == PEER_READS ? POLLIN : 0, 0 };
+		for (unsigned i = 0; i < ROOM_WORKERS; i++)
+			fds[AT_WORKERS + i] = (struct pollfd){ s->room->worker[i].fd, POLLIN, 0 };
+		ordered = patience(&limit, s->room);
+		if (ppoll(fds, POLLED, ordered ? &limit : NULL, &open) < 0) {
 			if (errno == EINTR)
 				continue;
 			return E_IO;
 		}
+		look_after(s, fds + AT_WORKERS);
 		/* One request of each, so that nobody waits for more than a round. */
-		for (int i = 0; i < SERVER_CLIENTS; i++)
-			if (fds[ROLES + i].revents)
+		for (int i = 0; i < SERVER_CLIENTS; i++) {
+			if (!fds[AT_PEERS + i].revents || !s->peer[i])
+				continue;
+			if (s->peer[i]->stage == PEER_READS)
 				serve(s, &s->peer[i]);
+			else
+				give_up(s, &s->peer[i]);
+			supply(s);
+		}
 		for (int i = 0; i < ROLES; i++)
 			if (fds[i].revents)
 				welcome(s, (enum role)i);
@@ -389,8 +539,10 @@ void server_close(struct server *s)
 	if (!s)
 		return;
 	for (int i = 0; i < SERVER_CLIENTS; i++)
-		if (s->peer[i])
-			hang_up(&s->peer[i]);
+		if (s->peer[i] && s->peer[i]->stage != PEER_READS)
+			give_up(s, &s->peer[i]);
+		else if (s->peer[i])
+			hang_up(s, &s->peer[i]);
 	for (int i = 0; i < ROLES; i++)
 		if (s->listener[i] >= 0) {
 			close(s->listener[i]);

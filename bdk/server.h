@@ -5,6 +5,10 @@
  * connection has to be in, and whether it may be asked only once. What has no row on this socket, or not now, is
  * answered with E_DENIED, what only rooms of another purpose do with E_ROOM_PURPOSE, and the connection ends. Requests
  * run one after the other; a client that does not read its answers is dropped.
+ *
+ * An OFFER that takes a KEY is two requests in one: when its order is committed the others go on, and it is answered
+ * when a worker has made the KEY. Orders go to idle workers, first come first served. Its client is not read from
+ * meanwhile; one that hangs up gets no KEY, and that stands in the audit. No transaction is open between the two.
  */
 #ifndef KEYROOM_BDK_SERVER_H
 #define KEYROOM_BDK_SERVER_H
@@ -48,6 +52,8 @@ struct peer {
 	size_t serials_len;
 	struct kdh kdh;			/* station: the loading or zeroizing under way */
 	struct enrol enrol;		/* people: the enrolment under way */
+	enum { PEER_READS, PEER_QUEUES, PEER_WAITS } stage; /* it waits for a worker, or for what one makes for it */
+	uint64_t turn;			/* in the queue */
 };
 
 /* One request on its way. */
@@ -60,6 +66,7 @@ struct ask {
 	char object[144];		/* for the audit, which keeps 127 characters: what it was about */
 	char why[256];			/* a sentence for people, if there is more to say than err_text() */
 	bool end;			/* end the connection after the answer */
+	bool later;			/* E_OK, but a worker has to make a KEY before there is an answer */
 };
 
 #endif

@@ -5,12 +5,14 @@
 #include "bdk/token.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -35,6 +37,7 @@ enum act {
 	ACT_TAKE_BDK,
 	ACT_DROP_BDK,
 	ACT_INITIAL_KEY,
+	ACT_MAKE_KEY,
 	ACTS
 };
 
@@ -228,6 +231,51 @@ static enum err do_wrap_initial_key(struct token *t, struct rd *r, struct wr *w,
 	return e;
 }
 
+/* All of KEY: what is secret of it never leaves this act. */
+static enum err do_make_key(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	struct msg_key m = { .usage = { 'B', '1' } };
+	struct transcript said;
+	uint8_t digest[32], sig[P256_SIG];
+	size_t len = 0, head = 0;
+	enum err e;
+
+	rd_copy(r, said.h, sizeof said.h);
+	rd_copy(r, m.environment, sizeof m.environment);
+	m.slot = rd_u8(r);
+	rd_set(r, &a->set);
+	rd_ksn(r, &a->iksn);
+	rd_copy(r, a->point, sizeof a->point);
+	e = rd_end(r);
+	if (!e)
+		e = token_ephemeral(t, &a->handle, m.point);
+	if (e)
+		return e;
+	m.scheme = (uint8_t)a->set.scheme;
+	m.ksn = (struct span){ a->iksn.b, a->iksn.len };
+	e = msg_put_key(a->out, &len, MSG_MAX, &m, &head);
+	if (!e)
+		e = transcript_ctx(a->ctx, &said, (struct span){ a->out, head });
+	if (e)
+		return token_forget(t, a->handle) ? E_TOKEN : e;
+	e = token_wrap_initial_key(t, a->item, &a->items, a->handle, a->point, a->ctx, &a->set, &a->iksn);
+	for (; !e && m.items < a->items; m.items++) {
+		memcpy(m.item[m.items].label, a->item[m.items].label, KBKDF_LABEL);
+		m.item[m.items].wrapped = (struct span){ a->item[m.items].b, a->item[m.items].len };
+	}
+	if (!e)
+		e = msg_put_key(a->out, &len, MSG_MAX, &m, &head);
+	if (!e)
+		e = transcript_digest(digest, &said, MSG_KEY, (struct span){ a->out, len });
+	if (!e)
+		e = token_sign(t, sig, "identity", digest);
+	if (!e)
+		e = msg_seal(a->out, &len, MSG_MAX, sig);
+	if (!e)
+		wr_copy(w, a->out, len);
+	return e;
+}
+
 static enum err do_make_bdk(struct token *t, struct rd *r, struct wr *w, struct args *a)
 {
 	struct kcv kcv = { .len = 0 };
@@ -305,6 +353,7 @@ static const struct {
 	[ACT_TAKE_BDK]		= { do_take_bdk,	 IN(ROOM_ACQUIRER) },
 	[ACT_DROP_BDK]		= { do_drop_bdk,	 IN(ROOM_LOAD) | IN(ROOM_ACQUIRER) },
 	[ACT_INITIAL_KEY]	= { do_initial_key,	 IN(ROOM_ACQUIRER) },
+	[ACT_MAKE_KEY]		= { do_make_key,	 IN(ROOM_LOAD) },
 };
 /* clang-format on */
 
@@ -420,18 +469,31 @@ static void begin(struct call *c, enum act act)
 	wr_u8(&c->w, act);
 }
 
-static void ask(struct worker *w, struct call *c)
+static void put(struct worker *w, struct call *c)
+{
+	c->e = wr_end(&c->w);
+	w->asked++;
+	/* One that is at work on an order would answer that. */
+	if (!c->e && (w->fd < 0 || w->state == WORKER_KEY_ORDERED || !send_record(w->fd, c->b, c->w.len)))
+		c->e = E_TOKEN;
+}
+
+static void get(struct worker *w, struct call *c)
 {
 	size_t len = 0;
 
-	c->e = wr_end(&c->w);
-	if (!c->e &&
-	    (w->fd < 0 || !send_record(w->fd, c->b, c->w.len) || !receive_record(w->fd, c->b, &len, sizeof c->b)))
+	if (!c->e && !receive_record(w->fd, c->b, &len, sizeof c->b))
 		c->e = E_TOKEN;
 	rd_init(&c->r, c->b, len);
 	if (!c->e)
 		c->e = (enum err)rd_u8(&c->r);
 	c->r.e = c->e;
+}
+
+static void ask(struct worker *w, struct call *c)
+{
+	put(w, c);
+	get(w, c);
 }
 
 /* The call's result. After E_TOKEN the worker is gone: whatever its state was, the next one begins with a probe. */
@@ -504,6 +566,7 @@ enum err worker_start(struct worker *w, const struct token_place *at, enum room_
 
 	w->fd = -1;
 	w->pid = -1;
+	w->asked = 0;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd))
 		return E_TOKEN;
 	w->pid = fork();
@@ -614,6 +677,81 @@ enum err worker_wrap_initial_key(struct worker *w, struct wrapped item[static 2]
 	ask(w, &c);
 	rd_items(&c.r, item, items);
 	return end(w, &c);
+}
+
+static uint64_t milliseconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+enum err worker_order_key(struct worker *w, const struct key_order *order)
+{
+	struct call c;
+	enum err e;
+
+	begin(&c, ACT_MAKE_KEY);
+	wr_copy(&c.w, order->t.h, sizeof order->t.h);
+	wr_copy(&c.w, order->environment, sizeof order->environment);
+	wr_u8(&c.w, order->slot);
+	wr_set(&c.w, &order->set);
+	wr_ksn(&c.w, &order->iksn);
+	wr_copy(&c.w, order->peer, P256_POINT);
+	put(w, &c);
+	e = c.e;
+	if (e == E_TOKEN)
+		worker_stop(w);
+	if (!e) {
+		w->state = WORKER_KEY_ORDERED;
+		w->until = milliseconds() + RPC_SECONDS * 1000;
+	}
+	wipe(&c, sizeof c);
+	return e;
+}
+
+int worker_left(const struct worker *w)
+{
+	uint64_t now = milliseconds();
+
+	return w->state != WORKER_KEY_ORDERED ? -1 : w->until > now ? (int)(w->until - now) : 0;
+}
+
+void worker_wait_key(struct worker *w)
+{
+	struct pollfd fd = { w->fd, POLLIN, 0 };
+	struct call c = { .e = E_OK };
+	struct span key;
+	int n;
+
+	if (w->state != WORKER_KEY_ORDERED)
+		return;
+	do
+		n = poll(&fd, 1, worker_left(w));
+	while (n < 0 && errno == EINTR);
+	c.e = n > 0 ? E_OK : E_TOKEN;
+	get(w, &c);
+	key = rd_span(&c.r, c.r.left <= sizeof w->key ? c.r.left : c.r.left + 1);
+	if (!c.e && (c.r.e || !key.len))
+		c.e = E_TOKEN;
+	w->key_len = c.e ? 0 : key.len;
+	if (!c.e)
+		memcpy(w->key, key.p, key.len);
+	w->state = WORKER_KEY_MADE;
+	w->made = end(w, &c);
+}
+
+enum err worker_take_key(struct worker *w, uint8_t key[static MSG_MAX], size_t *len)
+{
+	enum err e = w->state == WORKER_KEY_MADE ? w->made : E_TOKEN;
+
+	*len = e ? 0 : w->key_len;
+	memcpy(key, w->key, *len);
+	wipe(w->key, sizeof w->key);
+	w->key_len = 0;
+	w->state = WORKER_KEY_NONE;
+	return e;
 }
 
 enum err worker_make_bdk(struct worker *w, struct kcv *kcv, struct wrapped item[static 2], uint8_t *items,

@@ -16,12 +16,33 @@
 #include "crypto/kbkdf.h"
 #include "crypto/p256.h"
 #include "dukpt/ksn.h"
+#include "protocol/transcript.h"
 
 #include <sys/types.h>
 
+/*
+ * Making a KEY takes long, so whoever asks need not wait for it: order it, do something else, take it. Between order and
+ * answer the worker can do nothing else; an answer that was not yet taken waits here, and keeps it from no other act.
+ */
 struct worker {
 	int fd; /* -1: none */
 	pid_t pid;
+	unsigned asked; /* acts since it was started */
+	enum { WORKER_KEY_NONE, WORKER_KEY_ORDERED, WORKER_KEY_MADE } state;
+	uint64_t until; /* of an order, CLOCK_MONOTONIC milliseconds: later the worker is dead */
+	enum err made;	/* what became of it, and KEY without its type */
+	uint8_t key[MSG_MAX];
+	size_t key_len;
+};
+
+/* What a KEY is made of. */
+struct key_order {
+	struct transcript t; /* of HELLO and OFFER */
+	uint8_t environment[32];
+	uint8_t slot;
+	struct key_set_id set;
+	struct ksn iksn;
+	uint8_t peer[P256_POINT]; /* the terminal's ephemeral point */
 };
 
 /* One wrapped key as the KDF and RFC 5649 leave it. */
@@ -54,7 +75,7 @@ MUST_USE enum err worker_init_token(const struct token_place *at, struct span pi
 MUST_USE enum err worker_start(struct worker *w, const struct token_place *at, enum room_purpose purpose,
 			       struct span pin);
 
-/* worker_stop - end it and reap it; fine on one that is dead */
+/* worker_stop - end it and reap it; fine on one that is dead. A KEY that was made before stays to be taken. */
 void worker_stop(struct worker *w);
 
 /*
@@ -99,6 +120,24 @@ MUST_USE enum err worker_wrap_initial_key(struct worker *w, struct wrapped item[
 					  uint64_t handle, const uint8_t peer[static P256_POINT],
 					  const uint8_t ctx[static 32], const struct key_set_id *set,
 					  const struct ksn *iksn);
+
+/*
+ * worker_order_key - have a whole KEY made, in one act: an ephemeral pair, the initial key of order->iksn derived and
+ * wrapped for order->peer, signed by "identity"; the pair and everything else is destroyed. The worker must be without
+ * an order. E_OK (it is at work), E_TOKEN
+ *
+ * worker_wait_key - wait for the answer, until 30 seconds after the order at most; at once where w->fd has something to
+ * read. The KEY is made then, or made says why not. Fine without an order.
+ *
+ * worker_left - milliseconds until worker_wait_key() waits no more; -1 without an order
+ *
+ * worker_take_key - the KEY that was made, without its type, or its result: as worker_wrap_initial_key() and
+ * worker_sign(). After it the next may be ordered. Load room only
+ */
+MUST_USE enum err worker_order_key(struct worker *w, const struct key_order *order);
+void worker_wait_key(struct worker *w);
+int worker_left(const struct worker *w);
+MUST_USE enum err worker_take_key(struct worker *w, uint8_t key[static MSG_MAX], size_t *len);
 
 /*
  * worker_make_bdk - make a BDK in the token and wrap it at birth, once and never again, for an acquirer room

@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (e && (memcmp(&c, &nothing, sizeof c) || !why[0]))
 		abort();
 	if (!e && (c.version != ROOM_VERSION || !room_config_name(c.name) || strncmp(c.token, "pkcs11:", 7) || why[0] ||
-		   c.purpose < ROOM_CA || c.purpose > ROOM_ACQUIRER || !c.epoch || !c.crl_days))
+		   c.purpose < ROOM_CA || c.purpose > ROOM_ACQUIRER || !c.epoch || !c.crl_days ||
+		   !c.workers || c.workers > ROOM_WORKERS))
 		abort();
 	return 0;
 }

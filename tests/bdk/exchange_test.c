@@ -65,7 +65,7 @@ static void assert_nothing(struct room *r, const struct key_set_id *id)
 		struct key ik;
 
 		ck_assert_int_eq(ksn_make(&iksn, id->scheme, id->b, 0), E_OK);
-		ck_assert_int_eq(worker_initial_key(&r->worker, &ik, id, &iksn), E_KEY_SET);
+		ck_assert_int_eq(worker_initial_key(r->worker, &ik, id, &iksn), E_KEY_SET);
 	}
 }
 
@@ -121,7 +121,7 @@ START_TEST(the_imported_key_derives_the_published_initial_keys)
 	ck_assert_int_eq(import(), E_OK);
 	ck_assert_str_eq(from, "KIF-2");
 	ck_assert_int_eq(ksn_parse(&iksn, "FFFF9876543210E00000"), E_OK);
-	ck_assert_int_eq(worker_initial_key(&sim.acquirer.worker, &ik, &p.set, &iksn), E_OK);
+	ck_assert_int_eq(worker_initial_key(sim.acquirer.worker, &ik, &p.set, &iksn), E_OK);
 	right = test_key("6AC292FAA1315B4D858AB3A3D7D5933A");
 	ck_assert_mem_eq(ik.b, right.b, 16);
 
@@ -129,7 +129,7 @@ START_TEST(the_imported_key_derives_the_published_initial_keys)
 	len = room_sim_package_bytes(&sim, package, &p);
 	ck_assert_int_eq(import(), E_OK);
 	ck_assert_int_eq(ksn_parse(&iksn, "123456789012345600000000"), E_OK);
-	ck_assert_int_eq(worker_initial_key(&sim.acquirer.worker, &ik, &p.set, &iksn), E_OK);
+	ck_assert_int_eq(worker_initial_key(sim.acquirer.worker, &ik, &p.set, &iksn), E_OK);
 	right = test_key("1273671EA26AC29AFA4D1084127652A1");
 	ck_assert_mem_eq(ik.b, right.b, 16);
 }
@@ -228,10 +228,10 @@ START_TEST(a_dead_worker_is_started_anew)
 {
 	siginfo_t ended;
 
-	ck_assert_int_eq(kill(sim.load.worker.pid, SIGKILL), 0);
-	ck_assert_int_eq(waitid(P_PID, (id_t)sim.load.worker.pid, &ended, WEXITED | WNOWAIT), 0);
-	ck_assert_int_eq(kill(sim.acquirer.worker.pid, SIGKILL), 0);
-	ck_assert_int_eq(waitid(P_PID, (id_t)sim.acquirer.worker.pid, &ended, WEXITED | WNOWAIT), 0);
+	ck_assert_int_eq(kill(sim.load.worker[0].pid, SIGKILL), 0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)sim.load.worker[0].pid, &ended, WEXITED | WNOWAIT), 0);
+	ck_assert_int_eq(kill(sim.acquirer.worker[0].pid, SIGKILL), 0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)sim.acquirer.worker[0].pid, &ended, WEXITED | WNOWAIT), 0);
 	ck_assert_int_eq(generate(NULL, DUKPT_TDES, 0, 1, der_span(&sim.acquirer.own)), E_OK);
 	ck_assert_int_eq(import(), E_OK);
 }

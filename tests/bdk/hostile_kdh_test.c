@@ -14,6 +14,7 @@
 #define cert_verify twin_cert
 #define msg_open twin_open
 #include "bdk/kdh.c"
+#include "tests/lib/kdh_now.h"
 #undef p256_verify
 #undef cert_verify
 #undef msg_open
@@ -56,7 +57,7 @@ static void load(struct kdh *k, struct recorded *out, struct krd_sim *t, const s
 	struct load facts;
 
 	key.type = MSG_KEY;
-	ck_assert_int_eq(kdh_offer(k, key.b, &key.len, &facts, &sim.load, recorded_span(o), why), E_OK);
+	ck_assert_int_eq(kdh_now(k, key.b, &key.len, &facts, &sim.load, recorded_span(o), why), E_OK);
 	ck_assert(krd_sim_key(t, &sim, recorded_span(&key)));
 	krd_sim_receipt_of(t, slot);
 	out->type = MSG_RECEIPT;
@@ -153,7 +154,7 @@ static bool takes_in(const struct kdh *state, bool as_offer, struct span message
 	struct load facts;
 	uint8_t out[MSG_MAX];
 	size_t len = 0;
-	enum err e = as_offer ? kdh_offer(&k, out, &len, &facts, &sim.load, message, why)
+	enum err e = as_offer ? kdh_now(&k, out, &len, &facts, &sim.load, message, why)
 			      : kdh_receipt(&facts, &sim.load, "TC1", message, why);
 
 	return !e || len || (as_offer && k.state != KDH_IDLE) || changed();

@@ -6,6 +6,7 @@
 #include "bdk/kdh.h"
 #include "dukpt/aes.h"
 #include "dukpt/tdes.h"
+#include "tests/lib/kdh_now.h"
 #include "tests/lib/krd_sim.h"
 #include "tests/lib/test.h"
 
@@ -68,7 +69,7 @@ static void greet(struct krd_sim *t, const char *set, uint8_t slot)
 static enum err give_offer(struct krd_sim *t)
 {
 	offer_len = krd_sim_offer(t, offer);
-	return kdh_offer(&kdh, key, &key_len, &facts, &sim.load, (struct span){ offer, offer_len }, why);
+	return kdh_now(&kdh, key, &key_len, &facts, &sim.load, (struct span){ offer, offer_len }, why);
 }
 
 /* Up to bdkd's answer to the OFFER. */
@@ -200,7 +201,7 @@ START_TEST(does_not_load_under_an_expired_certificate_or_list)
 	uint8_t point[P256_POINT];
 	struct der good = sim.load.own;
 
-	ck_assert_int_eq(worker_point(&sim.load.worker, point, "identity"), E_OK);
+	ck_assert_int_eq(worker_point(sim.load.worker, point, "identity"), E_OK);
 	sim.load.own = room_sim_issue(&sim, "kif-ca", point, &who, room_utc() - 10 * DAY, 5);
 	ck_assert_int_eq(begin("TC1", TDES_SET, 0), E_EXPIRED);
 	sim.load.own = good;
@@ -527,11 +528,11 @@ START_TEST(an_offer_counts_once)
 	before = kdh;
 	ck_assert_int_eq(give_offer(&tc1), E_OK);
 	kdh = before;
-	ck_assert_int_eq(kdh_offer(&kdh, key, &key_len, &facts, &sim.load, (struct span){ offer, offer_len }, why),
+	ck_assert_int_eq(kdh_now(&kdh, key, &key_len, &facts, &sim.load, (struct span){ offer, offer_len }, why),
 			 E_REPLAY);
 	ck_assert_uint_eq(key_len, 0);
 	ck_assert_int_eq(begin("TC1", TDES_SET, 0), E_OK);	/* and in another session it is signed for nothing */
-	ck_assert_int_eq(kdh_offer(&kdh, key, &key_len, &facts, &sim.load, (struct span){ offer, offer_len }, why),
+	ck_assert_int_eq(kdh_now(&kdh, key, &key_len, &facts, &sim.load, (struct span){ offer, offer_len }, why),
 			 E_SIGNATURE);
 }
 END_TEST
@@ -557,7 +558,7 @@ END_TEST
 START_TEST(a_message_out_of_order_ends_the_session)
 {
 	ck_assert_int_eq(ask(&tc1, TDES_SET, 0), E_OK);
-	ck_assert_int_eq(kdh_offer(&kdh, key, &key_len, &facts, &sim.load, (struct span){ offer, offer_len }, why),
+	ck_assert_int_eq(kdh_now(&kdh, key, &key_len, &facts, &sim.load, (struct span){ offer, offer_len }, why),
 			 E_SEQUENCE);
 	ck_assert_int_eq(kdh.state, KDH_IDLE);
 	greet(&tc1, TDES_SET, 0);
@@ -687,17 +688,17 @@ START_TEST(an_offer_changed_anywhere_is_refused_and_changes_nothing)
 		memcpy(bad, offer, offer_len);
 		bad[i] ^= (uint8_t)(1u << i % 8);
 		ck_assert_int_ne(
-			kdh_offer(&kdh, key, &key_len, &facts, &sim.load, (struct span){ bad, offer_len }, why), E_OK);
+			kdh_now(&kdh, key, &key_len, &facts, &sim.load, (struct span){ bad, offer_len }, why), E_OK);
 		ck_assert_uint_eq(key_len, 0);
 		ck_assert_int_eq(kdh.state, KDH_IDLE);
 		kdh = greeted;
-		ck_assert_int_ne(kdh_offer(&kdh, key, &key_len, &facts, &sim.load, (struct span){ offer, i }, why),
+		ck_assert_int_ne(kdh_now(&kdh, key, &key_len, &facts, &sim.load, (struct span){ offer, i }, why),
 				 E_OK);
 	}
 	digest(after);
 	ck_assert_mem_eq(before, after, 32);
 	kdh = greeted;		/* it was the change that was refused */
-	ck_assert_int_eq(kdh_offer(&kdh, key, &key_len, &facts, &sim.load, (struct span){ offer, offer_len }, why),
+	ck_assert_int_eq(kdh_now(&kdh, key, &key_len, &facts, &sim.load, (struct span){ offer, offer_len }, why),
 			 E_OK);
 }
 END_TEST
@@ -850,8 +851,8 @@ START_TEST(a_worker_that_dies_costs_no_id)
 
 	ck_assert_int_eq(ask(&tc1, TDES_SET, 0), E_OK);
 	greet(&tc1, TDES_SET, 0);
-	ck_assert_int_eq(kill(sim.load.worker.pid, SIGKILL), 0);
-	ck_assert_int_eq(waitid(P_PID, (id_t)sim.load.worker.pid, &ended, WEXITED | WNOWAIT), 0);
+	ck_assert_int_eq(kill(sim.load.worker[0].pid, SIGKILL), 0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)sim.load.worker[0].pid, &ended, WEXITED | WNOWAIT), 0);
 	ck_assert_int_eq(give_offer(&tc1), E_OK);	/* started anew */
 	ck_assert_uint_eq(facts.id, 0);
 	accept_key(&tc1);

@@ -383,8 +383,8 @@ START_TEST(a_cached_device_needs_no_token_and_the_oldest_goes_first)
 	ksn_set_counter(&other, &other, 1);
 	ck_assert_int_eq(begin(&other), E_OK);		/* puts device 0 out */
 	sim.acquirer.config.token[0] = 0;		/* no worker can be started from here on */
-	ck_assert_int_eq(kill(sim.acquirer.worker.pid, SIGKILL), 0);
-	ck_assert_int_eq(waitid(P_PID, (id_t)sim.acquirer.worker.pid, &ended, WEXITED | WNOWAIT), 0);
+	ck_assert_int_eq(kill(sim.acquirer.worker[0].pid, SIGKILL), 0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)sim.acquirer.worker[0].pid, &ended, WEXITED | WNOWAIT), 0);
 	ck_assert_int_eq(begin(&k), E_OK);
 	ksn_set_counter(&k, &k, 7);
 	ck_assert_int_eq(begin(&k), E_OK);

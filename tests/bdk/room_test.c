@@ -15,6 +15,7 @@
 
 /* --- room.conf ---------------------------------------------------------------------------------------------------- */
 
+#define LOAD "[room]\nversion = 1\npurpose = load\nkind = test\nname = L\ntoken = pkcs11:x\n"
 #define GOOD "[room]\nversion = 1\npurpose = ca\nkind = test\nname = CA-1\ntoken = pkcs11:token=x?module-path=/x/libsofthsm2.so\n"
 
 static enum err parse(struct room_config *c, const char *text, char *why)
@@ -38,6 +39,11 @@ START_TEST(a_configuration_is_read)
 	ck_assert_uint_eq(c.device_days, 5475);
 	ck_assert_uint_eq(c.room_days, 730);
 	ck_assert_uint_eq(c.crl_days, 30);
+	ck_assert_uint_eq(c.workers, 1);
+	ck_assert_int_eq(parse(&c, LOAD, why), E_OK);
+	ck_assert_uint_eq(c.workers, 2);
+	ck_assert_int_eq(parse(&c, LOAD "workers = 8\n", why), E_OK);
+	ck_assert_uint_eq(c.workers, ROOM_WORKERS);
 }
 END_TEST
 
@@ -56,8 +62,11 @@ static const struct {
 	{ GOOD "epoch = 2147483648\n", "line 7: bad value of \"epoch\"", E_ROOM },
 	{ GOOD "crl-days = -1\n", "bad value", E_ROOM },
 	{ GOOD "accept-software-token = maybe\n", "bad value", E_ROOM },
-	{ "[room]\nversion = 1\npurpose = load\nkind = test\nname = L\ntoken = pkcs11:x\nepoch = 1\n",
-	  "line 7: only a ca room has \"epoch\"", E_ROOM },
+	{ LOAD "epoch = 1\n", "line 7: only a ca room has \"epoch\"", E_ROOM },
+	{ GOOD "workers = 2\n", "line 7: only a load room has \"workers\"", E_ROOM },
+	{ LOAD "workers = 0\n", "line 7: bad value of \"workers\"", E_ROOM },
+	{ LOAD "workers = 9\n", "line 7: bad value of \"workers\"", E_ROOM },
+	{ LOAD "workers = 80\n", "line 7: bad value of \"workers\"", E_ROOM },
 	{ "[room]\nversion = 1\npurpose = ca\nkind = test\nname = CA-1\n", "has no \"token\"", E_ROOM },
 	{ "[room]\nversion = 1\npurpose = ca\nname = CA-1\ntoken = pkcs11:x\n", "has no \"kind\"", E_ROOM },
 	{ "[room]\nversion = 1\npurpose = kitchen\nkind = test\nname = A\ntoken = pkcs11:x\n", "line 3: bad value of \"purpose\"",

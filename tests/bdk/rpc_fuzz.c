@@ -8,6 +8,7 @@
 #include "bdk/token.h"
 #include "tests/lib/test.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,6 +18,12 @@
 #include <signal.h>
 
 static struct rd input;
+
+static void must(bool well_formed)
+{
+	if (!well_formed)
+		abort();
+}
 
 static ssize_t stub_recv(int fd, void *out, size_t size, int flags)
 {
@@ -49,6 +56,12 @@ static int stub_close(int fd)
 	return 0;
 }
 
+static int stub_poll(struct pollfd *fd, nfds_t n, int limit)
+{
+	must(n == 1 && fd->fd == 99 && limit > 0);
+	return 1;
+}
+
 static pid_t stub_waitpid(pid_t pid, int *status, int flags)
 {
 	(void)flags;
@@ -58,12 +71,6 @@ static pid_t stub_waitpid(pid_t pid, int *status, int flags)
 
 /* --- The token's acts: they look at what they are given, and give full outputs
  * --------------------------------------------- */
-
-static void must(bool well_formed)
-{
-	if (!well_formed)
-		abort();
-}
 
 static void look_at_label(const char *label)
 {
@@ -165,6 +172,7 @@ static enum err stub_initial_key(struct token *t, struct key *ik, const struct k
 	return E_OK;
 }
 
+#define poll stub_poll
 #define recv stub_recv
 #define send stub_send
 #define kill stub_kill
@@ -206,7 +214,10 @@ static void call(unsigned which)
 	const struct ksn iksn = { { 1, 2, 3, 4 }, 12 };
 	uint8_t point[P256_POINT] = { 4 }, ctx[32] = { 0 }, out[4096] = { 0 }, items = 0;
 	struct wrapped item[2] = { 0 };
-	struct worker w = { 99, 99 };
+	struct worker w = { .fd = 99, .pid = 99 };
+	struct key_order order = { .set = set, .iksn = iksn };
+	uint8_t key[MSG_MAX];
+	size_t len;
 	struct kcv kcv = { .len = 0 };
 	uint64_t handle = 0;
 	struct key ik = none;
@@ -247,6 +258,13 @@ static void call(unsigned which)
 		break;
 	case ACT_DROP_BDK:
 		e = worker_drop_bdk(&w, &set);
+		break;
+	case ACT_MAKE_KEY:
+		e = worker_order_key(&w, &order);
+		worker_wait_key(&w);
+		must(!e && w.state == WORKER_KEY_MADE);
+		e = worker_take_key(&w, key, &len);
+		must(w.state == WORKER_KEY_NONE && len <= sizeof key && !e == !!len);
 		break;
 	default:
 		e = worker_initial_key(&w, &ik, &set, &iksn);

@@ -43,7 +43,10 @@ static void start(enum room_purpose purpose)
 
 	test_folder_make(dir, sizeof dir);
 	memset(&room, 0, sizeof room);
-	room.lock = room.worker.fd = -1;
+	room.lock = -1;
+	for (size_t i = 0; i < ROOM_WORKERS; i++)
+		room.worker[i].fd = -1;
+	room.config.workers = 1;
 	room.config.purpose = purpose;
 	room.config.test = true;
 	snprintf(room.config.name, sizeof room.config.name, "Room");

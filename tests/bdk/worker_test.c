@@ -21,7 +21,7 @@
 #define SPY "/usr/lib/x86_64-linux-gnu/pkcs11/pkcs11-spy.so"
 
 static struct token_folder folder, other_folder;
-static struct worker w = { -1, -1 }, acquirer = { -1, -1 };
+static struct worker w = { .fd = -1 }, acquirer = { .fd = -1 };
 
 static const struct key_set_id sets[] = {
 	{ { 0xFF, 0xFF, 0x4B, 0x45, 0x59 }, 5, DUKPT_TDES },
@@ -305,6 +305,169 @@ START_TEST(a_worker_that_hangs_is_given_up)
 }
 END_TEST
 
+/* --- Whole KEYs --- */
+
+static struct worker second = { .fd = -1 };
+
+static struct key_order order_for(const struct key_set_id *set)
+{
+	struct key_order o = { .slot = 3, .set = *set };
+
+	ck_assert_int_eq(transcript_start(&o.t), E_OK);
+	memset(o.environment, 7, sizeof o.environment);
+	memcpy(o.peer, terminal, sizeof o.peer);
+	ck_assert_int_eq(ksn_make(&o.iksn, set->scheme, set->b, 77), E_OK);
+	return o;
+}
+
+static enum err make_key(struct worker *at, uint8_t key[static MSG_MAX], size_t *len, const struct key_order *o)
+{
+	enum err e = worker_order_key(at, o);
+
+	worker_wait_key(at);
+	return e ? e : worker_take_key(at, key, len);
+}
+
+/* The initial key in a KEY that is as ordered, signed and in the form that alone is taken. */
+static struct key taken_from(struct span key, const struct key_order *o, const uint8_t identity[static P256_POINT])
+{
+	const uint8_t *sig;
+	uint8_t digest[32], of[32];
+	struct key ik = { .len = 0 }, z, kek, part;
+	struct msg_key m;
+	struct span body;
+
+	ck_assert_int_eq(msg_open(&body, &sig, MSG_KEY, key), E_OK);
+	ck_assert_int_eq(msg_get_key(&m, body), E_OK);
+	ck_assert_int_eq(transcript_digest(digest, &o->t, MSG_KEY, body), E_OK);
+	ck_assert_int_eq(p256_verify(sig, identity, digest), E_OK);
+	ck_assert_mem_eq(m.environment, o->environment, sizeof m.environment);
+	ck_assert_uint_eq(m.slot, o->slot);
+	ck_assert_uint_eq(m.scheme, (unsigned)o->set.scheme);
+	ck_assert_mem_eq(m.usage, "B1", 2);
+	ck_assert_uint_eq(m.ksn.len, o->iksn.len);
+	ck_assert_mem_eq(m.ksn.p, o->iksn.b, m.ksn.len);
+	ck_assert_int_eq(transcript_ctx(of, &o->t, m.head), E_OK);
+	ck_assert_int_eq(p256_ecdh(&z, &terminal_priv, m.point), E_OK);
+	for (unsigned i = 0; i < m.items; i++) {
+		ck_assert_int_eq(kbkdf(&kek, &z, m.item[i].label, of), E_OK);
+		ck_assert_int_eq(keywrap_unwrap(&part, &kek, m.item[i].wrapped.p, m.item[i].wrapped.len), E_OK);
+		memcpy(ik.b + ik.len, part.b, part.len);
+		ik.len = (uint8_t)(ik.len + part.len);
+	}
+	return ik;
+}
+
+START_TEST(a_whole_key_is_made_in_one_act)
+{
+	const struct key_set_id *set = &sets[_i];
+	uint8_t point[P256_POINT], identity[P256_POINT], key[MSG_MAX], items;
+	struct key_order order = order_for(set), wrong = order;
+	struct wrapped item[2];
+	struct key expected, ik;
+	struct kcv kcv;
+	size_t len;
+
+	start(ROOM_LOAD);
+	make_set(set, terminal, &kcv, item, &items, point);
+	ck_assert_int_eq(make_key(&w, key, &len, &order), E_KEY); /* nothing to sign with */
+	ck_assert_uint_eq(len, 0);
+	ck_assert_int_eq(worker_make_pair(&w, identity, "identity"), E_OK);
+	expected = load(set, &order.iksn);
+	/* More than there is space for, so nothing is left of any. */
+	for (unsigned i = 0; i < 70; i++) {
+		ck_assert_int_eq(make_key(&w, key, &len, &order), E_OK);
+		ik = taken_from((struct span){ key, len }, &order, identity);
+		ck_assert_uint_eq(ik.len, 16);
+		ck_assert_mem_eq(ik.b, expected.b, 16);
+		wrong = order;
+		wrong.iksn.b[2] ^= 1;
+		ck_assert_int_eq(make_key(&w, key, &len, &wrong), E_KEY_SET);
+		wrong = order;
+		wrong.peer[64] ^= 1;
+		ck_assert_int_eq(make_key(&w, key, &len, &wrong), E_POINT);
+		wrong = order;
+		wrong.iksn.len = 7;
+		ck_assert_int_ne(make_key(&w, key, &len, &wrong), E_OK);
+		ck_assert_uint_eq(len, 0);
+	}
+}
+END_TEST
+
+START_TEST(workers_of_one_token_see_the_same_keys) /* whichever of them made the key set, also after it was made again */
+{
+	const struct key_set_id *set = &sets[_i];
+	uint8_t point[P256_POINT], identity[P256_POINT], key[MSG_MAX], items;
+	struct key_order order = order_for(set);
+	struct wrapped item[2];
+	struct kcv kcv;
+	size_t len;
+
+	start(ROOM_LOAD);
+	ck_assert_int_eq(worker_start(&second, &folder.at, ROOM_LOAD, TOKEN_FOLDER_PIN), E_OK);
+	ck_assert_int_eq(worker_make_pair(&w, identity, "identity"), E_OK);
+	ck_assert_int_eq(make_key(&second, key, &len, &order), E_KEY_SET);
+	make_set(set, terminal, &kcv, item, &items, point);
+	ck_assert_int_eq(worker_order_key(&w, &order), E_OK);
+	ck_assert_int_eq(make_key(&second, key, &len, &order), E_OK);
+	taken_from((struct span){ key, len }, &order, identity);
+	worker_wait_key(&w);
+	ck_assert_int_eq(worker_take_key(&w, key, &len), E_OK);
+	taken_from((struct span){ key, len }, &order, identity);
+	ck_assert_int_eq(worker_drop_bdk(&second, set), E_OK);
+	ck_assert_int_ne(make_key(&w, key, &len, &order), E_OK);
+	worker_stop(&second);
+}
+END_TEST
+
+START_TEST(an_order_holds_a_worker_and_a_key_does_not)
+{
+	uint8_t identity[P256_POINT], key[MSG_MAX], b[8], items, point[P256_POINT];
+	struct key_order order = order_for(&sets[1]);
+	struct wrapped item[2];
+	struct kcv kcv;
+	size_t len;
+
+	start(ROOM_LOAD);
+	make_set(&sets[1], terminal, &kcv, item, &items, point);
+	ck_assert_int_eq(worker_make_pair(&w, identity, "identity"), E_OK);
+	ck_assert_int_eq(worker_left(&w), -1);
+	ck_assert_int_eq(worker_order_key(&w, &order), E_OK);
+	ck_assert_int_gt(worker_left(&w), 25000);
+	worker_wait_key(&w);
+	ck_assert_int_eq(worker_left(&w), -1);
+	ck_assert_int_eq(worker_random(&w, b, sizeof b), E_OK);
+	worker_stop(&w);
+	ck_assert_int_eq(worker_take_key(&w, key, &len), E_OK);
+	taken_from((struct span){ key, len }, &order, identity);
+	ck_assert_int_eq(worker_take_key(&w, key, &len), E_TOKEN);
+	/* Another act while an order is under way would take its answer for its own. */
+	start(ROOM_LOAD);
+	ck_assert_int_eq(worker_order_key(&w, &order), E_OK);
+	ck_assert_int_eq(worker_random(&w, b, sizeof b), E_TOKEN);
+	ck_assert_int_eq(w.fd, -1);
+	worker_wait_key(&w);
+	ck_assert_int_eq(worker_take_key(&w, key, &len), E_TOKEN);
+}
+END_TEST
+
+START_TEST(an_order_that_hangs_is_given_up)
+{
+	struct key_order order = order_for(&sets[1]);
+	uint8_t key[MSG_MAX];
+	size_t len;
+
+	start(ROOM_LOAD);
+	ck_assert_int_eq(kill(w.pid, SIGSTOP), 0);
+	ck_assert_int_eq(worker_order_key(&w, &order), E_OK);
+	w.until -= 29900; /* 100 ms in 30 seconds' place */
+	worker_wait_key(&w);
+	ck_assert_int_eq(w.fd, -1);
+	ck_assert_int_eq(worker_take_key(&w, key, &len), E_TOKEN);
+	ck_assert_uint_eq(len, 0);
+}
+END_TEST
+
 static volatile sig_atomic_t alarms;
 
 static void on_alarm(int sig)
@@ -514,6 +677,10 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, an_acquirer_derives_the_published_initial_keys, 0, 2);
 	tcase_add_loop_test(t, a_killed_worker_is_one_failed_call_and_key_sets_stay, 0, NSETS);
 	tcase_add_test(t, a_worker_that_hangs_is_given_up);
+	tcase_add_loop_test(t, a_whole_key_is_made_in_one_act, 0, NSETS);
+	tcase_add_loop_test(t, workers_of_one_token_see_the_same_keys, 0, NSETS);
+	tcase_add_test(t, an_order_holds_a_worker_and_a_key_does_not);
+	tcase_add_test(t, an_order_that_hangs_is_given_up);
 	tcase_add_test(t, signals_do_not_disturb_a_call);
 	tcase_add_test(t, a_worker_holds_no_descriptor_of_its_supervisor);
 	tcase_add_test(t, a_worker_dies_with_its_supervisor);

@@ -1,30 +1,37 @@
 /*
- * Loads terminals through a real bdkd as fast as one station can: terminals in software (tests/lib/krd_sim.h) speak
- * over the station socket, so there is no line, and what is measured is token, journal and bdkd. Prints one JSON
- * object.
+ * Loads terminals through a real bdkd as fast as some stations can, each in a process of its own: terminals in software
+ * (tests/lib/krd_sim.h) speak over the station socket, so there is no line, and what is measured is token, journal and
+ * bdkd. Prints one JSON object.
  *
- *     loads BDKD SCHEME N [READY GO]    N loads with scheme tdes or aes128; with two files: makes READY, waits for GO,
- *                                       then starts
+ *     loads BDKD SCHEME N WORKERS STATIONS    N loads with scheme tdes or aes128
  */
 #include "bdk/client.h"
 #include "dukpt/ksn.h"
 #include "tests/lib/krd_sim.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { TERMINALS = 100 };
+enum { TERMINALS = 96, STATIONS = 8 };
 
 static struct room_sim sim;
-static struct krd_sim terminal[TERMINALS];
-static double spent[3];  /* seconds in BEGIN (with SESSION), OFFER, RECEIPT */
-static double simulated; /* seconds in the terminals */
+/* What the stations share; each has its own terminals. */
+static struct shared {
+	struct krd_sim terminal[TERMINALS];
+	struct times_of {
+		double spent[3];  /* seconds in BEGIN (with SESSION), OFFER, RECEIPT */
+		double simulated; /* seconds in the terminals */
+	} of[STATIONS];
+} *shared;
+static unsigned stations;
 
 static void need(bool ok, const char *what)
 {
@@ -49,7 +56,7 @@ static void ask(struct client *c, const struct record *r)
 	need(!e, *c->why ? c->why : err_text(e));
 }
 
-static void load(struct krd_sim *k, const char *key_set)
+static void load(struct krd_sim *k, const char *key_set, struct times_of *of)
 {
 	static struct record r;
 	static struct client c;
@@ -87,10 +94,10 @@ static void load(struct krd_sim *k, const char *key_set)
 	ask(&c, &r);
 	client_close(&c);
 	t[5] = now();
-	spent[0] += t[1] - t[0];
-	spent[1] += t[3] - t[2];
-	spent[2] += t[5] - t[4];
-	simulated += t[2] - t[1] + t[4] - t[3];
+	of->spent[0] += t[1] - t[0];
+	of->spent[1] += t[3] - t[2];
+	of->spent[2] += t[5] - t[4];
+	of->simulated += t[2] - t[1] + t[4] - t[3];
 }
 
 /* Resident memory (KiB) and descriptors of a process */
@@ -117,6 +124,21 @@ static void sizes(pid_t pid, long *kib, int *files)
 		closedir(d);
 }
 
+/* Seconds of processor that a process has used */
+static double used(pid_t pid)
+{
+	unsigned long user = 0, kernel = 0;
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	need(f && fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) == 2, path);
+	fclose(f);
+	return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* The first worker, where all are alike. */
 static pid_t worker_of(pid_t supervisor)
 {
 	char path[80];
@@ -168,56 +190,90 @@ static pid_t serve(const char *bdkd)
 	return pid;
 }
 
+/* So many loads, by all stations at once. */
+static void run(unsigned long n, const char *id)
+{
+	int status;
+
+	for (unsigned i = 0; i < stations; i++) {
+		pid_t pid = fork();
+
+		need(pid >= 0, "fork");
+		if (pid)
+			continue;
+		sim.keys += i << 24; /* no key comes twice */
+		for (unsigned long k = i; k < n; k += stations)
+			load(&shared->terminal[k % TERMINALS], id, &shared->of[i]);
+		_exit(0);
+	}
+	for (unsigned i = 0; i < stations; i++)
+		need(wait(&status) > 0 && !status, "a station failed");
+	sim.keys += 1u << 20;
+}
+
+static double sum_spent(int which)
+{
+	double sum = 0;
+
+	for (unsigned i = 0; i < stations; i++)
+		sum += which < 3 ? shared->of[i].spent[which] : shared->of[i].simulated;
+	return sum;
+}
+
 int main(int argc, char **argv)
 {
 	enum dukpt_scheme scheme;
 	unsigned long n;
 	const char *id;
+	char path[PATH_MAX + 16];
 	struct key bdk;
-	double begin, seconds, half = 0;
+	double begin, seconds, cpu[2];
+	unsigned workers;
+	FILE *conf;
 	pid_t pid;
 
-	need(argc == 4 || argc == 6, "loads BDKD SCHEME N [READY GO]");
+	need(argc == 6, "loads BDKD SCHEME N WORKERS STATIONS");
 	scheme = !strcmp(argv[2], "tdes") ? DUKPT_TDES : DUKPT_AES128;
 	id = scheme == DUKPT_TDES ? "FFFF445566" : "44556677";
-	n = strtoul(argv[3], NULL, 10);
+	n = strtoul(argv[3], NULL, 10) / 2 * 2;
+	workers = (unsigned)strtoul(argv[4], NULL, 10);
+	stations = (unsigned)strtoul(argv[5], NULL, 10);
+	/* Every terminal is one station's: TERMINALS is a multiple of it. */
+	need(n && stations && stations <= STATIONS && TERMINALS % stations == 0, "not so many");
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	need(shared != MAP_FAILED, "mmap");
 	room_sim_make(&sim);
 	room_sim_generate(&sim, &bdk, scheme, id, 0, dukpt_device_max(scheme));
 	for (unsigned i = 0; i < TERMINALS; i++) {
 		char serial[32];
 
 		snprintf(serial, sizeof serial, "BENCH-%u", i);
-		krd_sim_enrolled(&terminal[i], &sim, serial);
+		krd_sim_enrolled(&shared->terminal[i], &sim, serial);
 	}
+	snprintf(path, sizeof path, "%s/room.conf", sim.load.dir);
+	conf = fopen(path, "ae");
+	need(conf && fprintf(conf, "workers = %u\n", workers) > 0 && !fclose(conf), path);
 	pid = serve(argv[1]);
-	for (unsigned i = 0; i < TERMINALS; i++)
-		load(&terminal[i], id); /* not counted: every terminal is known, every page touched */
-	memset(spent, 0, sizeof spent);
-	simulated = 0;
-	if (argc == 6) {
-		FILE *ready = fopen(argv[4], "we");
-
-		need(ready && !fclose(ready), argv[4]);
-		while (access(argv[5], F_OK))
-			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-	}
-	printf("{\"scheme\": \"%s\", \"loads\": %lu, ", argv[2], n);
+	run(TERMINALS, id); /* not counted: every terminal is known, every page touched */
+	memset(shared->of, 0, sizeof shared->of);
+	printf("{\"scheme\": \"%s\", \"loads\": %lu, \"workers\": %u, \"stations\": %u, ", argv[2], n, workers, stations);
 	print_sizes("start", pid, ", ");
+	fflush(stdout);
+	cpu[0] = used(pid);
+	cpu[1] = used(worker_of(pid));
 	begin = now();
-	for (unsigned long i = 0; i < n; i++) {
-		load(&terminal[i % TERMINALS], id);
-		if (i == n / 2) {
-			half = now() - begin;
-			print_sizes("middle", pid, ", ");
-		}
-	}
+	run(n / 2, id);
+	print_sizes("middle", pid, ", ");
+	fflush(stdout);
+	run(n / 2, id);
 	seconds = now() - begin;
+	cpu[0] = used(pid) - cpu[0];
+	cpu[1] = used(worker_of(pid)) - cpu[1];
 	print_sizes("end", pid, ", ");
-	printf("\"seconds\": %.3f, \"seconds_first_half\": %.3f, \"loads_per_second\": %.1f, \"begin_ms\": %.3f, "
-	       "\"offer_ms\": %.3f, \"receipt_ms\": %.3f, "
-	       "\"simulated_terminal_ms\": %.3f}\n",
-	       seconds, half, (double)n / seconds, spent[0] * 1e3 / (double)n, spent[1] * 1e3 / (double)n,
-	       spent[2] * 1e3 / (double)n, simulated * 1e3 / (double)n);
+	printf("\"seconds\": %.3f, \"loads_per_second\": %.1f, \"begin_ms\": %.3f, \"offer_ms\": %.3f, \"receipt_ms\": %.3f, "
+	       "\"simulated_terminal_ms\": %.3f, \"supervisor_cpu\": %.2f, \"first_worker_cpu\": %.2f}\n",
+	       seconds, (double)n / seconds, sum_spent(0) * 1e3 / (double)n, sum_spent(1) * 1e3 / (double)n,
+	       sum_spent(2) * 1e3 / (double)n, sum_spent(3) * 1e3 / (double)n, cpu[0] / seconds, cpu[1] / seconds);
 	kill(pid, SIGTERM);
 	waitpid(pid, NULL, 0);
 	room_sim_remove(&sim);

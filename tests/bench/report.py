@@ -35,15 +35,17 @@ for r in one:
     print(f"{name:16} {r['bytes']:6.0f} {r['total']:9.1f} {r['line']:8.1f} {r['terminal']:8.1f} {r['token']:13.1f} {r['rest']:6.1f}"
           f"  {r.get('ratio', '')}" + ("  goal: at most 1.3" if r["baud"] == 115200 else ""))
 
-many = {"tdes": lines("tdes")[0], "aes128": lines("aes128")[0]}
-pair = [lines("two1")[0], lines("two2")[0]]
-many["two_rooms"] = {"scheme": "aes128", "loads": sum(p["loads"] for p in pair),
-                     "loads_per_second": round(sum(p["loads"] for p in pair) / max(p["seconds"] for p in pair), 1)}
-print(f"\n{'loads a second, without a line':32} {'/s':>7}   BEGIN, OFFER, RECEIPT ms")
-for name in ("tdes", "aes128"):
+many = {name: lines(name)[0] for name in ("tdes", "aes128", "one_worker", "two_workers", "slow_one", "slow_two")}
+for name, one_worker, two in (("ratio", "one_worker", "two_workers"), ("slow_ratio", "slow_one", "slow_two")):
+    many[name] = round(many[two]["loads_per_second"] / many[one_worker]["loads_per_second"], 2)
+print(f"\n{'loads a second, without a line':38} {'/s':>7}   BEGIN, OFFER, RECEIPT ms")
+for name in ("tdes", "aes128", "one_worker", "two_workers", "slow_one", "slow_two"):
     m = many[name]
-    print(f"{name + ', one worker':32} {m['loads_per_second']:7.1f}   {m['begin_ms']:.2f} {m['offer_ms']:.2f} {m['receipt_ms']:.2f}")
-print(f"{'aes128, two rooms side by side':32} {many['two_rooms']['loads_per_second']:7.1f}   (bdkd has one worker; two workers: not available)")
+    title = f"{m['scheme']}, {m['stations']} station{'s' * (m['stations'] > 1)}, {m['workers']} worker{'s' * (m['workers'] > 1)}{', slow' * name.startswith('slow')}"
+    print(f"{title:38} {m['loads_per_second']:7.1f}   {m['begin_ms']:.2f} {m['offer_ms']:.2f} {m['receipt_ms']:.2f}"
+          f"   (processor: supervisor {m['supervisor_cpu']:.0%}, first worker {m['first_worker_cpu']:.0%})")
+print(f"two workers load {many['ratio']} times as fast as one (the rest is waiting for the disk), and {many['slow_ratio']} times "
+      "with a slow token, 20 ms an answer")
 
 m = many["aes128"]
 print(f"\nmemory over {m['loads']} loads {'KiB':>12}   descriptors      worker KiB   descriptors")

@@ -48,7 +48,7 @@ static void install(struct room_sim *s, struct room *r, const char *ca, const ch
 	char why[ROOM_WHY];
 	struct der own;
 
-	need(worker_point(&r->worker, point, room_own_label(r)), room_own_label(r));
+	need(worker_point(r->worker, point, room_own_label(r)), room_own_label(r));
 	own = room_sim_issue(s, ca, point, &who, room_utc(), 30);
 	need(room_install(r,
 			  &(struct room_certs){ der_span(&own), der_span(&s->ca.device_ca), der_span(&s->ca.kif_ca),
@@ -125,7 +125,7 @@ struct der room_sim_issue(struct room_sim *s, const char *ca, const uint8_t poin
 	struct der out = { .len = 0 };
 	uint8_t number[16];
 
-	need(worker_random(&s->ca.worker, number, sizeof number), "worker_random");
+	need(worker_random(s->ca.worker, number, sizeof number), "worker_random");
 	need(pki_issue(out.b, &out.len, sizeof out.b, point, who, der_span(issuer), number, utc, days,
 		       issuer == &s->ca.exchange_ca, &signer),
 	     "pki_issue");
@@ -206,7 +206,7 @@ void room_sim_package(struct room_sim *s, struct room_sim_package *p, enum dukpt
 	need(kcv_compute(p->kcv.b, &p->kcv.len, scheme, &p->bdk), "kcv_compute");
 	room_sim_key(s, &p->kdh, point);
 	p->cert = room_sim_issue(s, "kif-ca", point, &who, room_utc(), 1);
-	need(worker_point(&s->acquirer.worker, p->recipient, "exchange"), "exchange");
+	need(worker_point(s->acquirer.worker, p->recipient, "exchange"), "exchange");
 }
 
 static void put_item(struct wr *w, const char *label, const struct key *z, const uint8_t ctx[static 32],

@@ -410,7 +410,7 @@ def at_random(work, kills, seed, seconds):
 					w.end()
 				shutil.rmtree(work + "/world", ignore_errors=True)
 				os.mkdir(work + "/world")
-				w = World(work + "/world")
+				w = World(work + "/world", workers=2)
 			before = (w.kills, w.cuts, w.loads, w.sold)
 			life(w, "KR-%d" % (total["lives"] + 1), plan)
 			total["lives"] += 1

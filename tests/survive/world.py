@@ -306,7 +306,8 @@ def counter_of(ksn):
 
 
 class World:
-	def __init__(self, work):
+	def __init__(self, work, workers=1):
+		"""workers: of the load room. Acts of several are counted together, so which comes at which is chance."""
 		self.work = work
 		self.kills = self.cuts = self.loads = self.sold = 0
 		self.terminals = []
@@ -317,6 +318,8 @@ class World:
 		self.ledger = self.hand.root + "/kif.db"
 		for name in ("ca", "load", "acquirer"):
 			self.tool("bdk", "init", work + "/" + name, "--purpose", name, "--test", "--name", name)
+		with open(work + "/load/room.conf", "a") as f:
+			f.write("workers = %d\n" % workers)
 		self.ca, self.load, self.acquirer = (Room(self, name) for name in ("ca", "load", "acquirer"))
 		for room in (self.ca, self.load, self.acquirer):
 			room.settle()

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The walls around bdkd (supervisor and worker) and the terminal, read from /proc: no core, no new privileges, not dumpable.
+# The walls around bdkd (supervisor and workers) and the terminal, read from /proc: no core, no new privileges, not dumpable.
 set -u
 WORK=$(mktemp -d) fail=0
 . tools/rooms.sh
@@ -27,6 +27,7 @@ start room "bdkd: serving" $AS "$BIN/bdkd" --room "$WORK/room" || complain "bdkd
 start term READY $AS "$BIN/terminal" --nv "$WORK/nv" --link "unix:$WORK/l" --till "unix:$WORK/t" --serial TC-1 \
 	--root "$(printf '00%.0s' $(seq 32))" || complain "terminal"
 worker=$(pgrep -P "$PID_room") || complain "bdkd has no worker"
+[ "$(echo $worker | wc -w)" = 2 ] || complain "a load room has two workers, not $worker"
 walls "bdkd supervisor" "$PID_room"
 for w in $worker; do walls "bdkd worker" "$w"; done
 walls terminal "$PID_term"

@@ -1,0 +1,547 @@
+/*
+ * Several workers: while one makes a KEY the room serves others; KEYs reach whom they are for; a worker that hangs or
+ * dies costs one answer. The server runs in a process of its own on a real room; a slow token is a worker that is
+ * stopped.
+ */
+#include "bdk/client.h"
+#include "bdk/server.h"
+#include "tests/lib/krd_sim.h"
+#include "tests/lib/test.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SET "12345678"
+
+enum { STATIONS = 4, WORKERS = 2, PATIENCE_MS = 10000 };
+
+static struct room_sim sim;
+static struct krd_sim terminal[STATIONS];
+static struct client station[STATIONS], people;
+static struct record request;
+static struct key bdk;
+static pid_t server, worker[ROOM_WORKERS];
+
+/* --- The server --------------------------------------------------------------------------------------------------- */
+
+static void serve_until_told(int ready)
+{
+	static struct room room;
+	struct server *s = NULL;
+	char why[ROOM_WHY];
+	bool bad = room_open(&room, sim.load.dir, why) || server_open(&s, &room, why) || write(ready, "x", 1) != 1 ||
+		   server_run(s);
+
+	server_close(s);
+	room_close(&room);
+	_exit(bad);
+}
+
+/* The workers that live, in the order of their start. */
+static unsigned look_at_workers(pid_t pid[static ROOM_WORKERS])
+{
+	char path[80];
+	unsigned n = 0;
+	int one;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)server, (int)server);
+	f = fopen(path, "re");
+	ck_assert_ptr_nonnull(f);
+	while (n < ROOM_WORKERS && fscanf(f, "%d", &one) == 1)
+		pid[n++] = one;
+	fclose(f);
+	return n;
+}
+
+static void start_server(void)
+{
+	int ready[2];
+	char x;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	server = fork();
+	if (!server)
+		serve_until_told(ready[1]);
+	close(ready[1]);
+	ck_assert_int_eq(read(ready[0], &x, 1), 1);
+	close(ready[0]);
+	ck_assert_uint_eq(look_at_workers(worker), WORKERS);
+}
+
+static void stop_server(void)
+{
+	int status;
+
+	ck_assert_int_eq(kill(server, SIGTERM), 0);
+	ck_assert_int_eq(waitpid(server, &status, 0), server);
+	ck_assert(WIFEXITED(status) && !WEXITSTATUS(status));
+}
+
+static void setup(void)
+{
+	struct room kept;
+
+	room_sim_make(&sim);
+	room_sim_generate(&sim, &bdk, DUKPT_AES128, SET, 0, 99);
+	for (unsigned i = 0; i < STATIONS; i++) {
+		char serial[8];
+
+		snprintf(serial, sizeof serial, "TC%u", i);
+		krd_sim_enrolled(&terminal[i], &sim, serial);
+	}
+	/* What the terminals hold KEY against stays here. */
+	kept = sim.load;
+	room_close(&sim.load);
+	memcpy(sim.load.dir, kept.dir, sizeof kept.dir);
+	memcpy(sim.load.environment, kept.environment, sizeof kept.environment);
+	sim.load.own = kept.own;
+	start_server();
+	ck_assert_int_eq(client_open(&people, sim.load.dir, "people"), E_OK);
+}
+
+static void teardown(void)
+{
+	if (server)
+		kill(server, SIGKILL);
+	room_sim_remove(&sim);
+}
+
+static void slow(unsigned which)
+{
+	ck_assert_int_eq(kill(worker[which], SIGSTOP), 0);
+}
+
+static void fast_again(unsigned which)
+{
+	ck_assert_int_eq(kill(worker[which], SIGCONT), 0);
+}
+
+static void settled(void)
+{
+	/* What was sent before is served in the round of the second at the latest. */
+	for (int i = 0; i < 2; i++) {
+		record_begin(&request, OP_INFO);
+		ck_assert_int_eq(client_call(&people, &request), E_OK);
+	}
+}
+
+/* --- A loading ---------------------------------------------------------------------------------------------------- */
+
+/* Up to the OFFER, which goes without waiting for what becomes of it. */
+static void offer(unsigned i)
+{
+	struct client *c = &station[i];
+	uint8_t message[MSG_MAX];
+	size_t len;
+
+	ck_assert_int_eq(client_open(c, sim.load.dir, "station"), E_OK);
+	record_begin(&request, OP_SESSION);
+	record_put_text(&request, F_KEY_SET, SET);
+	record_put_number(&request, F_SLOT, 0);
+	record_put_text(&request, F_SERIAL, terminal[i].serial);
+	ck_assert_int_eq(client_call(c, &request), E_OK);
+	record_begin(&request, OP_BEGIN);
+	record_put_text(&request, F_SERIAL, terminal[i].serial);
+	ck_assert_int_eq(client_call(c, &request), E_OK);
+	krd_sim_hello(&terminal[i], &sim, field_get(c->fields, F_MESSAGE));
+	len = krd_sim_offer(&terminal[i], message);
+	record_begin(&request, OP_OFFER);
+	record_put(&request, F_MESSAGE, (struct span){ message, len });
+	ck_assert_int_eq(send(c->fd, request.b, request.len, 0), (ssize_t)request.len);
+}
+
+static bool answered(unsigned i, int limit_ms)
+{
+	struct pollfd fd = { station[i].fd, POLLIN, 0 };
+
+	return poll(&fd, 1, limit_ms) == 1;
+}
+
+/* The result of the OFFER that was sent; a KEY goes to the terminal, which takes it or the test fails. */
+static enum err answer(unsigned i)
+{
+	struct client *c = &station[i];
+	uint64_t result = E_OK;
+	uint16_t op = 0;
+	ssize_t n;
+
+	ck_assert(answered(i, PATIENCE_MS));
+	n = recv(c->fd, c->in.b, sizeof c->in.b, 0);
+	ck_assert_int_gt(n, 0);
+	c->in.len = (size_t)n;
+	ck_assert_int_eq(record_parse(&op, &c->fields, (struct span){ c->in.b, c->in.len }), E_OK);
+	ck_assert_uint_eq(op, OP_OFFER);
+	ck_assert_int_eq(field_number(&result, c->fields, F_RESULT, UINT16_MAX), E_OK);
+	if (!result)
+		ck_assert(krd_sim_key(&terminal[i], &sim, field_get(c->fields, F_MESSAGE)));
+	/* One answer, and no second one. */
+	settled();
+	ck_assert(!answered(i, 0));
+	return (enum err)result;
+}
+
+static void confirm(unsigned i)
+{
+	uint8_t message[MSG_MAX];
+	size_t len;
+
+	krd_sim_receipt_of(&terminal[i], 0);
+	len = krd_sim_receipt(&terminal[i], message);
+	record_begin(&request, OP_RECEIPT);
+	record_put_text(&request, F_SERIAL, terminal[i].serial);
+	record_put(&request, F_MESSAGE, (struct span){ message, len });
+	ck_assert_int_eq(client_call(&station[i], &request), E_OK);
+	client_close(&station[i]);
+}
+
+static uint8_t device_of(unsigned i)
+{
+	return terminal[i].slot[0].ksn.b[7];
+}
+
+/* How many KEYs the journal says were sent to a terminal, and whether what it holds came with one of them. */
+static unsigned sent_to(unsigned i, bool *its_own)
+{
+	struct journal *j;
+	struct load l;
+	uint8_t h[32];
+	char path[PATH_MAX + 16];
+	uint64_t at = 0;
+	unsigned n = 0;
+
+	*its_own = false;
+	snprintf(path, sizeof path, "%s/journal.db", sim.load.dir);
+	ck_assert_int_eq(journal_open(&j, path, ROOM_LOAD), E_OK);
+	while (!journal_load_sent_next(&l, h, j, terminal[i].serial, &at)) {
+		*its_own |= !memcmp(h, terminal[i].slot[0].key_hash, sizeof h);
+		n++;
+	}
+	journal_close(j);
+	return n;
+}
+
+static void was_sent_one_key(unsigned i)
+{
+	bool its_own;
+
+	ck_assert_uint_eq(sent_to(i, &its_own), 1);
+	ck_assert(its_own);
+}
+
+static void workers_are_back(void)
+{
+	struct timespec t = { .tv_nsec = 1000000 };
+	pid_t now[ROOM_WORKERS];
+	int ms = 0;
+
+	settled();
+	/* At once, but for one that was killed while it started. */
+	while (look_at_workers(now) != WORKERS && ms++ < PATIENCE_MS)
+		nanosleep(&t, NULL);
+	ck_assert_uint_eq(look_at_workers(now), WORKERS);
+	memcpy(worker, now, sizeof worker);
+}
+
+/* --- Tests -------------------------------------------------------------------------------------------------------- */
+
+START_TEST(two_keys_in_the_making_reach_whom_they_are_for) /* whichever worker is ready first */
+{
+	slow(0);
+	slow(1);
+	offer(0);
+	offer(1);
+	settled();
+	fast_again((unsigned)_i);
+	ck_assert_int_eq(answer((unsigned)_i), E_OK);
+	ck_assert(!answered(1 - (unsigned)_i, 0));
+	fast_again(1 - (unsigned)_i);
+	ck_assert_int_eq(answer(1 - (unsigned)_i), E_OK);
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_uint_eq(device_of(i), i);
+		was_sent_one_key(i);
+		confirm(i);
+	}
+}
+END_TEST
+
+START_TEST(a_slow_token_call_holds_up_nobody_else)
+{
+	slow(0);
+	offer(0);
+	settled(); /* people are served */
+	for (unsigned i = 1; i < STATIONS; i++) {
+		offer(i);
+		ck_assert_int_eq(answer(i), E_OK);
+		confirm(i);
+	}
+	ck_assert(!answered(0, 0));
+	fast_again(0);
+	ck_assert_int_eq(answer(0), E_OK);
+	confirm(0);
+}
+END_TEST
+
+START_TEST(a_greeting_needs_no_worker)
+{
+	slow(0);
+	slow(1);
+	for (unsigned i = 0; i < STATIONS; i++)
+		offer(i);
+	settled();
+	fast_again(0);
+	fast_again(1);
+	for (unsigned i = 0; i < STATIONS; i++)
+		ck_assert_int_eq(answer(i), E_OK);
+}
+END_TEST
+
+START_TEST(orders_are_made_in_their_turn)
+{
+	slow(0);
+	slow(1);
+	for (unsigned i = 0; i < STATIONS; i++) {
+		offer(STATIONS - 1 - i); /* not by place */
+		settled();
+	}
+	fast_again(0); /* has the first; the second is with the other */
+	ck_assert_int_eq(answer(3), E_OK);
+	ck_assert_int_eq(answer(1), E_OK);
+	ck_assert_int_eq(answer(0), E_OK);
+	ck_assert(!answered(2, 0));
+	fast_again(1);
+	ck_assert_int_eq(answer(2), E_OK);
+	for (unsigned i = 0; i < STATIONS; i++)
+		ck_assert_uint_eq(device_of(i), STATIONS - 1 - i);
+}
+END_TEST
+
+START_TEST(a_worker_that_dies_costs_one_answer_and_no_id)
+{
+	slow(0);
+	slow(1);
+	offer(0);
+	offer(1);
+	settled();
+	ck_assert_int_eq(kill(worker[0], SIGKILL), 0);
+	ck_assert_int_eq(answer(0), E_TOKEN);
+	workers_are_back();
+	client_close(&station[0]);
+	offer(0); /* at the new worker, while the other's call goes on */
+	ck_assert_int_eq(answer(0), E_OK);
+	ck_assert_uint_eq(device_of(0), 0);
+	was_sent_one_key(0);
+	ck_assert(!answered(1, 0));
+	ck_assert_int_eq(kill(worker[0], SIGCONT), 0);
+	ck_assert_int_eq(answer(1), E_OK);
+	was_sent_one_key(1);
+	confirm(0);
+	confirm(1);
+}
+END_TEST
+
+START_TEST(idle_workers_that_die_are_replaced)
+{
+	ck_assert_int_eq(kill(worker[0], SIGKILL), 0);
+	ck_assert_int_eq(kill(worker[1], SIGKILL), 0);
+	offer(0);
+	ck_assert_int_eq(answer(0), E_OK);
+	confirm(0);
+	workers_are_back();
+}
+END_TEST
+
+START_TEST(a_station_that_hangs_up_gets_no_key_and_loses_no_id)
+{
+	struct audit a = { 0 };
+	char path[PATH_MAX + 16];
+	struct journal *j;
+	bool its_own, told = false;
+
+	slow(0);
+	if (_i)
+		slow(1);
+	offer(0);
+	if (_i)
+		offer(1);
+	settled();
+	if (_i)
+		offer(2); /* has no worker yet */
+	settled();
+	client_close(&station[_i ? 2 : 0]);
+	settled();
+	fast_again(0);
+	fast_again(1);
+	for (unsigned i = 0; _i && i < 2; i++) {
+		ck_assert_int_eq(answer(i), E_OK);
+		confirm(i);
+	}
+	workers_are_back();
+	ck_assert_uint_eq(sent_to(_i ? 2 : 0, &its_own), 0);
+	snprintf(path, sizeof path, "%s/journal.db", sim.load.dir);
+	ck_assert_int_eq(journal_open(&j, path, ROOM_LOAD), E_OK);
+	while (!journal_audit_next(&a, j, a.sequence))
+		told |= !strcmp(a.what, "offer") && strstr(a.reason, "before its KEY");
+	journal_close(j);
+	ck_assert(told);
+	offer(_i ? 2 : 0);
+	ck_assert_int_eq(answer(_i ? 2 : 0), E_OK);
+	ck_assert_uint_eq(device_of(_i ? 2 : 0), _i ? 2 : 0);
+	was_sent_one_key(_i ? 2 : 0);
+	confirm(_i ? 2 : 0);
+}
+END_TEST
+
+START_TEST(a_key_set_that_is_suspended_meanwhile_gives_no_key)
+{
+	bool its_own;
+
+	slow(0);
+	offer(0);
+	settled();
+	record_begin(&request, OP_STATE);
+	record_put_text(&request, F_KEY_SET, SET);
+	record_put_text(&request, F_STATE, "suspended");
+	ck_assert_int_eq(client_call(&people, &request), E_OK);
+	fast_again(0);
+	ck_assert_int_eq(answer(0), E_KEY_SET_STATE);
+	ck_assert_uint_eq(sent_to(0, &its_own), 0);
+}
+END_TEST
+
+START_TEST(other_acts_wait_for_a_worker_that_is_at_work)
+{
+	slow(0);
+	slow(1);
+	offer(0);
+	offer(1);
+	settled();
+	record_begin(&request, OP_REQUEST); /* signs with the token */
+	ck_assert_int_eq(send(people.fd, request.b, request.len, 0), (ssize_t)request.len);
+	fast_again(1);
+	fast_again(0);
+	ck_assert_int_gt(recv(people.fd, people.in.b, sizeof people.in.b, 0), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		ck_assert_int_eq(answer(i), E_OK);
+		was_sent_one_key(i);
+		confirm(i);
+	}
+}
+END_TEST
+
+START_TEST(it_ends_when_told_whatever_is_in_the_making)
+{
+	bool its_own;
+
+	slow(0);
+	slow(1);
+	for (unsigned i = 0; i < 3; i++)
+		offer(i);
+	settled();
+	stop_server();
+	for (unsigned i = 0; i < 3; i++) {
+		client_close(&station[i]);
+		ck_assert_uint_eq(sent_to(i, &its_own), 0);
+	}
+	start_server();
+	ck_assert_int_eq(client_open(&people, sim.load.dir, "people"), E_OK);
+	offer(0);
+	ck_assert_int_eq(answer(0), E_OK);
+	ck_assert_uint_eq(device_of(0), 0);
+}
+END_TEST
+
+/* One station's loads, again and again while workers are killed. */
+static void keep_loading(unsigned i, unsigned *failed, unsigned *keys)
+{
+	for (unsigned n = 0; n < 25; n++) {
+		enum err e;
+
+		offer(i);
+		while ((e = answer(i)) == E_TOKEN) {
+			client_close(&station[i]);
+			++*failed;
+			offer(i);
+		}
+		ck_assert_int_eq(e, E_OK);
+		++*keys;
+		confirm(i);
+		krd_sim_zeroize(&terminal[i], 0);
+	}
+}
+
+START_TEST(workers_may_be_killed_under_load)
+{
+	struct {
+		unsigned failed, keys;
+	} *of = mmap(NULL, STATIONS * sizeof *of, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct timespec pause = { .tv_nsec = 15000000 };
+	pid_t pid[STATIONS], now[ROOM_WORKERS];
+	unsigned left = STATIONS, kills = 0, n;
+	int status;
+	bool its_own;
+
+	ck_assert_ptr_ne(of, MAP_FAILED);
+	for (unsigned i = 0; i < STATIONS; i++) {
+		pid[i] = fork();
+		if (!pid[i]) {
+			/* Both are this process's own: one client each, and no key twice. */
+			ck_assert_int_eq(client_open(&people, sim.load.dir, "people"), E_OK);
+			sim.keys += i << 24;
+			keep_loading(i, &of[i].failed, &of[i].keys);
+			_exit(0);
+		}
+	}
+	while (left) {
+		nanosleep(&pause, NULL);
+		n = look_at_workers(now);
+		if (n)
+			kills += !kill(now[kills % n], SIGKILL);
+		for (unsigned i = 0; i < STATIONS; i++)
+			if (pid[i] && waitpid(pid[i], &status, WNOHANG) == pid[i]) {
+				ck_assert_int_eq(status, 0);
+				pid[i] = 0;
+				left--;
+			}
+	}
+	ck_assert_uint_gt(kills, 5);
+	for (unsigned i = 0; i < STATIONS; i++)
+		ck_assert_uint_eq(sent_to(i, &its_own), of[i].keys); /* each h belongs to one answer */
+	workers_are_back();
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("workers");
+	TCase *t = tcase_create("workers");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_loop_test(t, two_keys_in_the_making_reach_whom_they_are_for, 0, 2);
+	tcase_add_test(t, a_slow_token_call_holds_up_nobody_else);
+	tcase_add_test(t, a_greeting_needs_no_worker);
+	tcase_add_test(t, orders_are_made_in_their_turn);
+	tcase_add_test(t, a_worker_that_dies_costs_one_answer_and_no_id);
+	tcase_add_test(t, idle_workers_that_die_are_replaced);
+	tcase_add_loop_test(t, a_station_that_hangs_up_gets_no_key_and_loses_no_id, 0, 2);
+	tcase_add_test(t, a_key_set_that_is_suspended_meanwhile_gives_no_key);
+	tcase_add_test(t, other_acts_wait_for_a_worker_that_is_at_work);
+	tcase_add_test(t, it_ends_when_told_whatever_is_in_the_making);
+	tcase_add_test(t, workers_may_be_killed_under_load);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int main(void)
+{
+	return test_main(suite());
+}
