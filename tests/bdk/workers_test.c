@@ -524,7 +524,7 @@ static Suite *suite(void)
 	Suite *s = suite_create("workers");
 	TCase *t = tcase_create("workers");
 
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 300);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, two_keys_in_the_making_reach_whom_they_are_for, 0, 2);
 	tcase_add_test(t, a_slow_token_call_holds_up_nobody_else);
