@@ -79,7 +79,7 @@ void run_clause(char out[static CLAUSE_MAX], const struct vector_file *v)
 {
 	size_t n = 0, whole = 0;
 
-	for (; v->head[n] && n < CLAUSE_MAX - 1; n++) {
+	for (; n < CLAUSE_MAX - 1 && v->head[n]; n++) {
 		const char c = v->head[n], next = v->head[n + 1];
 
 		if (whole && c == '[')
