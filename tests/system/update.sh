@@ -71,7 +71,7 @@ sells() {
 		[ "$(answer mac mac_request "ik = $1\nksn = $ksn\nmac_len = 8\nmac_data = $(pick mac_data)")" = "$(pick mac | cut -c1-16)" ] ||
 			complain "$ksn: the MAC is another"
 		data=$(answer data data_plaintext "ik = $1\nksn = $ksn\nenc_request = $(pick data)")
-		[ "${data:0:32}" = "$(printf 'sixteen bytes !!' | xxd -p | tr a-f A-F)" ] || complain "$ksn: the data are '$data'"
+		[ "${data:0:32}" = "$(printf 'sixteen bytes !!' | od -An -tx1 | tr -d ' \n' | tr a-f A-F)" ] || complain "$ksn: the data are '$data'"
 	done
 }
 OLD=$(answer derive ik "bdk = $BDK\niksn = $FIRST")
