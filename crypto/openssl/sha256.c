@@ -3,6 +3,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
@@ -16,8 +17,11 @@ static void fetch(void)
 	char name[] = "SHA256";
 	OSSL_PARAM p[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
 			   OSSL_PARAM_construct_end() };
-	EVP_MAC *m = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	EVP_MAC *m;
 
+	if (!OSSL_LIB_CTX_get0_global_default())
+		return; /* no memory to begin with: a fetch would crash (OpenSSL 3.0) */
+	m = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	md = EVP_MD_fetch(NULL, name, NULL);
 	mac = m ? EVP_MAC_CTX_new(m) : NULL;
 	EVP_MAC_free(m);
