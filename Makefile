@@ -161,7 +161,7 @@ cover: deps	## line and branch coverage of dukpt/: 100 %, or it fails
 	@$(MAKE) --no-print-directory -s -j$$(nproc) V=cov cover-build
 	@tools/cover build/cov
 cover-build: $(addsuffix .openssl,$(call tests_of,dukpt,test))
-check-long: deps	## the long runs: every key, every byte, random kills, an hour of noise (SECS=3600, about 3 hours)
+check-long: deps	## the long runs: every key, every byte, random kills, an hour of noise (SECS=3600): hours
 	@$(MAKE) --no-print-directory -s -j$$(nproc) unit
 	@LIMIT=14400 tests/run $(B) $(wildcard tests/long/*.sh)
 bench: deps	## a load by part, loads a second, memory over many loads; ratios, and JSON (BENCH_LOADS=2000)
