@@ -5,6 +5,21 @@
 
 #define SIGNATURE 64 /* bytes at the end of a RECEIPT */
 
+/* A line that is a key block of version D by its first five characters: its length stands in them (X9.143 6.2). */
+static bool is_block(const uint8_t *p, size_t len)
+{
+	size_t says = 0;
+
+	if (len < 5 || *p != 'D')
+		return false;
+	for (int i = 1; i < 5; i++) {
+		if (p[i] < '0' || p[i] > '9')
+			return false;
+		says = says * 10 + (size_t)(p[i] - '0');
+	}
+	return says == len;
+}
+
 enum err update_block(char out[static UPDATE_BLOCK + 1], struct span text)
 {
 	static const char name[] = "key_block = ";
@@ -17,7 +32,7 @@ enum err update_block(char out[static UPDATE_BLOCK + 1], struct span text)
 			line_end = end;
 		if ((size_t)(line_end - p) >= sizeof name && !memcmp(p, name, sizeof name - 1))
 			p += sizeof name - 1;
-		else if (p == line_end || *p != 'D')
+		else if (!is_block(p, (size_t)(line_end - p)))
 			continue;
 		if (line_end - p > UPDATE_BLOCK)
 			return E_SPACE;

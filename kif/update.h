@@ -31,8 +31,8 @@ struct update_result {
 };
 
 /*
- * update_block - the first key block of a text: a line that begins with D, for version D, or that says
- * "key_block = BLOCK", as lab keyblock does
+ * update_block - the first key block of a text: a line that is D, for version D, and its own length in four
+ * digits and the rest, or that says "key_block = BLOCK", as lab keyblock does
  *
  *   E_OK, E_SHORT (none), E_SPACE (longer than UPDATE_BLOCK), E_FORMAT (not printable); out is "" then
  */

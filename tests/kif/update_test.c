@@ -6,8 +6,9 @@
 
 #include <string.h>
 
-#define A10 "D123456789"
-#define A100 A10 A10 A10 A10 A10 A10 A10 A10 A10 A10
+#define A10 "D001045678"
+#define X100 A10 A10 A10 A10 A10 A10 A10 A10 A10 A10
+#define X507 X100 X100 X100 X100 X100 "5678901"
 
 static const struct {
 	const char *text, *block;
@@ -18,14 +19,19 @@ static const struct {
 	{ "case = 1\n\nkey_block = " A10 "\nstatus = ok\n", A10, E_OK },
 	{ "# a comment\n\n" A10 "\nD2\n", A10, E_OK },
 	{ "key_block = B0104\n" A10 "\n", "B0104", E_OK }, /* the terminal says what it thinks of it */
-	{ A100 A100 A100 A100 A100 "D12345678901", A100 A100 A100 A100 A100 "D12345678901", E_OK },
-	{ A100 A100 A100 A100 A100 "D123456789012", "", E_SPACE },
+	{ "D0512" X507, "D0512" X507, E_OK },
+	{ "D0513" X507 "8", "", E_SPACE },
 	{ "", "", E_SHORT },
 	{ "\n\n", "", E_SHORT },
 	{ "key_block = \n", "", E_SHORT },
 	{ "status = refused\n", "", E_SHORT },
-	{ "D12\r\n", "", E_FORMAT },
-	{ "D12\x80\n", "", E_FORMAT },
+	{ "D0011456789\n", "D0011456789", E_OK },
+	{ "D0010456789\n", "", E_SHORT }, /* another length than it says */
+	{ "D00104567\n", "", E_SHORT },
+	{ "D000\n", "", E_SHORT },
+	{ "Dk4GA1UEAwwHQSByb29tMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEx1J5bWUu\n", "", E_SHORT }, /* out of a certificate */
+	{ "D0006\r\n", "", E_FORMAT },
+	{ "D0006\x80\n", "", E_FORMAT },
 };
 
 START_TEST(a_key_block_is_found_in_a_file)

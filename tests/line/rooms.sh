@@ -39,7 +39,7 @@ no_key_on_the_line() {
 		[ $? -eq 1 ] || { echo "the broken twin (a tap with a key, $t) was not caught"; bad=1; }
 	done
 	cp "$WORK/loads" "$WORK/loads.kept"
-	sed -i '/^FFFF111111/{s/.$/x/;s/0x$/1/;s/.x$/0F/;q}' "$WORK/loads"
+	sed '/^FFFF111111/{s/0$/1/;t;s/.$/0/}' "$WORK/loads.kept" >"$WORK/loads"
 	leak search "$WORK/twins/bytes-left" >/dev/null 2>"$WORK/said"
 	grep -q 'holds another key' "$WORK/said" || { echo "the broken twin (another check value) was not caught"; bad=1; }
 	mv "$WORK/loads.kept" "$WORK/loads"
