@@ -17,7 +17,7 @@ C_CloseSession C_CloseAllSessions C_Login C_GenerateRandom C_FindObjectsInit C_F
 C_SetAttributeValue C_CreateObject C_CopyObject C_DestroyObject C_GenerateKey C_GenerateKeyPair C_DeriveKey C_WrapKey
 C_EncryptInit C_Encrypt C_SignInit C_Sign""".split()
 
-# bdk/token.c, "The probe": Z = 00..1F, the BDKs of X9.24-1 (and its variant) and X9.24-3, the initial key of the latter
+# bdk/probe.c: Z = 00..1F, the BDKs of X9.24-1 (and its variant) and X9.24-3, the initial key of the latter
 PUBLISHED = {
     bytes(range(32)),
     bytes.fromhex("0123456789ABCDEFFEDCBA9876543210"),

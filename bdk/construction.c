@@ -1,0 +1,110 @@
+#include "bdk/construction.h"
+#include "base/wipe.h"
+#include "dukpt/aes.h"
+#include "dukpt/tdes.h"
+
+#include <string.h>
+
+#define HALF_LEN 8
+
+CK_KEY_TYPE construct_type(enum dukpt_scheme scheme)
+{
+	return scheme == DUKPT_TDES ? CKK_DES2 : CKK_AES;
+}
+
+uint8_t construct_parts(enum dukpt_scheme scheme)
+{
+	return scheme == DUKPT_TDES ? 2 : 1;
+}
+
+/* Odd parity, as TDES keys have it */
+static uint8_t odd(uint8_t b)
+{
+	unsigned x = b & 0xFEu, p = x ^ x >> 4;
+
+	p ^= p >> 2;
+	p ^= p >> 1;
+	return (uint8_t)(x | (~p & 1u));
+}
+
+/* Is a DES key with odd parity one of the 4 weak and 12 semi-weak ones (NIST SP 800-67 3.3.2)? */
+static bool weak(const uint8_t half[static HALF_LEN])
+{
+	static const uint64_t list[] = {
+		0x0101010101010101, 0xFEFEFEFEFEFEFEFE, 0xE0E0E0E0F1F1F1F1, 0x1F1F1F1F0E0E0E0E,
+		0x011F011F010E010E, 0x1F011F010E010E01, 0x01E001E001F101F1, 0xE001E001F101F101,
+		0x01FE01FE01FE01FE, 0xFE01FE01FE01FE01, 0x1FE01FE00EF10EF1, 0xE01FE01FF10EF10E,
+		0x1FFE1FFE0EFE0EFE, 0xFE1FFE1FFE0EFE0E, 0xE0FEE0FEF1FEF1FE, 0xFEE0FEE0FEF1FEF1,
+	};
+	bool is = false;
+	uint8_t b[HALF_LEN];
+
+	for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+		put_be64(b, list[i]);
+		is |= ct_equal(b, half, HALF_LEN);
+	}
+	return is;
+}
+
+/* The one place where a clear BDK exists: SoftHSM 2.6.1 neither makes DES2 keys with a variant nor has an XOR. */
+enum err construct_tdes(struct token *t, CK_OBJECT_HANDLE born[static 2], unsigned may)
+{
+	struct key k[2] = { { { 0 }, BDK_LEN }, { { 0 }, BDK_LEN } }; /* BDK, variant */
+	bool bad;
+	enum err e;
+
+	do {
+		e = token_random(t, k[0].b, BDK_LEN);
+		if (e)
+			goto done;
+		for (unsigned i = 0; i < BDK_LEN; i++)
+			k[0].b[i] = odd(k[0].b[i]);
+		e = dukpt_tdes_variant(&k[1], &k[0]);
+		if (e)
+			goto done;
+		bad = ct_equal(k[0].b, k[0].b + HALF_LEN, HALF_LEN);
+		for (unsigned i = 0; i < 2; i++)
+			bad = bad || weak(k[i].b) || weak(k[i].b + HALF_LEN);
+	} while (bad);
+	for (unsigned i = 0; !e && i < 2; i++)
+		e = object_create(t, &born[i], CKK_DES2, k[i].b, BDK_LEN, may);
+done:
+	wipe(k, sizeof k);
+	return e;
+}
+
+enum err construct_aes(struct token *t, CK_OBJECT_HANDLE born[static 2], unsigned may)
+{
+	CK_MECHANISM m = { CKM_AES_KEY_GEN, NULL, 0 };
+	struct attrs l;
+
+	attrs_secret(&l, CKK_AES, BDK_LEN, may, NULL);
+	return token_check(t, "C_GenerateKey", t->f->C_GenerateKey(t->session, &m, l.a, l.n, &born[0]));
+}
+
+/* One step of X9.24-3 on handles. The child is bytes to the token, not a cipher key: nothing there is to use it. */
+static enum err token_run(struct token *t, CK_OBJECT_HANDLE *child, CK_OBJECT_HANDLE parent, const struct dukpt_step *s,
+			  unsigned may)
+{
+	return object_derive(t, child, parent, CKM_AES_ECB_ENCRYPT_DATA, s->data, 16 * dukpt_step_blocks(s),
+			     CKK_GENERIC_SECRET, s->len, may);
+}
+
+enum err construct_initial(struct token *t, CK_OBJECT_HANDLE part[static 2], const CK_OBJECT_HANDLE bdk[static 2],
+			   enum dukpt_scheme scheme, const struct ksn *iksn, unsigned may)
+{
+	struct dukpt_step s;
+	uint8_t data[HALF_LEN];
+	enum err e = E_OK;
+
+	if (scheme != DUKPT_TDES) {
+		e = dukpt_aes_step_ik(&s, scheme, iksn);
+		return e ? e : token_run(t, &part[0], bdk[0], &s, may);
+	}
+	dukpt_tdes_ik_data(data, iksn);
+	/* bytes, not DES keys: a token forces parity on those, and DUKPT uses all 64 bits */
+	for (unsigned i = 0; !e && i < 2; i++)
+		e = object_derive(t, &part[i], bdk[i], CKM_DES3_ECB_ENCRYPT_DATA, data, sizeof data, CKK_GENERIC_SECRET,
+				  HALF_LEN, may);
+	return e;
+}

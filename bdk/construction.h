@@ -1,0 +1,26 @@
+/*
+ * How BDKs and initial keys are made of the token's objects. Results as in bdk/object.h.
+ */
+#ifndef KEYROOM_BDK_CONSTRUCTION_H
+#define KEYROOM_BDK_CONSTRUCTION_H
+
+#include "bdk/object.h"
+
+#define BDK_LEN 16
+
+/* construct_type - of a BDK's objects */
+CK_KEY_TYPE construct_type(enum dukpt_scheme scheme);
+
+/* construct_parts - how many objects a BDK is, and how many items an initial key: TDES has the variant, and two halves */
+uint8_t construct_parts(enum dukpt_scheme scheme);
+
+/* construct_tdes, construct_aes - a new BDK as session objects: itself, and for TDES its variant */
+MUST_USE enum err construct_tdes(struct token *t, CK_OBJECT_HANDLE born[static 2], unsigned may);
+MUST_USE enum err construct_aes(struct token *t, CK_OBJECT_HANDLE born[static 2], unsigned may);
+
+/* construct_initial - the parts of an initial key under the objects of its BDK: AES one, TDES left and right half */
+MUST_USE enum err construct_initial(struct token *t, CK_OBJECT_HANDLE part[static 2],
+				    const CK_OBJECT_HANDLE bdk[static 2], enum dukpt_scheme scheme,
+				    const struct ksn *iksn, unsigned may);
+
+#endif
