@@ -1,5 +1,5 @@
 # Keyroom. A folder is a static library; a program's row below is what it may use (doc/ARCHITECTURE.md).
-# Variants: make V=gcc|clang|asan|fuzz|cov, built under build/$V.
+# Variants: make V=gcc|clang|asan|fuzz|cov|arm, built under build/$V.
 
 V       ?= gcc
 B       := build/$V
@@ -11,9 +11,10 @@ CC_clang := clang
 CC_asan  := clang
 CC_fuzz  := clang
 CC_cov   := gcc
+CC_arm   := arm-none-eabi-gcc
 CC       := $(CC_$V)
 ifeq ($(CC),)
-$(error V=$V: no such variant; use gcc, clang, asan, fuzz or cov)
+$(error V=$V: no such variant; use gcc, clang, asan, fuzz, cov or arm)
 endif
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
@@ -23,10 +24,20 @@ OPT_clang := -O2 $(HARD)
 OPT_asan  := -O1 -fPIE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 OPT_fuzz  := -O1 -fPIE -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
 OPT_cov   := -O0 -fPIE --coverage
+# For the board: no C library (nor loops that become calls of one), and no path of this machine in what is built.
+M4      := terminal/port/mps2-an386
+BEARSSL := build/bearssl
+OPT_arm := -Os -mcpu=cortex-m4 -mthumb -ffreestanding -fbuiltin -ffunction-sections -fdata-sections -fstack-usage \
+	   -fcallgraph-info=su -fno-tree-loop-distribute-patterns '-ffile-prefix-map=$(CURDIR)=.' -isystem $(M4)/include \
+	   -isystem $(BEARSSL)/inc
 CFLAGS  := -std=c17 -g -I. -D_GNU_SOURCE -DKEYROOM_VERSION='"$(VERSION)"' \
 	   -DKEYROOM_VECTORS='"$(PREFIX)/share/keyroom/vectors"' $(WARN) $(OPT_$V)
-CFLAGS  += $(shell pkg-config --cflags libp11 p11-kit-1 libcrypto sqlite3 libserialport inih jansson check 2>/dev/null)
 LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack $(OPT_$V)
+ifeq ($V,arm)
+LDFLAGS := $(OPT_arm) -nostdlib -Wl,-T,$(M4)/board.ld -Wl,--gc-sections -Wl,--build-id=none
+else
+CFLAGS  += $(shell pkg-config --cflags libp11 p11-kit-1 libcrypto sqlite3 libserialport inih jansson check 2>/dev/null)
+endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -35,8 +46,8 @@ LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack $(OPT_$V)
 
 # --- Libraries: one a folder -------------------------------------------------------------------------------------------
 FOLDERS := base base/host crypto crypto/openssl crypto/bearssl dukpt protocol line bdk bdk/cli bdk/client kif terminal \
-	   terminal/port/posix pos acquirer lab tests/lib
-MAINS   := bdk/bdkd.c bdk/cli/bdk.c kif/kif.c terminal/port/posix/main.c pos/pos.c acquirer/acquirer.c \
+	   terminal/port/posix $(M4) pos acquirer lab tests/lib
+MAINS   := bdk/bdkd.c bdk/cli/bdk.c kif/kif.c terminal/port/posix/main.c $(M4)/start.c pos/pos.c acquirer/acquirer.c \
 	   lab/lab.c
 CLIENT  := bdk/client.c bdk/record.c
 
@@ -80,6 +91,16 @@ $(B)/bin/$1: $(B)/$(MAIN_$1).o $(foreach f,$(USE_$1),$(call lib,$f))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$p)))
 
+# --- The board: the terminal again, but for its port, and BearSSL from source --------------------------------------------
+USE_m4 := terminal dukpt protocol crypto crypto/bearssl base
+BEAR := codec/ccopy codec/???32be ec/ec_p256_m31 ec/ec_secp* ec/ecdsa_atr ec/ecdsa_i31_* hash/multihash hash/sha2small \
+	int/i31_* int/i32_div32 mac/hmac rand/hmac_drbg symcipher/aes_ct_* symcipher/?es_ct symcipher/des_* x509/x509_minimal
+$(B)/lib/libbearssl.a: CFLAGS += -w -I$(BEARSSL)/src
+$(B)/lib/libbearssl.a: $(patsubst %.c,$(B)/%.o,$(wildcard $(BEAR:%=$(BEARSSL)/src/%.c)))
+$(B)/bin/keyroom.elf: $(B)/$(M4)/start.o $(foreach f,$(M4) $(USE_m4),$(call lib,$f)) $(B)/lib/libbearssl.a $(M4)/board.ld
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -Wl,-Map,$(@:.elf=.map) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lgcc
+
 # --- Tests: tests/AREA/NAME_test.c is a Check program; tests/AREA/NAME_fuzz.c a fuzz target; tests/tools/NAME.c a tool -------
 AREAS := base crypto dukpt protocol line bdk kif terminal acquirer lab
 T_base     := base/host base
@@ -118,7 +139,7 @@ ALGORITHMS := $(B)/test/ctime/ctime $(B)/test/independent/driver $(B)/test/long/
 SYSTEM := $(wildcard tests/system/*.sh)
 
 # --- Rules -------------------------------------------------------------------------------------------------------------
-$(B)/%.o: %.c
+$(B)/%.o: %.c $(if $(filter arm,$V),Makefile)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(B)/lib/%.a:
@@ -133,17 +154,20 @@ $(B)/test/tty-shim.so: tests/shim/tty.c
 	gcc -std=c17 -O2 -fPIC -shared -D_GNU_SOURCE $(WARN) -o $@ $< -ldl
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: help deps all demo check check-long bench ctime cover cover-build unit fuzz-build fuzz asan clang install clean lint format
+.PHONY: help deps firmware all demo check check-long bench ctime cover cover-build unit fuzz-build fuzz asan clang install clean lint format
 help:		## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 deps:		## install what is missing of Debian's packages (DEPS=no skips it)
 	@tools/deps
 programs: $(addprefix $(B)/bin/,$(PROGRAMS))
+firmware: deps	## build the terminal for a Cortex-M4: build/arm/bin/keyroom.elf
+	@tools/bearssl $(BEARSSL)
+	@$(MAKE) --no-print-directory -s -j$$(nproc) V=arm build/arm/bin/keyroom.elf
 all: deps	## build every program into build/gcc/bin
 	@$(MAKE) --no-print-directory -j$$(nproc) programs
-demo: deps	## from a blank token to a recovered PIN (PIN=1234 PAN=4111111111111111)
+demo: deps $(if $(filter-out posix,$(BOARD)),firmware)	## from a blank token to a recovered PIN (PIN=1234 PAN=4111111111111111 BOARD=posix|mps2-an386)
 	@$(MAKE) --no-print-directory -s -j$$(nproc) programs $(TOOLS)
-	@PIN='$(PIN)' PAN='$(PAN)' tools/demo $(B)
+	@PIN='$(PIN)' PAN='$(PAN)' BOARD='$(BOARD)' tools/demo $(B)
 unit: $(UNIT) $(FUZZ) $(TOOLS) programs $(ALGORITHMS)
 check: deps	## build and pass every test
 	@$(MAKE) --no-print-directory -s -j$$(nproc) unit

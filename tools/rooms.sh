@@ -63,10 +63,14 @@ carry_list() {
 # root_of CA: the enrolment root's digest as it stands in the image of terminals made for that ca room
 root_of() { "$BIN/bdk" info --room "$WORK/$1" --json | sed -n 's/.*"root": *"\([0-9A-F]*\)".*/\1/p'; }
 
-# boot NAME SERIAL CA LINK: a terminal, its memory in WORK/NAME.nv, its till at WORK/NAME.till
+# boot NAME SERIAL CA LINK: a terminal, its memory in WORK/NAME.nv, its till at WORK/NAME.till; with BOARD=mps2-an386 on a
+# Cortex-M4 in QEMU
+TERMINAL=$BIN/terminal
+[ "${BOARD:-posix}" = posix ] || TERMINAL=$PWD/tools/board
 boot() {
-	start "$1" READY "$BIN/terminal" --nv "$WORK/$1.nv" --link "$4" --till "unix:$WORK/$1.till" --serial "$2" \
-		--root "$(root_of "$3")" --display "$WORK/$1.display"
+	start "$1" READY "$TERMINAL" --nv "$WORK/$1.nv" --link "$4" --till "unix:$WORK/$1.till" --serial "$2" \
+		--root "$(root_of "$3")" --display "$WORK/$1.display" || return
+	case $4 in pty:*) until [ -L "${4#pty:}" ]; do sleep 0.02; done ;; esac
 }
 
 # read_display NAME: what a person reads off the terminal's display: the digits of its last SPKI line
