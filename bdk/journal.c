@@ -1,5 +1,5 @@
 #include "bdk/journal.h"
-#include "bdk/room.h"
+#include "base/host/database.h"
 #include "crypto/sha256.h"
 
 #include <errno.h>
@@ -14,10 +14,13 @@
 enum { BUSY_MS = 1000 };
 
 /*
+ * The tables of version 1, and what each later version made of them. A new journal goes through all steps too, so that
+ * there is one way for tables to come about. A version that was released is never changed: the next one gets a step.
+ *
  * The rules that must hold whatever the code does stand here, as constraints: one owner for each device id of a key
  * set, one id for each {terminal, slot, load count}, one identity key for each serial and the other way round.
  */
-static const char schema[] =
+static const char first[] =
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE audit(sequence INTEGER PRIMARY KEY, utc INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL,"
 	"  object TEXT NOT NULL, reason TEXT NOT NULL, hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;"
@@ -49,8 +52,21 @@ static const char schema[] =
 	"CREATE INDEX wipe_serial ON wipe(serial);"
 	"CREATE TABLE seen(kind TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY(kind, value)) STRICT, WITHOUT ROWID;";
 
-/* Each connection. The file is in WAL mode from its creation on. */
-static const char settings[] = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;";
+static const char *const steps[JOURNAL_VERSION] = {
+	/*
+	 * 1 -> 2: all that came between 0.1 and 0.2, whoever needs it: until 0.2 is released a table or column more goes
+	 * at the end of this step, each with a comment line of its own.
+	 */
+	[1] =
+		/* ids below it may be issued, once the marks say so (bdk/mark.h); ids that a crash left between */
+		"ALTER TABLE key_set ADD COLUMN claimed INTEGER NOT NULL DEFAULT 0;"
+		"ALTER TABLE key_set ADD COLUMN skipped INTEGER NOT NULL DEFAULT 0;"
+		"UPDATE key_set SET claimed = next;",
+};
+
+/* Each connection. */
+static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+			       "PRAGMA trusted_schema = OFF;";
 
 #define KEY_SET "SELECT row, id, scheme, state, kcv, first, last, next, utc FROM key_set "
 #define DEVICE "SELECT row, serial, coalesce(spki, zeroblob(32)), cert, state, utc FROM device "
@@ -279,6 +295,35 @@ static enum err execute(sqlite3 *db, const char *text)
 	return sqlite3_exec(db, text, NULL, NULL, NULL) ? E_JOURNAL : E_OK;
 }
 
+/* The number that a statement gives. */
+static enum err number(uint64_t *v, sqlite3 *db, const char *text)
+{
+	sqlite3_stmt *s = NULL;
+	enum err e = E_JOURNAL;
+
+	if (!sqlite3_prepare_v2(db, text, -1, &s, NULL) && sqlite3_step(s) == SQLITE_ROW) {
+		*v = (uint64_t)sqlite3_column_int64(s, 0);
+		e = E_OK;
+	}
+	sqlite3_finalize(s);
+	return e;
+}
+
+/* What durability stands on was not only asked for, it is so. */
+static enum err set_up(sqlite3 *db)
+{
+	uint64_t wal = 0, synchronous = 0, keys = 0;
+	enum err e = execute(db, settings);
+
+	if (!e)
+		e = number(&wal, db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode");
+	if (!e)
+		e = number(&synchronous, db, "PRAGMA synchronous");
+	if (!e)
+		e = number(&keys, db, "PRAGMA foreign_keys");
+	return !e && (!wal || synchronous != 2 || !keys) ? E_JOURNAL : e;
+}
+
 enum err journal_create(const char *path, enum room_purpose purpose)
 {
 	char meta[160];
@@ -290,15 +335,15 @@ enum err journal_create(const char *path, enum room_purpose purpose)
 		return errno == EEXIST ? E_EXISTS : E_JOURNAL;
 	close(fd);
 	snprintf(meta, sizeof meta, "INSERT INTO meta(name, value) VALUES('version', %d), ('purpose', %d); COMMIT;",
-		 ROOM_VERSION, (int)purpose);
+		 JOURNAL_VERSION, (int)purpose);
 	if (!sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL))
-		e = execute(db, "PRAGMA journal_mode = WAL;");
-	if (!e)
-		e = execute(db, settings);
+		e = set_up(db);
 	if (!e)
 		e = execute(db, "BEGIN IMMEDIATE;");
 	if (!e)
-		e = execute(db, schema);
+		e = execute(db, first);
+	for (unsigned v = 1; !e && v < JOURNAL_VERSION; v++)
+		e = execute(db, steps[v]);
 	if (!e)
 		e = execute(db, meta);
 	if (sqlite3_close(db) && !e)
@@ -309,28 +354,42 @@ enum err journal_create(const char *path, enum room_purpose purpose)
 }
 
 /* Version and purpose, before any statement of this version is tried on what may be another. */
-static enum err identify(struct journal *j, enum room_purpose purpose)
+static enum err identify(unsigned *version, sqlite3 *db, enum room_purpose purpose)
 {
-	uint64_t version = 0, is = 0;
+	uint64_t is = 0, of = 0;
+	enum err e = number(&is, db, "SELECT value FROM meta WHERE name = 'version'");
+
+	if (!e)
+		e = number(&of, db, "SELECT value FROM meta WHERE name = 'purpose'");
+	if (!e && is > JOURNAL_VERSION)
+		e = E_ROOM_VERSION;
+	if (!e && !is)
+		e = E_JOURNAL;
+	if (!e && of != (uint64_t)purpose)
+		e = E_ROOM_PURPOSE;
+	*version = (unsigned)is;
+	return e;
+}
+
+/* An older journal becomes one of this version in one transaction; what it was stays beside it. */
+static enum err bring_up(sqlite3 *db, const char *path, unsigned version)
+{
+	char done[96];
 	enum err e;
 
-	if (sqlite3_prepare_v3(j->db, sql[META_GET], -1, SQLITE_PREPARE_PERSISTENT, &j->stmt[META_GET], NULL))
-		return E_JOURNAL;
-	e = journal_number(&version, j, "version");
-	if (!e)
-		e = journal_number(&is, j, "purpose");
-	if (!e && version > ROOM_VERSION)
-		e = E_ROOM_VERSION;
-	if (!e && version != ROOM_VERSION)
+	if (version == JOURNAL_VERSION)
+		return E_OK;
+	snprintf(done, sizeof done, "UPDATE meta SET value = %d WHERE name = 'version'; COMMIT;", JOURNAL_VERSION);
+	e = execute(db, "BEGIN IMMEDIATE;");
+	if (!e && database_migrate(db, path, steps, version, JOURNAL_VERSION))
 		e = E_JOURNAL;
-	if (!e && is != (uint64_t)purpose)
-		e = E_ROOM_PURPOSE;
-	return e;
+	return e ? e : execute(db, done); /* what was not committed is undone when the connection ends */
 }
 
 enum err journal_open(struct journal **j, const char *path, enum room_purpose purpose)
 {
 	struct journal *o = calloc(1, sizeof *o);
+	unsigned version = 0;
 	enum err e = E_JOURNAL;
 
 	*j = NULL;
@@ -339,12 +398,14 @@ enum err journal_open(struct journal **j, const char *path, enum room_purpose pu
 	if (!sqlite3_open_v2(path, &o->db, SQLITE_OPEN_READWRITE, NULL)) {
 		/* A bdkd that was killed gives up the room's lock a moment before SQLite's. */
 		sqlite3_busy_timeout(o->db, BUSY_MS);
-		e = execute(o->db, settings);
+		e = identify(&version, o->db, purpose);
 	}
 	if (!e)
-		e = identify(o, purpose);
+		e = set_up(o->db);
+	if (!e)
+		e = bring_up(o->db, path, version);
 	for (size_t i = 0; !e && i < STATEMENTS; i++)
-		if (!o->stmt[i] && sqlite3_prepare_v3(o->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &o->stmt[i], NULL))
+		if (sqlite3_prepare_v3(o->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &o->stmt[i], NULL))
 			e = E_JOURNAL;
 	if (e)
 		journal_close(o);

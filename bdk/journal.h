@@ -15,6 +15,8 @@
 
 struct journal;
 
+#define JOURNAL_VERSION 2		/* of its tables */
+
 enum key_set_state { KEY_SET_ACTIVE = 1, KEY_SET_SUSPENDED = 2 };
 
 struct key_set {
@@ -65,7 +67,9 @@ const char *load_state_name(enum load_state s);
 /* journal_create - a new, empty journal file of this schema version. E_OK, E_EXISTS, E_JOURNAL */
 MUST_USE enum err journal_create(const char *path, enum room_purpose purpose);
 
-/* journal_open - E_OK, E_JOURNAL, E_ROOM_VERSION (newer schema), E_ROOM_PURPOSE (another purpose than room.conf's) */
+/* journal_open - one of an older version is brought up to this one, all or nothing, and kept beside it as it was
+ * (PATH.v1). E_OK, E_JOURNAL (also: SQLite does not give WAL and synchronous=FULL), E_ROOM_VERSION (newer), E_ROOM_PURPOSE
+ * (another purpose than room.conf's) */
 MUST_USE enum err journal_open(struct journal **j, const char *path, enum room_purpose purpose);
 void journal_close(struct journal *j);
 

@@ -21,7 +21,7 @@
 
 #include <limits.h>
 
-#define ROOM_VERSION 1			/* of room.conf and the journal's schema */
+#define ROOM_VERSION 1			/* of room.conf */
 #define ROOM_WORKERS 8			/* at most; two where room.conf says nothing */
 #define ROOM_NAME 41			/* 1..40 of [A-Za-z0-9._-] and single blanks between them, and a NUL */
 #define ROOM_WHY 160

@@ -1,4 +1,5 @@
 #include "kif/ledger.h"
+#include "base/host/database.h"
 #include "base/host/fail.h"
 
 #include <errno.h>
@@ -11,7 +12,8 @@
 #define APPLICATION 0x4b524b46 /* "KRKF": how a ledger is told from another SQLite file */
 #define BUSY_MS 5000           /* another kif writes */
 
-static const char schema[] =
+/* The tables of version 1, and what each later version made of them; a new ledger goes through all steps too. */
+static const char first[] =
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE load(key_set TEXT NOT NULL, ksn TEXT NOT NULL, sequence INTEGER NOT NULL, time INTEGER NOT NULL,"
 	" serial TEXT NOT NULL, spki TEXT NOT NULL, scheme TEXT NOT NULL, slot INTEGER NOT NULL, state TEXT NOT NULL,"
@@ -22,6 +24,11 @@ static const char schema[] =
 	"NULL,"
 	" time INTEGER NOT NULL);"
 	"CREATE INDEX event_load ON event(key_set, ksn);";
+
+static const char *const steps[LEDGER_VERSION] = {
+	/* 1 -> 2: until 0.2 is released, whatever else a ledger needs goes at the end of this step */
+	[1] = "CREATE INDEX load_sequence ON load(sequence);", /* the order in which loads are listed */
+};
 
 enum err ledger_path(char *out, size_t size, bool make)
 {
@@ -71,13 +78,13 @@ static enum err number(struct ledger *l, uint64_t *out, const char *sql)
 	return e;
 }
 
-/* Is it a ledger that this version can use? Fresh: an empty file. */
-static enum err check_version(struct ledger *l, bool *fresh)
+/* Is it a ledger that this version can use, and of which one is it? 0: an empty file. */
+static enum err check_version(struct ledger *l, unsigned *is)
 {
 	uint64_t application = 0, version = 0, tables = 0;
 	enum err e;
 
-	*fresh = false;
+	*is = 0;
 	e = number(l, &application, "PRAGMA application_id");
 	if (!e)
 		e = number(l, &version, "PRAGMA user_version");
@@ -85,11 +92,12 @@ static enum err check_version(struct ledger *l, bool *fresh)
 		e = number(l, &tables, "SELECT count(*) FROM sqlite_master");
 	if (e)
 		return e;
-	*fresh = !application && !version && !tables;
-	if (*fresh)
+	if (!application && !version && !tables)
 		return E_OK;
-	if (application == APPLICATION && version == LEDGER_VERSION)
+	if (application == APPLICATION && version && version <= LEDGER_VERSION) {
+		*is = (unsigned)version;
 		return E_OK;
+	}
 	if (application == APPLICATION && version > LEDGER_VERSION) {
 		snprintf(l->why, sizeof l->why, "written by a newer kif (format %llu, this one knows %d)",
 			 (unsigned long long)version, LEDGER_VERSION);
@@ -160,19 +168,36 @@ static enum err open_file(struct ledger *l, const char *path, int flags)
 	return failed(l);
 }
 
+/* A new ledger, or one of an older version, becomes one of this version. */
+static enum err bring_up(struct ledger *l, const char *path, unsigned version)
+{
+	enum err e = E_OK;
+
+	if (version) {
+		e = database_migrate(l->db, path, steps, version, LEDGER_VERSION);
+		if (e)
+			snprintf(l->why, sizeof l->why, "it is an older kif's, and there is no space or no right to renew it");
+		return e;
+	}
+	e = run(l, first);
+	for (unsigned v = 1; !e && v < LEDGER_VERSION; v++)
+		e = run(l, steps[v]);
+	return e;
+}
+
 enum err ledger_open(struct ledger *l, const char *path, const char *room)
 {
 	char probe[160];
-	bool fresh = false;
+	unsigned version = 0;
 	enum err e;
 
 	e = open_file(l, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 	if (!e)
 		e = ledger_begin(l);
 	if (!e)
-		e = check_version(l, &fresh);
-	if (!e && fresh)
-		e = run(l, schema);
+		e = check_version(l, &version);
+	if (!e)
+		e = bring_up(l, path, version);
 	/* Written even where it stands already: now is the time to learn that the disk is full or the file read-only.
 	 */
 	snprintf(probe, sizeof probe, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION,
@@ -190,7 +215,7 @@ enum err ledger_open(struct ledger *l, const char *path, const char *room)
 
 enum err ledger_open_read(struct ledger *l, const char *path)
 {
-	bool fresh = false;
+	unsigned version = 0;
 	struct stat st;
 	enum err e;
 
@@ -201,8 +226,15 @@ enum err ledger_open_read(struct ledger *l, const char *path)
 	}
 	e = open_file(l, path, SQLITE_OPEN_READONLY);
 	if (!e)
-		e = check_version(l, &fresh);
-	if (!e && fresh) {
+		e = check_version(l, &version);
+	if (!e && version && version < LEDGER_VERSION) {
+		ledger_close(l);
+		e = ledger_open(l, path, NULL);
+		ledger_close(l);
+		if (!e)
+			e = open_file(l, path, SQLITE_OPEN_READONLY);
+	}
+	if (!e && !version) {
 		snprintf(l->why, sizeof l->why, "not a ledger of kif");
 		e = E_FORMAT;
 	}

@@ -12,7 +12,7 @@
 
 #include "kif/fact.h"
 
-#define LEDGER_VERSION 1
+#define LEDGER_VERSION 2
 
 struct sqlite3;
 
@@ -32,7 +32,8 @@ struct ledger {
 MUST_USE enum err ledger_path(char *out, size_t size, bool make);
 
 /*
- * ledger_open - open a ledger to write, made if it is not there; a write is tried at once
+ * ledger_open - open a ledger to write, made if it is not there; a write is tried at once. One of an older version is
+ * brought up to this one, all or nothing, and kept beside it as it was (PATH.v1).
  *
  *   room  in  real path of the room's folder that this ledger must follow; a new ledger takes it. NULL: any room's, for
  *             ledger_clear()
@@ -42,7 +43,8 @@ MUST_USE enum err ledger_path(char *out, size_t size, bool make);
  */
 MUST_USE enum err ledger_open(struct ledger *l, const char *path, const char *room);
 
-/* ledger_open_read - open an existing ledger to read. E_OK, E_IO (also: there is none), E_FORMAT, E_ROOM_VERSION */
+/* ledger_open_read - open an existing ledger to read; an older one is brought up first, and so has to be writable. E_OK,
+ * E_IO (also: there is none), E_FORMAT, E_ROOM_VERSION */
 MUST_USE enum err ledger_open_read(struct ledger *l, const char *path);
 
 /* ledger_close - an open transaction is rolled back; fine after a failed open */

@@ -5,12 +5,14 @@
 #include "bdk/journal.h"
 #include "bdk/room.h"
 #include "crypto/sha256.h"
+#include "tests/lib/database.h"
 #include "tests/lib/test.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static char dir[64], path[96];
 static struct journal *j;
@@ -104,9 +106,11 @@ START_TEST(refuses_what_is_not_this_room_s_journal)
 	ck_assert_ptr_null(other);
 	ck_assert_int_eq(journal_open(&other, "/nonexistent/journal.db", ROOM_LOAD), E_JOURNAL);
 	ck_assert_int_eq(journal_open(&other, "/bin/sh", ROOM_LOAD), E_JOURNAL);
-	meddle("UPDATE meta SET value = 2 WHERE name = 'version'; DROP TABLE sent");
+	meddle("UPDATE meta SET value = 3 WHERE name = 'version'; DROP TABLE sent");
 	ck_assert_int_eq(journal_open(&other, path, ROOM_LOAD), E_ROOM_VERSION);
-	meddle("UPDATE meta SET value = 1 WHERE name = 'version'");
+	meddle("UPDATE meta SET value = 2 WHERE name = 'version'");
+	ck_assert_int_eq(journal_open(&other, path, ROOM_LOAD), E_JOURNAL);
+	meddle("UPDATE meta SET value = 0 WHERE name = 'version'");
 	ck_assert_int_eq(journal_open(&other, path, ROOM_LOAD), E_JOURNAL);
 	meddle("DELETE FROM meta");
 	ck_assert_int_eq(journal_open(&other, path, ROOM_LOAD), E_JOURNAL);
@@ -126,6 +130,150 @@ START_TEST(the_file_is_private_and_in_wal_mode)
 	ck_assert_int_eq(sqlite3_step(s), SQLITE_ROW);
 	ck_assert_str_eq((const char *)sqlite3_column_text(s, 0), "wal");
 	sqlite3_finalize(s);
+	sqlite3_close(db);
+}
+END_TEST
+
+/* Asked for, and looked at: a journal that SQLite cannot put into WAL mode is not written to. */
+START_TEST(a_journal_without_a_write_ahead_log_does_not_open)
+{
+	sqlite3 *db;
+	sqlite3_stmt *s;
+
+	journal_close(j);
+	meddle("PRAGMA journal_mode = DELETE");
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT * FROM meta", -1, &s, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(s), SQLITE_ROW);	/* a reader keeps the mode as it is */
+	ck_assert_int_eq(journal_open(&j, path, ROOM_LOAD), E_JOURNAL);
+	sqlite3_finalize(s);
+	sqlite3_close(db);
+	ck_assert_int_eq(journal_open(&j, path, ROOM_LOAD), E_OK);
+}
+END_TEST
+
+/* --- Older versions ----------------------------------------------------------------------------------------------- */
+
+static char old[112], kept[128];
+
+static void make_old(void)
+{
+	snprintf(old, sizeof old, "%s.old", path);
+	snprintf(kept, sizeof kept, "%s.v1", old);
+	unlink(old);
+	unlink(kept);
+	database_from(old, "tests/bdk/journal-1.sql");
+}
+
+static bool open_old(void)
+{
+	struct journal *o;
+	bool ok = !journal_open(&o, old, ROOM_LOAD);
+
+	journal_close(o);
+	return ok;
+}
+
+START_TEST(a_version_1_journal_is_brought_up_with_all_that_is_in_it)
+{
+	struct load l = load("FFFF987654", DUKPT_TDES, "TC-9", 0, 0);
+	struct journal *o;
+	struct key_set s;
+	uint64_t bad, v;
+
+	make_old();
+	ck_assert_int_eq(journal_open(&o, old, ROOM_CA), E_ROOM_PURPOSE);	/* not touched: it is another's */
+	ck_assert_int_eq(database_number(old, "SELECT value FROM meta WHERE name = 'version'"), 1);
+	ck_assert_int_eq(journal_open(&o, old, ROOM_LOAD), E_OK);
+	ck_assert_int_eq(journal_audit_check(&bad, o), E_OK);
+	ck_assert_int_eq(journal_number(&v, o, "crl"), E_OK);
+	ck_assert_uint_eq(v, 3);
+	ck_assert_int_eq(journal_key_set(&s, o, "12345678"), E_OK);
+	ck_assert_int_eq(s.state, KEY_SET_SUSPENDED);
+	ck_assert_int_eq(journal_load_after(&l, o, 5), E_OK);
+	ck_assert_str_eq(l.serial, "TC-2");
+	ck_assert_int_eq(l.state, LOAD_ZEROIZED);
+	ck_assert_int_eq(journal_key_set(&s, o, "FFFF987654"), E_OK);
+	ck_assert_uint_eq(s.next, 13);
+	journal_close(o);
+	ck_assert_int_eq(database_number(old, "SELECT value FROM meta WHERE name = 'version'"), JOURNAL_VERSION);
+	ck_assert_int_eq(database_number(kept, "SELECT value FROM meta WHERE name = 'version'"), 1);
+	ck_assert_int_eq(database_number(kept, "SELECT count(*) FROM event"), 6);
+	ck_assert(open_old());
+}
+END_TEST
+
+/* One way for tables to come about: a new journal has what an old one that was brought up has. */
+START_TEST(an_old_journal_ends_with_the_tables_of_a_new_one)
+{
+	static const char count[] = "SELECT count(*) FROM sqlite_master", sum[] =
+		"SELECT sum(length(sql)) FROM sqlite_master";
+
+	make_old();
+	ck_assert(open_old());
+	ck_assert_int_eq(database_number(old, count), database_number(path, count));
+	ck_assert_int_eq(database_number(old, sum), database_number(path, sum));
+}
+END_TEST
+
+START_TEST(a_journal_that_is_being_brought_up_is_old_or_new_when_the_process_dies)
+{
+	unsigned at = 0, was_old = 0, was_new = 0;
+	bool killed;
+
+	do {
+		make_old();
+		killed = database_killed(++at, open_old);
+		ck_assert_int_eq(database_number(old, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
+		if (database_number(old, "SELECT value FROM meta WHERE name = 'version'") == 1) {
+			was_old++;
+			ck_assert_int_eq(database_number(old, "SELECT count(*) FROM pragma_table_info('key_set')"), 9);
+		} else {
+			was_new++;
+			ck_assert_int_gt(database_number(old, "SELECT count(*) FROM pragma_table_info('key_set')"), 9);
+			ck_assert_int_eq(database_number(kept, "SELECT count(*) FROM event"), 6);
+		}
+		ck_assert(!database_killed(0, open_old));
+		ck_assert_int_eq(database_number(old, "SELECT count(*) FROM event"), 6);
+	} while (killed);
+	ck_assert_uint_gt(was_old, 10);
+	ck_assert_uint_gt(was_new, 1);
+}
+END_TEST
+
+/* The rules of the design, asked of the file itself. */
+START_TEST(the_file_forbids_what_must_never_be)
+{
+	static const struct {
+		const char *sql;
+		int rc;
+	} inserts[] = {
+		{ "INSERT INTO load SELECT 9, key_set, 99, serial, spki, point, slot, 98, firmware FROM load", SQLITE_OK },
+		/* UNIQUE(key set, id) */
+		{ "INSERT INTO load SELECT 9, key_set, id, serial, spki, point, slot, 98, firmware FROM load", SQLITE_CONSTRAINT },
+		/* UNIQUE(SPKI, slot, load count) */
+		{ "INSERT INTO load SELECT 9, key_set, 99, serial, spki, point, slot, first_count, firmware FROM load", SQLITE_CONSTRAINT },
+		{ "INSERT INTO load SELECT 9, 'none', 99, serial, spki, point, slot, 98, firmware FROM load", SQLITE_CONSTRAINT },
+		{ "INSERT INTO device SELECT 9, serial, zeroblob(32), cert, state, utc FROM device", SQLITE_CONSTRAINT },
+		{ "INSERT INTO device SELECT 9, 'TC9', spki, cert, state, utc FROM device", SQLITE_CONSTRAINT },
+		{ "INSERT INTO seen SELECT * FROM seen", SQLITE_CONSTRAINT },
+		{ "INSERT INTO load SELECT 9, key_set, 'x', serial, spki, point, slot, 98, firmware FROM load", SQLITE_CONSTRAINT },
+	};
+	struct load l = load("FFFF987654", DUKPT_TDES, "TC1", 0, 0);
+	struct device d = device("TC1", 1, DEVICE_ENROLLED);
+	static const uint8_t a[16] = { 1 };
+	sqlite3 *db;
+
+	add_set("FFFF987654", DUKPT_TDES, 0, 99);
+	ck_assert_int_eq(journal_load_allocate(j, &l), E_OK);
+	ck_assert_int_eq(journal_device_put(j, &d), E_OK);
+	ck_assert_int_eq(journal_seen(j, "nonce", SPAN(a)), E_OK);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	for (size_t i = 0; i < sizeof inserts / sizeof *inserts; i++) {
+		ck_assert_int_eq(sqlite3_exec(db, "PRAGMA foreign_keys = ON; BEGIN", NULL, NULL, NULL), SQLITE_OK);
+		ck_assert_msg(sqlite3_exec(db, inserts[i].sql, NULL, NULL, NULL) == inserts[i].rc, "%s", inserts[i].sql);
+		ck_assert_int_eq(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	}
 	sqlite3_close(db);
 }
 END_TEST
@@ -586,6 +734,11 @@ static Suite *suite(void)
 	tcase_add_test(t, a_journal_is_made_once);
 	tcase_add_test(t, refuses_what_is_not_this_room_s_journal);
 	tcase_add_test(t, the_file_is_private_and_in_wal_mode);
+	tcase_add_test(t, a_journal_without_a_write_ahead_log_does_not_open);
+	tcase_add_test(t, a_version_1_journal_is_brought_up_with_all_that_is_in_it);
+	tcase_add_test(t, an_old_journal_ends_with_the_tables_of_a_new_one);
+	tcase_add_test(t, a_journal_that_is_being_brought_up_is_old_or_new_when_the_process_dies);
+	tcase_add_test(t, the_file_forbids_what_must_never_be);
 	tcase_add_test(t, numbers_keep);
 	tcase_add_test(t, a_value_is_new_once);
 	tcase_add_test(t, key_sets_keep_in_order_and_once);

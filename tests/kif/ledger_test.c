@@ -1,5 +1,6 @@
 /* A ledger is a function of the facts, not of the order or the portions in which they came. */
 #include "kif/ledger.h"
+#include "tests/lib/database.h"
 #include "tests/lib/test.h"
 
 #include <fcntl.h>
@@ -233,10 +234,75 @@ START_TEST(a_newer_format_is_named)
 
 	ck_assert_int_eq(ledger_open(&l, path, "/room"), E_OK);
 	ledger_close(&l);
-	run_sql("PRAGMA user_version = 2");
+	run_sql("PRAGMA user_version = 3");
 	ck_assert_int_eq(ledger_open(&l, path, "/room"), E_ROOM_VERSION);
 	ck_assert_ptr_nonnull(strstr(l.why, "newer"));
 	ck_assert_int_eq(ledger_open_read(&l, path), E_ROOM_VERSION);
+}
+END_TEST
+
+/* --- Older versions ----------------------------------------------------------------------------------------------- */
+
+static char kept[140];
+
+static void make_old(void)
+{
+	snprintf(kept, sizeof kept, "%s.v1", path);
+	unlink(path);
+	unlink(kept);
+	database_from(path, "tests/kif/ledger-1.sql");
+}
+
+static bool open_old(void)
+{
+	struct ledger l;
+	bool ok = !ledger_open(&l, path, "/room");
+
+	ledger_close(&l);
+	return ok;
+}
+
+START_TEST(a_version_1_ledger_is_brought_up_with_all_that_is_in_it)
+{
+	static struct dump d;
+	struct ledger l;
+
+	make_old();
+	if (_i) {	/* also by a command that only reads */
+		ck_assert_int_eq(ledger_open_read(&l, path), E_OK);
+	} else {
+		ck_assert_int_eq(ledger_open(&l, path, "/other"), E_ROOM);
+		ck_assert_int_eq(database_number(path, "PRAGMA user_version"), 1);
+		ck_assert_int_eq(ledger_open(&l, path, "/room"), E_OK);
+	}
+	dump(&d, &l);
+	ledger_close(&l);
+	ck_assert_str_eq(d.text, "TC-1 0 FFFF987654 tdes FFFF9876540001400000 zeroized 070809 2 3\n"
+				 "  1 1700000000 sent\n  2 1700000001 loaded\n  3 1700000002 zeroized\n");
+	ck_assert_int_eq(database_number(path, "PRAGMA user_version"), LEDGER_VERSION);
+	ck_assert_int_eq(database_number(kept, "PRAGMA user_version"), 1);
+	ck_assert_int_eq(database_number(kept, "SELECT count(*) FROM event"), 3);
+}
+END_TEST
+
+START_TEST(a_ledger_that_is_being_brought_up_is_old_or_new_when_the_process_dies)
+{
+	unsigned at = 0, was_old = 0, was_new = 0;
+	bool killed;
+
+	do {
+		make_old();
+		killed = database_killed(++at, open_old);
+		if (database_number(path, "PRAGMA user_version") == 1)
+			was_old++;
+		else
+			was_new++;
+		ck_assert(!database_killed(0, open_old));
+		ck_assert_int_eq(database_number(path, "SELECT count(*) FROM sqlite_master WHERE name = 'load_sequence'"), 1);
+		ck_assert_int_eq(database_number(path, "SELECT count(*) FROM event"), 3);
+	} while (killed);
+	ck_assert_uint_gt(was_old, 5);
+	ck_assert_uint_gt(was_new, 0);
 }
 END_TEST
 
@@ -316,6 +382,8 @@ static Suite *suite(void)
 	tcase_add_test(t, a_transaction_that_is_not_committed_leaves_nothing);
 	tcase_add_test(t, a_ledger_follows_one_room);
 	tcase_add_test(t, a_newer_format_is_named);
+	tcase_add_loop_test(t, a_version_1_ledger_is_brought_up_with_all_that_is_in_it, 0, 2);
+	tcase_add_test(t, a_ledger_that_is_being_brought_up_is_old_or_new_when_the_process_dies);
 	tcase_add_test(t, other_files_are_left_alone);
 	tcase_add_test(t, what_cannot_be_written_is_said);
 	tcase_add_test(t, the_usual_place_is_made);

@@ -286,6 +286,7 @@ said 78 'newer version' timeout 10 "$BIN/bdkd" --room "$WORK/load"
 [ "$before" = "$(sqlite3 "$WORK/load/journal.db" .dump | sha256sum)" ] || complain "a newer journal changed"
 cat "$WORK/journal.db" >"$WORK/load/journal.db"
 serve load || die "load"
+version=$(sqlite3 "$WORK/kif.db" 'PRAGMA user_version')
 sqlite3 "$WORK/kif.db" 'PRAGMA user_version = 9'
 before=$(sha256sum <"$WORK/kif.db")
 newer() { said 78 'newer' "$BIN/kif" "$@" --ledger "$WORK/kif.db"; }
@@ -294,6 +295,6 @@ newer show TC-1
 newer rebuild --room "$WORK/load"
 newer inject --room "$WORK/load" --port "$P3" --serial TC-3 --key-set FFFF111111 --slot 3
 [ "$before" = "$(sha256sum <"$WORK/kif.db")" ] || complain "a newer ledger changed"
-sqlite3 "$WORK/kif.db" 'PRAGMA user_version = 1'
+sqlite3 "$WORK/kif.db" "PRAGMA user_version = $version"
 works inject TC-3 3 FFFF111111 "$P3"
 exit $fail
