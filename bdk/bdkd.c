@@ -4,6 +4,7 @@
 #include "base/host/fail.h"
 #include "base/host/guard.h"
 #include "base/host/opt.h"
+#include "bdk/process.h"
 #include "bdk/server.h"
 
 #include <libgen.h>
@@ -101,6 +102,7 @@ int main(int argc, char **argv)
 	};
 	static const struct command bdkd = { "bdkd", "", "", opts, 0, 0, run };
 
+	process_main(argc, argv);
 	umask(077);
 	return opt_run(&bdkd, "Serves one room in the foreground, until SIGTERM or SIGINT.", argc, argv);
 }

@@ -85,18 +85,16 @@ static enum err write_softhsm_conf(const struct room *r)
 	return file_write(path, (struct span){ (const uint8_t *)text, strlen(text) }, 0600);
 }
 
-static enum err read_pin(char pin[static PIN_TEXT], const struct room *r)
+static enum err read_pin(struct room *r)
 {
 	char path[PATH];
-	size_t len = 0;
+	enum err e = login_page(&r->pin);
 
 	path_of(path, r, "pin");
-	if (file_read((uint8_t *)pin, &len, PIN_TEXT, path) || len < PIN_TEXT - 1) {
-		wipe(pin, PIN_TEXT);
-		return E_ROOM;
-	}
-	pin[PIN_TEXT - 1] = 0;
-	return E_OK;
+	if (!e && (file_read(r->pin.page, &r->pin.len, PIN_TEXT, path) || r->pin.len < PIN_TEXT - 1))
+		e = E_ROOM;
+	r->pin.len = e ? 0 : PIN_TEXT - 1;
+	return e;
 }
 
 /* The one token in the room's folder has its token.object there. */
@@ -146,18 +144,12 @@ static enum err mend_token(const struct room *r)
 
 static enum err start_worker(struct room *r, unsigned which)
 {
-	char conf[PATH], pin[PIN_TEXT];
+	char conf[PATH];
 	struct token_place at = { r->config.token, room_config_software(&r->config) ? conf : NULL };
 	enum err e = at.softhsm_conf ? mend_token(r) : E_OK;
 
 	path_of(conf, r, "token/softhsm2.conf");
-	if (!e)
-		e = read_pin(pin, r);
-	if (!e)
-		e = worker_start(&r->worker[which], &at, r->config.purpose,
-				 (struct span){ (const uint8_t *)pin, PIN_TEXT - 1 });
-	wipe(pin, sizeof pin);
-	return e;
+	return e ? e : worker_start(&r->worker[which], &at, r->config.purpose, login_span(&r->pin));
 }
 
 /* Looked at, not reaped: that is worker_stop()'s. */
@@ -427,26 +419,29 @@ static enum err write_config(const struct room *r)
 
 static enum err make_token(struct room *r)
 {
-	char conf[PATH], pin_path[PATH], pin[PIN_TEXT + 1];
+	char conf[PATH], pin_path[PATH], *pin;
 	uint8_t random[PIN_BYTES + 4];
 	char label[9];
 	struct token_place at = { r->config.token, conf };
-	enum err e;
+	enum err e = login_page(&r->pin);
 
+	if (e)
+		return e;
 	if (getrandom(random, sizeof random, 0) != sizeof random)
 		return E_RANDOM;
+	pin = (char *)r->pin.page;
 	hex_encode(pin, random, PIN_BYTES);
+	r->pin.len = PIN_TEXT - 1;
 	hex_encode(label, random + PIN_BYTES, 4);
 	snprintf(r->config.token, sizeof r->config.token, "pkcs11:token=keyroom-%s?module-path=" SOFTHSM, label);
 	path_of(conf, r, "token/softhsm2.conf");
 	path_of(pin_path, r, "pin");
 	e = write_softhsm_conf(r);
 	if (!e)
-		e = worker_init_token(&at, (struct span){ (const uint8_t *)pin, PIN_TEXT - 1 });
+		e = worker_init_token(&at, login_span(&r->pin));
 	pin[PIN_TEXT - 1] = '\n';
 	if (!e)
 		e = file_write(pin_path, (struct span){ (const uint8_t *)pin, PIN_TEXT }, 0400);
-	wipe(pin, sizeof pin);
 	wipe(random, sizeof random);
 	return e;
 }
@@ -679,11 +674,13 @@ enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
 		snprintf(why, ROOM_WHY, "token/softhsm2.conf cannot be written: %s", strerror(errno));
 		e = E_ROOM;
 	}
-	for (unsigned i = 0; !e && i < r->config.workers; i++) {
-		e = start_worker(r, i);
+	if (!e) {
+		e = read_pin(r);
 		if (e == E_ROOM)
 			snprintf(why, ROOM_WHY, "the token's PIN is not in the file pin");
 	}
+	for (unsigned i = 0; !e && i < r->config.workers; i++)
+		e = start_worker(r, i);
 	if (!e)
 		e = read_certs(r, why);
 	if (e)
@@ -695,6 +692,7 @@ void room_close(struct room *r)
 {
 	for (unsigned i = 0; i < ROOM_WORKERS; i++)
 		worker_stop(&r->worker[i]);
+	login_wipe(&r->pin);
 	journal_close(r->journal);
 	if (r->lock >= 0)
 		close(r->lock);

@@ -16,6 +16,7 @@
 
 #include "bdk/journal.h"
 #include "bdk/key_set.h"
+#include "bdk/login.h"
 #include "bdk/pki.h"
 #include "bdk/worker.h"
 
@@ -53,6 +54,7 @@ struct room {
 	struct room_config config;
 	int lock;			/* descriptor */
 	struct journal *journal;
+	struct login pin;			/* what every new worker is given */
 	struct worker worker[ROOM_WORKERS];	/* config.workers of them */
 	struct der own;			/* load: KDH identity; acquirer: exchange key */
 	struct der device_ca, kif_ca, exchange_ca;
@@ -107,8 +109,6 @@ MUST_USE enum err room_init(const char *dir, const struct room_config *config, c
  *   room's), E_ROOM_BUSY, E_JOURNAL (also when its audit chain is broken), E_TOKEN, E_CRYPTO, E_DENIED (a production
  *   room beside a PIN file, on a software token that room.conf does not accept, or without custodians). Nothing is held
  *   on an error.
- *
- * Call it before this process loads any PKCS#11 module or starts a thread: it forks the workers, one after the other.
  */
 MUST_USE enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY]);
 

@@ -1,29 +1,28 @@
 #include "bdk/worker.h"
 #include "base/host/fail.h"
-#include "base/host/guard.h"
 #include "base/wipe.h"
+#include "bdk/login.h"
+#include "bdk/process.h"
 #include "bdk/token.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 /*
  * A request is one record: act (1), then its arguments; the answer is one record: result (1), then, if that is E_OK,
- * its outputs. The first request is the PIN alone. Both ends are this file, so what does not parse is a bug or a broken
- * process: the worker ends, the supervisor calls it E_TOKEN.
+ * its outputs. Before the first come two records that are answered together: purpose of the room (1, 0: make the
+ * token), uri and softhsm_conf with two bytes of length each; and the PIN alone. Both ends are this file, so what does
+ * not parse is a bug or a broken process: the worker ends, the supervisor calls it E_TOKEN.
  */
 #define RPC_MAX (4096 + 64) /* the longest: worker_random() */
 #define RPC_SECONDS 30      /* longer than any act takes: a worker that hangs is dead */
-#define RPC_FD 3            /* in the worker */
 #define RANDOM_MAX 4096
+#define PLACE_MAX (PATH_MAX + 1024)
 
 enum act {
 	ACT_RANDOM,
@@ -357,28 +356,6 @@ static const struct {
 };
 /* clang-format on */
 
-static bool send_record(int fd, const uint8_t *p, size_t len)
-{
-	ssize_t n;
-
-	do
-		n = send(fd, p, len, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	return n >= 0 && (size_t)n == len;
-}
-
-/* False at the other end's end, on a timeout, or if the record is longer than size. */
-static bool receive_record(int fd, uint8_t *p, size_t *len, size_t size)
-{
-	ssize_t n;
-
-	do
-		n = recv(fd, p, size, MSG_TRUNC);
-	while (n < 0 && errno == EINTR);
-	*len = n > 0 && (size_t)n <= size ? (size_t)n : 0;
-	return *len;
-}
-
 /* Answers until the supervisor is gone, or asks what has no row. */
 static void serve(struct token *t, enum room_purpose purpose)
 {
@@ -391,7 +368,7 @@ static void serve(struct token *t, enum room_purpose purpose)
 	enum err e;
 	bool served = true;
 
-	while (served && receive_record(RPC_FD, in, &len, sizeof in)) {
+	while (served && process_receive(PROCESS_FD, in, &len, sizeof in)) {
 		rd_init(&r, in, len);
 		wr_init(&w, out, sizeof out);
 		memset(&a, 0, sizeof a);
@@ -405,7 +382,7 @@ static void serve(struct token *t, enum room_purpose purpose)
 		if (e == E_TOKEN)
 			fail_why(e, t->why, "", "token");
 		out[0] = (uint8_t)e;
-		served = send_record(RPC_FD, out, e ? 1 : w.len);
+		served = process_send(PROCESS_FD, out, e ? 1 : w.len);
 		wipe(&a, sizeof a);
 		wipe(in, sizeof in);
 		wipe(out, sizeof out);
@@ -413,45 +390,54 @@ static void serve(struct token *t, enum room_purpose purpose)
 	wipe(in, sizeof in);
 }
 
-/*
- * The walls of a child: it dies with the supervisor, owns no descriptor but its own, leaves signals from the keyboard
- * and from service managers to the supervisor, and its memory to nobody.
- */
-static bool enter(int fd, pid_t supervisor, const struct token_place *at)
+/* A text with its NUL, from the first record. */
+static bool take_text(char *out, size_t size, struct rd *r)
 {
-	static const int left[] = { SIGINT, SIGHUP, SIGTERM, SIGQUIT };
-	sigset_t none;
-	bool locked;
+	struct span s = rd_span16(r);
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) || getppid() != supervisor)
+	memset(out, 0, size);
+	if (r->e || s.len >= size || memchr(s.p, 0, s.len))
 		return false;
-	for (size_t i = 0; i < sizeof left / sizeof *left; i++)
-		signal(left[i], SIG_IGN);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (fd >= 0 && fd != RPC_FD && dup2(fd, RPC_FD) < 0)
-		return false;
-	if (close_range(fd >= 0 ? RPC_FD + 1 : RPC_FD, ~0u, 0) || guard_secrets(&locked))
-		return false;
-	return !at->softhsm_conf || !setenv("SOFTHSM2_CONF", at->softhsm_conf, 1);
+	memcpy(out, s.p, s.len);
+	return true;
 }
 
-static _Noreturn void work(const struct token_place *at, enum room_purpose purpose)
+/* Makes the token, or opens it and serves. */
+static enum err enter(struct token *t, unsigned purpose, const char *uri, struct span pin)
+{
+	enum err e;
+
+	if (purpose)
+		return token_open(t, uri, pin);
+	alarm(RPC_SECONDS);
+	e = token_init(uri, pin, t->why);
+	return e;
+}
+
+void worker_main(void)
 {
 	static struct token t;
-	uint8_t pin[RPC_MAX], answer;
+	uint8_t place[PLACE_MAX], pin[LOGIN_MAX], answer;
+	char uri[512], conf[PATH_MAX + 64];
+	unsigned purpose;
 	size_t len;
+	struct rd r;
 
-	if (!receive_record(RPC_FD, pin, &len, sizeof pin))
-		_exit(0);
-	answer = (uint8_t)token_open(&t, at->uri, (struct span){ pin, len });
+	if (!process_receive(PROCESS_FD, place, &len, sizeof place))
+		return;
+	rd_init(&r, place, len);
+	purpose = rd_u8(&r);
+	if (!take_text(uri, sizeof uri, &r) || !take_text(conf, sizeof conf, &r) || rd_end(&r) ||
+	    (*conf && setenv("SOFTHSM2_CONF", conf, 1)) || !process_receive(PROCESS_FD, pin, &len, sizeof pin))
+		return;
+	answer = (uint8_t)enter(&t, purpose, uri, (struct span){ pin, len });
 	wipe(pin, sizeof pin);
-	if (answer)
-		fail_why((enum err)answer, t.why, "", "token");
-	if (send_record(RPC_FD, &answer, 1) && !answer)
-		serve(&t, purpose);
-	token_close(&t);
-	_exit(0);
+	if (answer == E_TOKEN)
+		fail_why(E_TOKEN, t.why, "", "token");
+	if (process_send(PROCESS_FD, &answer, 1) && !answer && purpose)
+		serve(&t, (enum room_purpose)purpose);
+	if (purpose)
+		token_close(&t);
 }
 
 /* --- In the supervisor ------------------------------------------------------------------------------------------- */
@@ -474,7 +460,7 @@ static void put(struct worker *w, struct call *c)
 	c->e = wr_end(&c->w);
 	w->asked++;
 	/* One that is at work on an order would answer that. */
-	if (!c->e && (w->fd < 0 || w->state == WORKER_KEY_ORDERED || !send_record(w->fd, c->b, c->w.len)))
+	if (!c->e && (w->fd < 0 || w->state == WORKER_KEY_ORDERED || !process_send(w->fd, c->b, c->w.len)))
 		c->e = E_TOKEN;
 }
 
@@ -482,7 +468,7 @@ static void get(struct worker *w, struct call *c)
 {
 	size_t len = 0;
 
-	if (!c->e && !receive_record(w->fd, c->b, &len, sizeof c->b))
+	if (!c->e && !process_receive(w->fd, c->b, &len, sizeof c->b))
 		c->e = E_TOKEN;
 	rd_init(&c->r, c->b, len);
 	if (!c->e)
@@ -509,85 +495,42 @@ static enum err end(struct worker *w, struct call *c)
 	return e;
 }
 
-static pid_t wait_for(pid_t pid, int *status)
-{
-	pid_t p;
-
-	do
-		p = waitpid(pid, status, 0);
-	while (p < 0 && errno == EINTR);
-	return p;
-}
-
 void worker_stop(struct worker *w)
 {
-	int status;
+	process_stop(&w->fd, &w->pid);
+}
 
-	if (w->fd < 0)
-		return;
-	close(w->fd);
-	/* Between acts it holds nothing that must be finished, and within one it hangs. */
-	kill(w->pid, SIGKILL);
-	wait_for(w->pid, &status);
-	w->fd = -1;
-	w->pid = -1;
+/* A process that is told where the token is, and its first answer. purpose 0: it makes the token. */
+static enum err begin_with(struct worker *w, const struct token_place *at, unsigned purpose, struct span pin)
+{
+	uint8_t place[PLACE_MAX];
+	struct wr o;
+	struct call c;
+
+	w->asked = 0;
+	if (process_start(&w->fd, &w->pid, PROCESS_WORKER, RPC_SECONDS))
+		return E_TOKEN;
+	wr_init(&o, place, sizeof place);
+	wr_u8(&o, purpose);
+	wr_span16(&o, (struct span){ (const uint8_t *)at->uri, strlen(at->uri) });
+	wr_span16(&o, (struct span){ (const uint8_t *)at->softhsm_conf, at->softhsm_conf ? strlen(at->softhsm_conf) : 0 });
+	c.e = wr_end(&o) || !process_send(w->fd, place, o.len) || !process_send(w->fd, pin.p, pin.len) ? E_TOKEN : E_OK;
+	get(w, &c);
+	return end(w, &c);
 }
 
 enum err worker_init_token(const struct token_place *at, struct span pin)
 {
-	pid_t self = getpid(), pid = fork();
-	int status;
+	struct worker w;
+	enum err e = begin_with(&w, at, 0, pin);
 
-	if (pid < 0)
-		return E_TOKEN;
-	if (!pid) {
-		char why[96] = "the process could not be walled in";
-		enum err e = E_TOKEN;
-
-		if (enter(-1, self, at)) {
-			alarm(RPC_SECONDS);
-			e = token_init(at->uri, pin, why);
-		}
-		if (e == E_TOKEN)
-			fail_why(e, why, "", "token");
-		_exit((int)e);
-	}
-	if (wait_for(pid, &status) != pid || !WIFEXITED(status))
-		return E_TOKEN;
-	return (enum err)WEXITSTATUS(status);
+	worker_stop(&w);
+	return e;
 }
 
 enum err worker_start(struct worker *w, const struct token_place *at, enum room_purpose purpose, struct span pin)
 {
-	const struct timeval limit = { RPC_SECONDS, 0 };
-	pid_t self = getpid();
-	struct call c;
-	int fd[2];
-
-	w->fd = -1;
-	w->pid = -1;
-	w->asked = 0;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd))
-		return E_TOKEN;
-	w->pid = fork();
-	if (!w->pid) {
-		if (enter(fd[1], self, at))
-			work(at, purpose);
-		_exit(0);
-	}
-	close(fd[1]);
-	if (w->pid < 0) {
-		close(fd[0]);
-		return E_TOKEN;
-	}
-	w->fd = fd[0];
-	wr_init(&c.w, c.b, sizeof c.b);
-	if (setsockopt(w->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) ||
-	    setsockopt(w->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit))
-		c.w.e = E_TOKEN;
-	wr_copy(&c.w, pin.p, pin.len);
-	ask(w, &c);
-	return end(w, &c);
+	return begin_with(w, at, purpose, pin);
 }
 
 enum err worker_random(struct worker *w, uint8_t *out, size_t len)

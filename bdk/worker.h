@@ -1,8 +1,8 @@
 /*
- * Workers: the processes that hold the PKCS#11 module. bdkd's supervisor forks a worker before any module is loaded,
- * gives it the PIN once over a socketpair, and asks it for the few acts below; no other code of the project touches a
- * token. A worker dies with its supervisor, and a worker that dies is E_TOKEN for the call under way: the supervisor
- * starts another (worker_start) and nothing was answered twice.
+ * Workers: the processes that hold the PKCS#11 module (bdk/process.h). bdkd's supervisor starts a worker, gives it the
+ * PIN once over its socket pair, and asks it for the few acts below; no other code of the project touches a token. A
+ * worker that dies is E_TOKEN for the call under way: the supervisor starts another (worker_start) and nothing was
+ * answered twice.
  *
  * Objects are named by label. EC key pairs: "identity" (KDH; signs KEY, ZEROIZE, packages), "exchange" (acquirer
  * room's, ECDH, and its own certificate request), "records", "device-ca", "kif-ca", "exchange-ca" (sign). Key sets:
@@ -66,7 +66,7 @@ struct token_place {
 MUST_USE enum err worker_init_token(const struct token_place *at, struct span pin);
 
 /*
- * worker_start - fork a worker, have it load the module, find the token, log in, and probe on known answers
+ * worker_start - start a worker, have it load the module, find the token, log in, and probe on known answers
  *
  *   purpose  in  what this room may ask: a worker of a load or ca room never gives out an initial key
  *
@@ -74,6 +74,9 @@ MUST_USE enum err worker_init_token(const struct token_place *at, struct span pi
  */
 MUST_USE enum err worker_start(struct worker *w, const struct token_place *at, enum room_purpose purpose,
 			       struct span pin);
+
+/* worker_main - a worker's whole life, in its own process */
+void worker_main(void);
 
 /* worker_stop - end it and reap it; fine on one that is dead. A KEY that was made before stays to be taken. */
 void worker_stop(struct worker *w);

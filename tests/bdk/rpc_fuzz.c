@@ -11,11 +11,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/types.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include <signal.h>
 
 static struct rd input;
 
@@ -25,48 +21,34 @@ static void must(bool well_formed)
 		abort();
 }
 
-static ssize_t stub_recv(int fd, void *out, size_t size, int flags)
+static bool stub_receive(int fd, uint8_t *out, size_t *out_len, size_t size)
 {
 	size_t len = rd_u16(&input);
 	struct span record = rd_span(&input, len < input.left ? len : input.left);
 
-	(void)fd, (void)flags;
-	if (record.len && record.len <= size)
+	(void)fd;
+	*out_len = record.len <= size ? record.len : 0;
+	if (*out_len)
 		memcpy(out, record.p, record.len);
-	return (ssize_t)record.len;
+	return *out_len;
 }
 
-static ssize_t stub_send(int fd, const void *p, size_t len, int flags)
-{
-	(void)fd, (void)flags;
-	if (!len || !p)
-		abort();
-	return (ssize_t)len;
-}
-
-static int stub_kill(pid_t pid, int sig)
-{
-	(void)pid, (void)sig;
-	return 0;
-}
-
-static int stub_close(int fd)
+static bool stub_send(int fd, const uint8_t *p, size_t len)
 {
 	(void)fd;
-	return 0;
+	must(len && p);
+	return true;
+}
+
+static void stub_stop(int *fd, pid_t *pid)
+{
+	*fd = *pid = -1;
 }
 
 static int stub_poll(struct pollfd *fd, nfds_t n, int limit)
 {
 	must(n == 1 && fd->fd == 99 && limit > 0);
 	return 1;
-}
-
-static pid_t stub_waitpid(pid_t pid, int *status, int flags)
-{
-	(void)flags;
-	*status = 0;
-	return pid;
 }
 
 /* --- The token's acts: they look at what they are given, and give full outputs
@@ -173,11 +155,9 @@ static enum err stub_initial_key(struct token *t, struct key *ik, const struct k
 }
 
 #define poll stub_poll
-#define recv stub_recv
-#define send stub_send
-#define kill stub_kill
-#define close stub_close
-#define waitpid stub_waitpid
+#define process_receive stub_receive
+#define process_send stub_send
+#define process_stop stub_stop
 #define token_random stub_random
 #define token_make_pair stub_make_pair
 #define token_point stub_make_pair

@@ -5,6 +5,7 @@
  */
 #include "bdk/client.h"
 #include "bdk/server.h"
+#include "tests/lib/children.h"
 #include "tests/lib/krd_sim.h"
 #include "tests/lib/test.h"
 
@@ -45,21 +46,9 @@ static void serve_until_told(int ready)
 	_exit(bad);
 }
 
-/* The workers that live, in the order of their start. */
 static unsigned look_at_workers(pid_t pid[static ROOM_WORKERS])
 {
-	char path[80];
-	unsigned n = 0;
-	int one;
-	FILE *f;
-
-	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)server, (int)server);
-	f = fopen(path, "re");
-	ck_assert_ptr_nonnull(f);
-	while (n < ROOM_WORKERS && fscanf(f, "%d", &one) == 1)
-		pid[n++] = one;
-	fclose(f);
-	return n;
+	return children(pid, ROOM_WORKERS, server, "--worker");
 }
 
 static void start_server(void)

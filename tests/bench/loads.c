@@ -7,6 +7,7 @@
  */
 #include "bdk/client.h"
 #include "dukpt/ksn.h"
+#include "tests/lib/children.h"
 #include "tests/lib/krd_sim.h"
 
 #include <dirent.h>
@@ -141,17 +142,10 @@ static double used(pid_t pid)
 /* The first worker, where all are alike. */
 static pid_t worker_of(pid_t supervisor)
 {
-	char path[80];
-	int pid = 0;
-	FILE *f;
+	pid_t pid = 0;
 
-	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)supervisor, (int)supervisor);
-	f = fopen(path, "re");
-	if (f) {
-		need(fscanf(f, "%d", &pid) == 1, "bdkd has no worker");
-		fclose(f);
-	}
-	return (pid_t)pid;
+	need(children(&pid, 1, supervisor, "--worker"), "bdkd has no worker");
+	return pid;
 }
 
 static void print_sizes(const char *at, pid_t supervisor, const char *end)

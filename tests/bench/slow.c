@@ -1,17 +1,18 @@
 /*
- * A slow token, as one behind a network is: preloaded into bdkd, each answer of a worker comes 20 ms late. The program
- * itself is not slowed down; only its workers are forked.
+ * A slow token, as one behind a network is: preloaded into bdkd, each answer of a worker comes 20 ms late. The others
+ * are not slowed down.
  */
-#include <dlfcn.h>
+#include "tests/shim/carry.h"
+
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
-static pid_t program;
+static bool worker;
 
-__attribute__((constructor)) static void start(void)
+__attribute__((constructor)) static void start(int argc, char **argv)
 {
-	program = getpid();
+	worker = argc == 2 && !strcmp(argv[1], "--worker");
 }
 
 ssize_t send(int fd, const void *p, size_t len, int flags)
@@ -20,7 +21,7 @@ ssize_t send(int fd, const void *p, size_t len, int flags)
 
 	if (!real)
 		*(void **)&real = dlsym(RTLD_NEXT, "send");
-	if (getpid() != program)
+	if (worker)
 		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
 	return real(fd, p, len, flags);
 }

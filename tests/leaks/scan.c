@@ -173,7 +173,9 @@ static void look_process(pid_t pid)
 		if (sscanf(line, "%llx-%llx %4s %*s %*s %*s %399[^\n]", &from, &to, may, name) < 3 || may[0] != 'r' ||
 		    !strcmp(name, "[vvar]") || !strcmp(name, "[vsyscall]"))
 			continue;
-		done += look_range(where, name[0] ? name : "heap or stack", mem, from, to);
+		if (!name[0])
+			snprintf(name, sizeof name, "nameless memory of %llu bytes", to - from);
+		done += look_range(where, name, mem, from, to);
 	}
 	fclose(maps);
 	close(mem);

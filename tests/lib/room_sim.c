@@ -3,6 +3,7 @@
 #include "crypto/sha256.h"
 #include "dukpt/kcv.h"
 #include "dukpt/tdes.h"
+#include "tests/lib/process.h"
 #include "tests/lib/test.h"
 
 #include <sqlite3.h>

@@ -1,4 +1,5 @@
 #include "tests/lib/token_folder.h"
+#include "tests/lib/process.h"
 #include "tests/lib/test.h"
 
 #include <stdio.h>

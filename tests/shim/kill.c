@@ -10,20 +10,18 @@
  *   KEYROOM_KILL_LOG  a file; a line an act: who, number, act, target, length, and of what goes to a socket the bytes
  *   KEYROOM_NO_SYNC   if set, fsync and fdatasync are no acts and do nothing, as in a program that does not call them
  */
-#include <dlfcn.h>
+#include "carry.h"
+
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-/* [0] is the program, [1] any process that it forks: bdkd's worker. */
+/* [0] is the program, [1] bdkd's worker. */
 struct control {
 	uint32_t at[2];    /* die before this act; 0: never */
 	uint32_t count[2]; /* acts since the test set this to 0 */
@@ -31,15 +29,15 @@ struct control {
 
 static struct control none;
 static volatile struct control *control = &none;
-static pid_t program;
+static int who;
 
-__attribute__((constructor)) static void begin(void)
+__attribute__((constructor)) static void begin(int argc, char **argv)
 {
 	const char *path = getenv("KEYROOM_KILL");
 	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
 	void *p;
 
-	program = getpid();
+	who = argc == 2 && !strcmp(argv[1], "--worker");
 	if (fd < 0)
 		return;
 	p = mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -48,7 +46,7 @@ __attribute__((constructor)) static void begin(void)
 	close(fd);
 }
 
-static void note(int who, uint32_t n, const char *act, const char *target, const uint8_t *bytes, size_t len)
+static void note(uint32_t n, const char *act, const char *target, const uint8_t *bytes, size_t len)
 {
 	const char *path = getenv("KEYROOM_KILL_LOG");
 	int fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
@@ -68,12 +66,11 @@ static void note(int who, uint32_t n, const char *act, const char *target, const
 
 static void act_on(const char *act, const char *target, const uint8_t *bytes, size_t len)
 {
-	int who = getpid() != program;
 	uint32_t n = ++control->count[who];
 
 	if (n == control->at[who])
 		kill(getpid(), SIGKILL);
-	note(who, n, act, target, bytes, len);
+	note(n, act, target, bytes, len);
 }
 
 /* An act on a descriptor; one on a terminal or a pipe is only talk. */

@@ -2,16 +2,15 @@
  * Test only, for LD_PRELOAD: memory that runs out.
  *
  * KEYROOM_MALLOC_FAIL=N lets the process's Nth allocation fail, and "N+" every one from there on. Each process counts
- * for itself; a forked one counts on. KEYROOM_MALLOC_COUNT names a file that gets the number of allocations at exit.
+ * for itself. KEYROOM_MALLOC_COUNT names a file that gets the number of allocations at exit.
  */
+#include "carry.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);

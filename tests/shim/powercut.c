@@ -12,16 +12,15 @@
  * ID is inode and time of birth, since inodes are given out again. Real syncs are not made: SIGKILL keeps the page
  * cache.
  */
+#include "carry.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 struct id {
 	char text[64];

@@ -72,7 +72,7 @@ ceremony=$(stat -c %s "$WORK/load.spy")
 inject TC-1 0 FFFF111111 "unix:$WORK/t1.link" >>"$WORK/kif.said" 2>&1 || die "inject t1"
 inject TC-2 0 22222222 "unix:$WORK/t2.link" >>"$WORK/kif.said" 2>&1 || die "inject t2"
 # A worker that dies is replaced, and the next one probes: that belongs to what comes after the ceremony.
-kill -9 $(pgrep -P "$PID_load")
+kill -9 $(pgrep -P "$PID_load" -f -- --worker)
 inject TC-1 1 22222222 "unix:$WORK/t1.link" >>"$WORK/kif.said" 2>&1 || die "inject after the worker's death"
 
 # --- The main job, with a PIN and a PAN that nothing else resembles ---------------------------------------------------
@@ -176,11 +176,15 @@ done
 [ $stops -ge $((20 * ROUNDS)) ] || complain "only $stops instants"
 echo "stopped and looked at $stops instants"
 
-supervisor=$PID_load worker=$(pgrep -P "$PID_load")
+supervisor=$PID_load worker=$(pgrep -P "$PID_load" -f -- --worker)
 [ "$(echo $worker | wc -w)" = 2 ] || complain "the load room does not have its two workers"
 clean "the idle load room" memory "$WORK/busy" $supervisor $worker
-clean "the PIN in the load room's supervisor" memory "$WORK/load.pin" $supervisor
-clean "the PIN in the ca room's supervisor" memory "$WORK/ca.pin" $PID_ca
+# A supervisor holds the PIN on the page that it locked for it, and nowhere else.
+for r in load ca; do
+	eval "p=\$PID_$r"
+	holds "the PIN of the room $r on its page" 'nameless memory of 4096 bytes' memory "$WORK/$r.pin" $p
+	[ "$(wc -l <"$WORK/found")" = 1 ] || complain "the PIN of the room $r in its supervisor: $(cat "$WORK/found")"
+done
 # libp11 keeps the PIN of a login: it is in the workers, as doc/THREATS.md says, and nowhere else.
 "$SCAN" memory "$WORK/load.pin" $worker >"$WORK/found" && echo "the worker holds no PIN any more: doc/THREATS.md may say so"
 sed 's/^process [0-9]* /the worker holds, in its /' "$WORK/found"

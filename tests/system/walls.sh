@@ -26,7 +26,7 @@ $AS "$BIN/bdk" init "$WORK/room" --purpose load --test --name W >/dev/null || co
 start room "bdkd: serving" $AS "$BIN/bdkd" --room "$WORK/room" || complain "bdkd"
 start term READY $AS "$BIN/terminal" --nv "$WORK/nv" --link "unix:$WORK/l" --till "unix:$WORK/t" --serial TC-1 \
 	--root "$(printf '00%.0s' $(seq 32))" || complain "terminal"
-worker=$(pgrep -P "$PID_room") || complain "bdkd has no worker"
+worker=$(pgrep -P "$PID_room" -f -- --worker) || complain "bdkd has no worker"
 [ "$(echo $worker | wc -w)" = 2 ] || complain "a load room has two workers, not $worker"
 walls "bdkd supervisor" "$PID_room"
 for w in $worker; do walls "bdkd worker" "$w"; done

@@ -1,0 +1,39 @@
+#include "bdk/login.h"
+#include "base/wipe.h"
+
+#include <sys/mman.h>
+
+enum { PAGE = 4096 };
+_Static_assert(LOGIN_MAX <= PAGE, "a PIN is on one page");
+
+enum err login_page(struct login *p)
+{
+	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	p->page = NULL;
+	p->len = 0;
+	if (page == MAP_FAILED)
+		return E_INTERNAL;
+	mlock(page, PAGE);
+	if (madvise(page, PAGE, MADV_DONTFORK) || madvise(page, PAGE, MADV_DONTDUMP)) {
+		munmap(page, PAGE);
+		return E_INTERNAL;
+	}
+	p->page = page;
+	return E_OK;
+}
+
+struct span login_span(const struct login *p)
+{
+	return (struct span){ p->page, p->len };
+}
+
+void login_wipe(struct login *p)
+{
+	if (!p->page)
+		return;
+	wipe(p->page, PAGE);
+	munmap(p->page, PAGE);
+	p->page = NULL;
+	p->len = 0;
+}
