@@ -154,7 +154,7 @@ $(B)/test/tty-shim.so: tests/shim/tty.c
 	gcc -std=c17 -O2 -fPIC -shared -D_GNU_SOURCE $(WARN) -o $@ $< -ldl
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: help deps firmware all demo check check-long bench ctime cover cover-build unit fuzz-build fuzz asan clang install clean lint format
+.PHONY: help deps firmware size all demo check check-long bench ctime cover cover-build unit fuzz-build fuzz asan clang install clean lint format
 help:		## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 deps:		## install what is missing of Debian's packages (DEPS=no skips it)
@@ -163,6 +163,8 @@ programs: $(addprefix $(B)/bin/,$(PROGRAMS))
 firmware: deps	## build the terminal for a Cortex-M4: build/arm/bin/keyroom.elf
 	@tools/bearssl $(BEARSSL)
 	@$(MAKE) --no-print-directory -s -j$$(nproc) V=arm build/arm/bin/keyroom.elf
+size: firmware	## flash, static RAM and worst stack of the Arm build, a module each, against terminal/size.txt
+	@tools/size
 all: deps	## build every program into build/gcc/bin
 	@$(MAKE) --no-print-directory -j$$(nproc) programs
 demo: deps $(if $(filter-out posix,$(BOARD)),firmware)	## from a blank token to a recovered PIN (PIN=1234 PAN=4111111111111111 BOARD=posix|mps2-an386)
