@@ -6,7 +6,7 @@
  * counter. Taking it fills the registers of all lower bits from it, unless the counter already has as many one-bits as
  * the rule allows, and erases it. So the registers never tell a key that was taken before.
  *
- * A machine is a value: dukpt_registers_take() never changes the one it is given, but makes the one that follows. The
+ * A machine is a value: dukpt_registers_take() makes the one that follows, in another place or in its own. The
  * terminal stores the successor durably, and only then releases what the key made: derive, commit, release.
  */
 #ifndef KEYROOM_DUKPT_REGISTERS_H
@@ -42,11 +42,11 @@ MUST_USE enum err dukpt_registers_load(struct dukpt_registers *r, enum dukpt_sch
 /*
  * dukpt_registers_take - the transaction key of r->ksn, and the machine without it
  *
- *   next  out  the successor: this key gone, the keys that come from it in, the KSN advanced. Not r itself. Zero on an
+ *   next  out  the successor: this key gone, the keys that come from it in, the KSN advanced. May be r. Zero on an
  *              error
  *   txn   out  the transaction key; written only on E_OK. Release nothing made with it before next is durable
  *   used  out  its KSN; written only on E_OK
- *   r     in   unchanged
+ *   r     in   unchanged, unless it is next
  *
  * The last key (1FF800, FFFF0000) does come out; the call after it says E_EXHAUSTED.
  *

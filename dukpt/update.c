@@ -57,7 +57,9 @@ done:
 enum err dukpt_update(struct dukpt_registers *next, uint8_t kcv[static KCV_MAX], uint8_t *kcv_len,
 		      const struct dukpt_registers *r, struct span text)
 {
+	enum dukpt_scheme had = (enum dukpt_scheme)r->scheme;
 	uint8_t check[KCV_MAX], check_len;
+	struct ksn was = r->ksn;
 	struct key update = { { 0 }, 0 }, ik = { { 0 }, 0 };
 	enum dukpt_scheme scheme;
 	struct ksn iksn;
@@ -70,10 +72,10 @@ enum err dukpt_update(struct dukpt_registers *next, uint8_t kcv[static KCV_MAX],
 	if (e)
 		goto done;
 	e = E_SCHEME;
-	if (scheme != (enum dukpt_scheme)r->scheme)
+	if (scheme != had)
 		goto done;
 	e = E_REPLAY;
-	if (ksn_same_device(&iksn, &r->ksn))
+	if (ksn_same_device(&iksn, &was))
 		goto done;
 	e = kcv_compute(check, &check_len, scheme, &ik);
 	if (e)

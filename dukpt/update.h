@@ -32,10 +32,10 @@ MUST_USE enum err dukpt_update_key(struct key *key, const struct dukpt_registers
 /*
  * dukpt_update - load the initial key that comes under the update key
  *
- *   next     out  loaded, ready for the first transaction of the new initial key. Not r itself. Zero on an error
+ *   next     out  loaded, ready for the first transaction of the new initial key. May be r. Zero on an error
  *   kcv      out  check value of the new initial key, kcv_compute(); written only on E_OK
  *   kcv_len  out  likewise
- *   r        in   unchanged; make next durable in its place
+ *   r        in   unchanged, unless it is next; make next durable in its place
  *   text     in   the key block
  *
  *   E_OK

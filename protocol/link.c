@@ -1,4 +1,5 @@
 #include "protocol/link.h"
+#include "base/wipe.h"
 
 #include <string.h>
 
@@ -28,23 +29,39 @@ static bool kind_known(unsigned kind)
 	return kind == LINK_REQUEST || kind == LINK_REPLY;
 }
 
-static void stuff(struct wr *w, const uint8_t *p, size_t len)
+/* What is on its way out, piece by piece. */
+struct pieces {
+	link_piece *send;
+	void *ctx;
+	size_t len;
+	uint8_t b[LINK_PIECE];
+};
+
+static void put(struct pieces *w, uint8_t byte)
+{
+	if (w->len == sizeof w->b) {
+		w->send(w->ctx, w->b, w->len);
+		w->len = 0;
+	}
+	w->b[w->len++] = byte;
+}
+
+static void stuff(struct pieces *w, const uint8_t *p, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		bool special = p[i] == FLAG || p[i] == ESCAPE;
 
 		if (special)
-			wr_u8(w, ESCAPE);
-		wr_u8(w, special ? p[i] ^ FLIP : p[i]);
+			put(w, ESCAPE);
+		put(w, special ? p[i] ^ FLIP : p[i]);
 	}
 }
 
-enum err link_encode(uint8_t *out, size_t *len, size_t size, const struct frame *f)
+enum err link_send(const struct frame *f, link_piece *send, void *ctx)
 {
 	uint8_t head[LINK_HEAD], tail[LINK_FCS];
+	struct pieces w;
 	uint32_t fcs;
-	struct wr w;
-	enum err e;
 
 	if (!kind_known(f->kind) || f->payload.len > LINK_PAYLOAD)
 		return E_RANGE;
@@ -55,53 +72,77 @@ enum err link_encode(uint8_t *out, size_t *len, size_t size, const struct frame 
 	for (size_t i = 0; i < sizeof tail; i++)
 		tail[i] = (uint8_t)(fcs >> 8 * i);
 
-	wr_init(&w, out, size);
-	wr_u8(&w, FLAG);
+	w.send = send;
+	w.ctx = ctx;
+	w.len = 0;
+	put(&w, FLAG);
 	stuff(&w, head, sizeof head);
 	stuff(&w, f->payload.p, f->payload.len);
 	stuff(&w, tail, sizeof tail);
-	wr_u8(&w, FLAG);
-	e = wr_end(&w);
+	put(&w, FLAG);
+	send(ctx, w.b, w.len);
+	wipe(w.b, sizeof w.b);
+	return E_OK;
+}
+
+static void into_buffer(void *ctx, const uint8_t *p, size_t len)
+{
+	wr_copy(ctx, p, len);
+}
+
+enum err link_encode(uint8_t *out, size_t *len, size_t size, const struct frame *f)
+{
+	struct wr w;
+	enum err e;
+
+	wr_init(&w, out, size);
+	e = link_send(f, into_buffer, &w);
+	if (!e)
+		e = wr_end(&w);
 	if (!e)
 		*len = w.len;
 	return e;
 }
 
 /* The closing flag: is what came before it a frame? */
-static enum err rx_close(const struct link_rx *rx, struct frame *f)
+static enum err close_frame(const struct link_in *in, const uint8_t *b, struct frame *f)
 {
-	if (rx->dropping || rx->escaped)
+	if (in->dropping || in->escaped)
 		return E_FORMAT;
-	if (!rx->len)
+	if (!in->len)
 		return E_SHORT; /* two flags in a row, or one that both closes and opens */
-	if (rx->len < LINK_HEAD + LINK_FCS || !kind_known(rx->b[0]) || fcs_add(FCS_START, rx->b, rx->len) != FCS_GOOD)
+	if (in->len < LINK_HEAD + LINK_FCS || !kind_known(b[0]) || fcs_add(FCS_START, b, in->len) != FCS_GOOD)
 		return E_FORMAT;
-	*f = (struct frame){ rx->b[0],
-			     get_be32(rx->b + 1),
-			     get_be16(rx->b + 5),
-			     { rx->b + LINK_HEAD, rx->len - LINK_HEAD - LINK_FCS } };
+	*f = (struct frame){ b[0],
+			     get_be32(b + 1),
+			     get_be16(b + 5),
+			     { b + LINK_HEAD, in->len - LINK_HEAD - LINK_FCS } };
 	return E_OK;
 }
 
-enum err link_push(struct link_rx *rx, struct frame *f, uint8_t byte)
+enum err link_take(struct link_in *in, uint8_t *b, size_t size, struct frame *f, uint8_t byte)
 {
 	enum err e = E_SHORT;
 
 	if (byte == FLAG) {
-		e = rx_close(rx, f);
-		rx->len = 0;
-		rx->escaped = rx->dropping = false;
-	} else if (rx->dropping) {
+		e = close_frame(in, b, f);
+		*in = (struct link_in){ 0 };
+	} else if (in->dropping) {
 		/* until the next flag */
-	} else if (byte == ESCAPE && !rx->escaped) {
-		rx->escaped = true;
-	} else if (rx->len == sizeof rx->b || (rx->escaped && byte != (FLAG ^ FLIP) && byte != (ESCAPE ^ FLIP))) {
-		rx->dropping = true; /* too long, or an escape that no sender writes */
+	} else if (byte == ESCAPE && !in->escaped) {
+		in->escaped = true;
+	} else if (in->len == size || (in->escaped && byte != (FLAG ^ FLIP) && byte != (ESCAPE ^ FLIP))) {
+		in->dropping = true; /* too long, or an escape that no sender writes */
 	} else {
-		rx->b[rx->len++] = rx->escaped ? byte ^ FLIP : byte;
-		rx->escaped = false;
+		b[in->len++] = in->escaped ? byte ^ FLIP : byte;
+		in->escaped = false;
 	}
 	return e;
+}
+
+enum err link_push(struct link_rx *rx, struct frame *f, uint8_t byte)
+{
+	return link_take(&rx->in, rx->b, sizeof rx->b, f, byte);
 }
 
 void link_host_open(struct link_host *h, const uint8_t random[static 4])
@@ -146,14 +187,27 @@ enum err link_peer_reply(struct link_peer *p, struct span payload)
 {
 	if (payload.len > sizeof p->reply)
 		return E_RANGE;
-	if (payload.len)
+	if (payload.len && payload.p != p->reply)
 		memcpy(p->reply, payload.p, payload.len);
 	p->len = (uint16_t)payload.len;
 	return E_OK;
 }
 
+static struct frame reply_of(const struct link_peer *p)
+{
+	return (struct frame){ LINK_REPLY, p->channel, p->sequence, { p->reply, p->len } };
+}
+
 enum err link_peer_encode(const struct link_peer *p, uint8_t *out, size_t *len, size_t size)
 {
-	return link_encode(out, len, size,
-			   &(struct frame){ LINK_REPLY, p->channel, p->sequence, { p->reply, p->len } });
+	struct frame f = reply_of(p);
+
+	return link_encode(out, len, size, &f);
+}
+
+enum err link_peer_send(const struct link_peer *p, link_piece *send, void *ctx)
+{
+	struct frame f = reply_of(p);
+
+	return link_send(&f, send, ctx);
 }

@@ -46,11 +46,34 @@ struct frame {
  */
 MUST_USE enum err link_encode(uint8_t *out, size_t *len, size_t size, const struct frame *f);
 
+/*
+ * link_send - the same without a buffer for all of it: piece by piece, at most LINK_PIECE bytes each
+ *
+ *   E_OK, E_RANGE (payload longer than LINK_PAYLOAD; nothing was sent)
+ */
+#define LINK_PIECE 1024
+typedef void link_piece(void *ctx, const uint8_t *p, size_t len);
+MUST_USE enum err link_send(const struct frame *f, link_piece *send, void *ctx);
+
 /* What has been received of the current frame. Zero it to begin. */
-struct link_rx {
-	uint8_t b[LINK_FRAME];
+struct link_in {
 	size_t len;
 	bool escaped, dropping;
+};
+
+/*
+ * link_take - one received byte, where memory is short: a frame longer than size is dropped
+ *
+ *   b  the frame's place, size bytes, LINK_FRAME at most; touched by nobody else until a frame is whole
+ *
+ * Otherwise as link_push().
+ */
+MUST_USE enum err link_take(struct link_in *in, uint8_t *b, size_t size, struct frame *f, uint8_t byte);
+
+/* A receiver with room for every frame. Zero it to begin. */
+struct link_rx {
+	struct link_in in;
+	uint8_t b[LINK_FRAME];
 };
 
 /*
@@ -98,10 +121,14 @@ struct link_peer {
  */
 MUST_USE enum err link_peer_request(struct link_peer *p, const struct frame *f);
 
-/* link_peer_reply - store the reply to the request just accepted. E_OK, E_RANGE (longer than LINK_PAYLOAD) */
+/* link_peer_reply - store the reply to the request just accepted; it may stand in p->reply already. E_OK, E_RANGE
+ * (longer than LINK_PAYLOAD) */
 MUST_USE enum err link_peer_reply(struct link_peer *p, struct span payload);
 
 /* link_peer_encode - the stored reply as a frame on the wire. As link_encode. */
 MUST_USE enum err link_peer_encode(const struct link_peer *p, uint8_t *out, size_t *len, size_t size);
+
+/* link_peer_send - the same, as link_send() */
+MUST_USE enum err link_peer_send(const struct link_peer *p, link_piece *send, void *ctx);
 
 #endif

@@ -20,7 +20,7 @@ static void show_state(const struct firmware *f)
 	text_span(&line, f->port->serial);
 	text_show(&line, f->port);
 	for (unsigned i = 0; i < STORE_SLOTS; i++)
-		if (s->slot[i].state != SLOT_EMPTY)
+		if (f->store.slot[i].state != SLOT_EMPTY)
 			krd_show_slot(&f->krd, i);
 	say(f->port, "READY");
 }
@@ -43,38 +43,50 @@ enum err firmware_start(struct firmware *f, const struct port *port)
 	return E_OK;
 }
 
+struct outlet {
+	const struct port *port;
+	enum uart u;
+};
+
+static void write_piece(void *ctx, const uint8_t *p, size_t len)
+{
+	const struct outlet *o = ctx;
+
+	o->port->uart_write(o->port->ctx, o->u, p, len);
+}
+
 /* A request that is new is worked on, one that repeats gets the reply it got. */
 static void serve(struct firmware *f, enum uart u, const struct frame *frame)
 {
 	struct link_peer *peer = &f->wire[u].peer;
+	struct outlet outlet = { f->port, u };
 	enum err e = link_peer_request(peer, frame);
 	size_t len;
 
 	if (!e) {
-		len = u == UART_LINK ? krd_answer(&f->krd, f->reply, frame->payload)
-				     : trade_answer(&f->trade, f->reply, frame->payload);
-		e = link_peer_reply(peer, (struct span){ f->reply, len });
-		wipe(f->reply, len);
+		wipe(peer->reply, sizeof peer->reply);
+		len = u == UART_LINK ? krd_answer(&f->krd, peer->reply, frame->payload)
+				     : trade_answer(&f->trade, peer->reply, frame->payload);
+		e = link_peer_reply(peer, (struct span){ peer->reply, len });
 	}
-	if (!e || e == E_REPLAY)
-		e = link_peer_encode(peer, f->out, &len, sizeof f->out);
-	if (!e)
-		f->port->uart_write(f->port->ctx, u, f->out, len);
+	/* One that is too long cannot be: a reply fits. */
+	if ((!e || e == E_REPLAY) && link_peer_send(peer, write_piece, &outlet))
+		say(f->port, err_text(E_INTERNAL));
 }
 
 static void receive(struct firmware *f, enum uart u)
 {
-	uint8_t b[64];
+	uint8_t *place = u == UART_LINK ? f->link_frame : f->till_frame, b[64];
+	size_t size = u == UART_LINK ? sizeof f->link_frame : sizeof f->till_frame, n;
 	struct frame frame;
-	size_t n;
 
 	do {
 		n = f->port->uart_read(f->port->ctx, u, b, sizeof b);
 		for (size_t i = 0; i < n; i++)
-			if (!link_push(&f->wire[u].rx, &frame, b[i])) {
+			if (!link_take(&f->wire[u].in, place, size, &frame, b[i])) {
 				serve(f, u, &frame);
 				/* What came from the till may have been a key of the keypad. */
-				wipe(&f->wire[u].rx, sizeof f->wire[u].rx);
+				wipe(place, size);
 			}
 	} while (n);
 	wipe(b, sizeof b);
@@ -86,6 +98,8 @@ bool firmware_step(struct firmware *f)
 		krd_end(&f->krd);
 		trade_init(&f->trade, f->port, &f->store, &f->random);
 		wipe(f->wire, sizeof f->wire);
+		wipe(f->link_frame, sizeof f->link_frame);
+		wipe(f->till_frame, sizeof f->till_frame);
 		if (store_tamper(&f->store))
 			say(f->port, err_text(E_STORE));
 		say(f->port, "TAMPERED");

@@ -7,19 +7,20 @@
 #include "terminal/krd.h"
 #include "terminal/trade.h"
 
-/* Everything there is: about 33 KiB, for the port to place. No heap is used. */
+/* Everything there is: about 12 KiB, for the port to place. No heap is used. */
 struct firmware {
 	const struct port *port;
 	struct store store;
 	struct random random;
 	struct krd krd;
 	struct trade trade;
+	/* A line: what comes in, and the reply, made where it is kept for repeats. */
 	struct wire {
-		struct link_rx rx;
+		struct link_in in;
 		struct link_peer peer;
 	} wire[UARTS];
-	uint8_t reply[LINK_PAYLOAD];
-	uint8_t out[LINK_WIRE];
+	uint8_t link_frame[LINK_FRAME];
+	uint8_t till_frame[LINK_HEAD + TILL_REQUEST + LINK_FCS];
 };
 
 /*

@@ -19,11 +19,6 @@ static struct span part(const uint8_t *p, size_t len)
 	return (struct span){ p, len };
 }
 
-static bool same(struct span a, struct span b)
-{
-	return a.len == b.len && ct_equal(a.p, b.p, a.len);
-}
-
 /* Sign the body that a holds, as what comes after all of t. */
 static enum err seal(struct answer *a, const struct krd *k, enum msg_type type, const struct transcript *t)
 {
@@ -189,12 +184,47 @@ static bool is_mine(const struct krd *k, struct span cert, const uint8_t point[s
 	return found && contains(cert, SPAN(spki));
 }
 
+/* The papers first: they count once the record says so. */
+static enum err enrol(struct krd *k, const struct msg_cert *m, const struct cert *anchor)
+{
+	struct state *next = store_draft(k->store);
+	struct text line = { { 0 }, 0 };
+	enum err e = p256_spki_digest(next->environment, anchor->point);
+
+	next->life = LIFE_IDENTIFIED;
+	if (!e)
+		e = store_put_paper(k->store, PAPER_CERT, m->cert);
+	if (!e)
+		e = store_put_paper(k->store, PAPER_ANCHOR, m->anchor);
+	if (!e)
+		e = store_put_paper(k->store, PAPER_CONFIG, m->config);
+	if (e) {
+		store_drop(k->store);
+		return e;
+	}
+	e = store_commit(k->store);
+	if (!e) {
+		text_string(&line, "ENROLLED ");
+		text_span(&line, k->port->serial);
+		text_show(&line, k->port);
+	}
+	return e;
+}
+
+/* Is this the very paper that the terminal has? */
+static bool holds(const struct state *s, enum paper which, struct span text)
+{
+	uint8_t digest[32];
+
+	return s->paper[which].len == text.len && !sha256(digest, &text, 1) &&
+	       ct_equal(digest, s->paper[which].digest, sizeof digest);
+}
+
 static enum err on_cert(struct krd *k, struct answer *a, struct span message)
 {
 	const struct state *now = &k->store->state;
 	uint8_t root[32], point[P256_POINT];
 	struct msg_done done;
-	struct state *next;
 	struct msg_cert m;
 	struct cert anchor;
 	struct span body;
@@ -223,27 +253,12 @@ static enum err on_cert(struct krd *k, struct answer *a, struct span message)
 	if (e)
 		return e;
 	if (now->life == LIFE_BLANK) {
-		next = store_draft(k->store);
-		next->life = LIFE_IDENTIFIED;
-		next->cert_len = (uint16_t)m.cert.len;
-		next->anchor_len = (uint16_t)m.anchor.len;
-		next->config_len = (uint16_t)m.config.len;
-		memcpy(next->cert, m.cert.p, m.cert.len);
-		memcpy(next->anchor, m.anchor.p, m.anchor.len);
-		if (m.config.len)
-			memcpy(next->config, m.config.p, m.config.len);
-		e = store_commit(k->store);
-		if (!e) {
-			struct text line = { { 0 }, 0 };
+		e = enrol(k, &m, &anchor);
+	} else {
+		bool same = holds(now, PAPER_CERT, m.cert) && holds(now, PAPER_ANCHOR, m.anchor) &&
+			    holds(now, PAPER_CONFIG, m.config);
 
-			text_string(&line, "ENROLLED ");
-			text_span(&line, k->port->serial);
-			text_show(&line, k->port);
-		}
-	} else if (!same(m.cert, part(now->cert, now->cert_len)) ||
-		   !same(m.anchor, part(now->anchor, now->anchor_len)) ||
-		   !same(m.config, part(now->config, now->config_len))) {
-		e = E_ENROLLED;
+		e = same ? E_OK : E_ENROLLED;
 	}
 	if (!e)
 		e = msg_put_done(a->reply + 1, &a->len, MSG_MAX, &done);
@@ -257,42 +272,39 @@ static enum err on_cert(struct krd *k, struct answer *a, struct span message)
 static enum err check_hello(struct krd *k, const struct msg_hello *m)
 {
 	const struct state *s = &k->store->state;
-	struct span anchor_der = part(s->anchor, s->anchor_len);
-	struct cert anchor, kdh;
+	struct span anchor;
+	struct cert kdh;
 	enum err e;
 
 	if (m->version != MSG_VERSION || m->suite != MSG_SUITE)
 		return E_VERSION;
 	if (s->life != LIFE_IDENTIFIED)
 		return E_BLANK;
-	e = cert_anchor(&anchor, anchor_der);
+	if (!ct_equal(m->environment, s->environment, sizeof s->environment))
+		return E_ENVIRONMENT;
+	e = store_paper(&anchor, k->store, PAPER_ANCHOR);
 	if (!e)
-		e = p256_spki_digest(k->environment, anchor.point);
-	if (!e && !ct_equal(m->environment, k->environment, sizeof k->environment))
-		e = E_ENVIRONMENT;
-	if (!e)
-		e = cert_verify(&kdh, m->cert, anchor_der, m->utc);
+		e = cert_verify(&kdh, m->cert, anchor, m->utc);
 	if (!e)
 		e = cert_epoch(&k->epoch, &kdh);
-	if (!e && k->epoch < s->epoch)
+	if (!e && k->epoch < store_epoch(k->store))
 		e = E_EPOCH;
 	if (!e)
 		memcpy(k->kdh, kdh.point, sizeof k->kdh);
+	store_drop(k->store);
 	return e;
 }
 
 static enum err put_offer(struct krd *k, struct answer *a, struct drbg *d)
 {
-	const struct state *s = &k->store->state;
-	struct msg_offer m = { .cert = part(s->cert, s->cert_len),
-			       .firmware = k->port->firmware,
-			       .load_count = s->load_count,
+	struct msg_offer m = { .firmware = k->port->firmware,
+			       .load_count = store_load_count(k->store),
 			       .slots = STORE_SLOTS };
 	enum err e;
 
 	memcpy(m.firmware_digest, k->port->firmware_digest, sizeof m.firmware_digest);
 	for (unsigned i = 0; i < STORE_SLOTS; i++) {
-		const struct slot *from = &s->slot[i];
+		const struct slot *from = &k->store->slot[i];
 
 		m.slot[i] = (struct msg_slot){ .index = (uint8_t)i,
 					       .state = from->state,
@@ -307,7 +319,10 @@ static enum err put_offer(struct krd *k, struct answer *a, struct drbg *d)
 	if (!e)
 		e = p256_public(m.point, &k->ephemeral);
 	if (!e)
+		e = store_paper(&m.cert, k->store, PAPER_CERT);
+	if (!e)
 		e = msg_put_offer(a->reply + 1, &a->len, MSG_MAX, &m);
+	store_drop(k->store);
 	if (!e)
 		e = seal(a, k, MSG_OFFER, &k->t);
 	return e;
@@ -342,7 +357,7 @@ static enum err on_hello(struct krd *k, struct answer *a, struct span message)
 }
 
 /* The slot whose key came with this very message, KEY or UPDATE, or NULL. */
-static const struct slot *loaded_with(const struct state *s, const uint8_t digest[static 32])
+static const struct slot *loaded_with(const struct store *s, const uint8_t digest[static 32])
 {
 	for (const struct slot *slot = s->slot; slot < s->slot + STORE_SLOTS; slot++)
 		if (slot->state != SLOT_EMPTY && ct_equal(slot->key_digest, digest, 32))
@@ -354,7 +369,7 @@ static const struct slot *loaded_with(const struct state *s, const uint8_t diges
 static enum err put_receipt(const struct krd *k, struct answer *a, const struct slot *slot)
 {
 	struct msg_receipt m = { .result = E_OK,
-				 .slot = (uint8_t)(slot - k->store->state.slot),
+				 .slot = (uint8_t)(slot - k->store->slot),
 				 .ksn = part(slot->ksn.b, slot->ksn.len),
 				 .kcv = part(slot->kcv, slot->kcv_len),
 				 .load_count = slot->load_count };
@@ -377,12 +392,12 @@ static enum err again(struct krd *k, struct answer *a, struct span message)
 
 	if (e)
 		return e;
-	slot = loaded_with(&k->store->state, digest);
+	slot = loaded_with(k->store, digest);
 	return slot ? put_receipt(k, a, slot) : E_SEQUENCE;
 }
 
 /* Does a slot hold this initial KSN, or did it last hold it? */
-static bool seen(const struct state *s, const struct ksn *ksn)
+static bool seen(const struct store *s, const struct ksn *ksn)
 {
 	for (unsigned i = 0; i < STORE_SLOTS; i++)
 		if (s->slot[i].ksn.len == ksn->len && !memcmp(s->slot[i].ksn.b, ksn->b, ksn->len))
@@ -393,9 +408,9 @@ static bool seen(const struct state *s, const struct ksn *ksn)
 /* All that can be said about a KEY before its key is known. */
 static enum err check_key(struct ksn *ksn, const struct krd *k, const struct msg_key *m)
 {
-	const struct state *s = &k->store->state;
+	const struct store *s = k->store;
 
-	if (!ct_equal(m->environment, k->environment, sizeof m->environment))
+	if (!ct_equal(m->environment, s->state.environment, sizeof m->environment))
 		return E_ENVIRONMENT;
 	if (m->slot >= STORE_SLOTS)
 		return E_SLOT;
@@ -449,7 +464,7 @@ static enum err unwrap(struct key *ik, const struct krd *k, const struct msg_key
 void krd_show_slot(const struct krd *k, unsigned index)
 {
 	static const char *const names[] = { " EMPTY", " LOADED ", " EXHAUSTED " };
-	const struct slot *slot = &k->store->state.slot[index];
+	const struct slot *slot = &k->store->slot[index];
 	struct text line = { { 0 }, 0 };
 
 	text_string(&line, "SLOT ");
@@ -472,7 +487,7 @@ static enum err finish(struct krd *k, struct answer *a, unsigned index, enum err
 		e = store_commit(k->store);
 	if (!e) {
 		krd_show_slot(k, index);
-		e = put_receipt(k, a, &k->store->state.slot[index]);
+		e = put_receipt(k, a, &k->store->slot[index]);
 	}
 	return e;
 }
@@ -481,8 +496,7 @@ static enum err on_key(struct krd *k, struct answer *a, struct span message)
 {
 	struct key ik = { { 0 }, 0 };
 	struct transcript t = k->t;
-	struct state *next;
-	struct slot *slot;
+	struct slot_record *next;
 	struct msg_key m;
 	struct span body;
 	struct ksn ksn;
@@ -503,17 +517,20 @@ static enum err on_key(struct krd *k, struct answer *a, struct span message)
 		e = transcript_add(&t, MSG_KEY, message);
 	if (e)
 		goto done;
-	next = store_draft(k->store);
-	slot = &next->slot[m.slot];
-	next->load_count++;
-	next->epoch = k->epoch;
-	*slot = (struct slot){ .load_count = next->load_count, .ksn = ksn, .state = SLOT_LOADED, .scheme = m.scheme };
-	memcpy(slot->key_hash, t.h, sizeof slot->key_hash);
-	e = sha256(slot->key_digest, &message, 1);
+	e = store_draft_slot(&next, k->store, m.slot);
+	if (e)
+		goto done;
+	next->slot = (struct slot){ .load_count = store_load_count(k->store) + 1,
+				    .epoch = k->epoch,
+				    .ksn = ksn,
+				    .state = SLOT_LOADED,
+				    .scheme = m.scheme };
+	memcpy(next->slot.key_hash, t.h, sizeof t.h);
+	e = sha256(next->slot.key_digest, &message, 1);
 	if (!e)
-		e = kcv_compute(slot->kcv, &slot->kcv_len, (enum dukpt_scheme)m.scheme, &ik);
+		e = kcv_compute(next->slot.kcv, &next->slot.kcv_len, (enum dukpt_scheme)m.scheme, &ik);
 	if (!e)
-		e = dukpt_registers_load(&slot->registers, (enum dukpt_scheme)m.scheme, &ik, &ksn);
+		e = dukpt_registers_load(&next->registers, (enum dukpt_scheme)m.scheme, &ik, &ksn);
 	wipe(&ik, sizeof ik);
 	e = finish(k, a, m.slot, e);
 done:
@@ -526,13 +543,18 @@ done:
  * slot can make the block. There is no allocator of such keys yet, so it is for terminals whose configuration, which
  * the device CA has signed, says so: those that a test room enrolled. Its line never is the first.
  */
-static enum err check_update(const struct state *s, const struct msg_update *m)
+static enum err check_update(struct store *s, const struct msg_update *m)
 {
 	static const uint8_t permitted[] = "\nupdate = yes\n";
+	struct span config;
+	bool yes;
+	enum err e = store_paper(&config, s, PAPER_CONFIG);
 
-	if (s->life != LIFE_IDENTIFIED)
-		return E_BLANK;
-	if (!contains(part(s->config, s->config_len), part(permitted, sizeof permitted - 1)))
+	yes = !e && contains(config, part(permitted, sizeof permitted - 1));
+	store_drop(s);
+	if (e)
+		return e;
+	if (!yes)
 		return E_DENIED;
 	if (m->slot >= STORE_SLOTS)
 		return E_SLOT;
@@ -541,12 +563,12 @@ static enum err check_update(const struct state *s, const struct msg_update *m)
 
 static enum err on_update(struct krd *k, struct answer *a, struct span message)
 {
-	const struct state *s = &k->store->state;
+	struct slot_record *next;
 	struct transcript t;
 	struct msg_update m;
-	struct slot *slot;
 	struct span body;
 	const uint8_t *sig;
+	struct slot *slot;
 	enum err e;
 
 	e = again(k, a, message);
@@ -556,50 +578,43 @@ static enum err on_update(struct krd *k, struct answer *a, struct span message)
 	if (!e)
 		e = msg_get_update(&m, body);
 	if (!e)
-		e = check_update(s, &m);
+		e = check_update(k->store, &m);
 	if (!e)
 		e = transcript_start(&t);
 	if (!e)
 		e = transcript_add(&t, MSG_UPDATE, message);
 	if (e)
 		return e;
-	slot = &store_draft(k->store)->slot[m.slot];
+	e = store_draft_slot(&next, k->store, m.slot);
+	if (e)
+		return e;
+	slot = &next->slot;
 	memcpy(slot->key_hash, t.h, sizeof slot->key_hash);
 	e = sha256(slot->key_digest, &message, 1);
 	if (!e)
-		e = dukpt_update(&slot->registers, slot->kcv, &slot->kcv_len, &s->slot[m.slot].registers, m.block);
+		e = dukpt_update(&next->registers, slot->kcv, &slot->kcv_len, &next->registers, m.block);
 	if (!e) {
-		ksn_set_counter(&slot->ksn, &slot->registers.ksn, 0);
-		e = seen(s, &slot->ksn) ? E_REPLAY : E_OK;
+		ksn_set_counter(&slot->ksn, &next->registers.ksn, 0);
+		e = seen(k->store, &slot->ksn) ? E_REPLAY : E_OK;
 	}
 	return finish(k, a, m.slot, e);
 }
 
-/* Everything goes but what tells later that the KSN was here. */
-static void empty(struct slot *slot)
-{
-	struct slot left = { .load_count = slot->load_count, .ksn = slot->ksn };
-
-	memcpy(left.key_hash, slot->key_hash, sizeof left.key_hash);
-	*slot = left;
-}
-
 static enum err on_zeroize(struct krd *k, struct answer *a, struct span message)
 {
-	const struct state *s = &k->store->state;
-	struct msg_receipt receipt = { .result = E_OK, .load_count = s->load_count };
-	struct state *next;
-	struct msg_zeroize m;
-	uint8_t kcv[KCV_MAX];
+	struct store *s = k->store;
+	struct msg_receipt receipt = { .result = E_OK, .load_count = store_load_count(s) };
 	struct transcript t = k->t;
+	struct slot was = { 0 };
+	struct msg_zeroize m;
 	struct span body;
-	struct ksn ksn;
+	unsigned slots;
 	enum err e;
 
 	e = open_signed(&body, k, MSG_ZEROIZE, message, k->kdh);
 	if (!e)
 		e = msg_get_zeroize(&m, body);
-	if (!e && !ct_equal(m.environment, k->environment, sizeof m.environment))
+	if (!e && !ct_equal(m.environment, s->state.environment, sizeof m.environment))
 		e = E_ENVIRONMENT;
 	if (!e && m.slot >= STORE_SLOTS && m.slot != MSG_SLOT_ALL)
 		e = E_SLOT;
@@ -607,24 +622,17 @@ static enum err on_zeroize(struct krd *k, struct answer *a, struct span message)
 		e = transcript_add(&t, MSG_ZEROIZE, message);
 	if (e)
 		return e;
+	slots = m.slot == MSG_SLOT_ALL ? (1u << STORE_SLOTS) - 1 : 1u << m.slot;
 	receipt.slot = m.slot;
-	if (m.slot != MSG_SLOT_ALL) {
-		const struct slot *slot = &s->slot[m.slot];
-
-		ksn = slot->ksn;
-		memcpy(kcv, slot->kcv, sizeof kcv);
-		receipt.ksn = part(ksn.b, ksn.len);
-		receipt.kcv = part(kcv, slot->kcv_len);
-	}
-	next = store_draft(k->store);
-	for (unsigned i = 0; i < STORE_SLOTS; i++)
-		if (m.slot == i || m.slot == MSG_SLOT_ALL)
-			empty(&next->slot[i]);
-	e = store_commit(k->store);
+	if (m.slot != MSG_SLOT_ALL)
+		was = s->slot[m.slot];
+	receipt.ksn = part(was.ksn.b, was.ksn.len);
+	receipt.kcv = part(was.kcv, was.kcv_len);
+	e = store_empty(s, slots);
 	if (e)
 		return e;
 	for (unsigned i = 0; i < STORE_SLOTS; i++)
-		if (m.slot == i || m.slot == MSG_SLOT_ALL)
+		if (slots >> i & 1)
 			krd_show_slot(k, i);
 	e = msg_put_receipt(a->reply + 1, &a->len, MSG_MAX, &receipt);
 	if (!e)

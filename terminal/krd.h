@@ -36,7 +36,6 @@ struct krd {
 	struct transcript t;     /* all that was said in this session */
 	struct key ephemeral;    /* of OFFER */
 	uint8_t kdh[P256_POINT]; /* whose signature KEY and ZEROIZE need */
-	uint8_t environment[32]; /* that HELLO named, and KEY has to */
 	uint32_t epoch;          /* of the KDH's certificate */
 };
 

@@ -38,6 +38,7 @@
 #define TILL_MAC_DATA_MAX 512
 #define TILL_DATA_MAX 512
 #define TILL_BLOCK 16 /* of data, at most: padding adds up to this much */
+#define TILL_REQUEST (8 + TILL_PAN_MAX + TILL_AMOUNT_MAX + TILL_MAC_DATA_MAX + TILL_DATA_MAX) /* the longest: BEGIN */
 
 /* The first byte of a payload */
 enum till_type {

@@ -52,15 +52,14 @@ static void forget(struct trade *t)
 
 static enum err on_status(struct trade *t, struct answer *a, struct span request)
 {
-	const struct state *s = &t->store->state;
 	struct till_state m = {
-		.life = s->life, .serial = t->port->serial, .firmware = t->port->firmware, .slots = STORE_SLOTS
+		.life = t->store->state.life, .serial = t->port->serial, .firmware = t->port->firmware, .slots = STORE_SLOTS
 	};
 	unsigned none;
 	enum err e = till_get(&none, TILL_STATUS, request);
 
 	for (unsigned i = 0; i < STORE_SLOTS; i++) {
-		const struct slot *slot = &s->slot[i];
+		const struct slot *slot = &t->store->slot[i];
 
 		m.slot[i] = (struct till_slot){ (uint8_t)i, slot->state, scheme_name(slot->scheme),
 						part(slot->ksn.b, slot->ksn.len), part(slot->kcv, slot->kcv_len) };
@@ -68,9 +67,9 @@ static enum err on_status(struct trade *t, struct answer *a, struct span request
 	return e ? e : till_put_state(a->reply, &a->len, LINK_PAYLOAD, &m);
 }
 
-static enum err usable(const struct state *s, unsigned slot)
+static enum err usable(const struct store *s, unsigned slot)
 {
-	if (s->life == LIFE_BLANK)
+	if (s->state.life == LIFE_BLANK)
 		return E_BLANK;
 	if (slot >= STORE_SLOTS)
 		return E_SLOT;
@@ -93,7 +92,7 @@ static enum err on_begin(struct trade *t, struct answer *a, struct span request)
 	forget(t);
 	e = till_get_begin(&m, request);
 	if (!e)
-		e = usable(&t->store->state, m.slot);
+		e = usable(t->store, m.slot);
 	if (e)
 		return e;
 	n->open = true;
@@ -162,9 +161,8 @@ static enum err make(struct cryptograms *c, const struct entry *n, const struct 
 static enum err transact(struct trade *t, struct answer *a, struct span request)
 {
 	const struct entry *n = &t->entry;
-	const struct slot *from = &t->store->state.slot[n->slot];
-	struct slot *to = &store_draft(t->store)->slot[n->slot];
-	struct cryptograms c = { .scheme = (enum dukpt_scheme)from->scheme };
+	struct cryptograms c = { .scheme = (enum dukpt_scheme)t->store->slot[n->slot].scheme };
+	struct slot_record *next = NULL;
 	struct key txn = { { 0 }, 0 };
 	uint8_t random[8];
 	struct drbg d;
@@ -175,13 +173,15 @@ static enum err transact(struct trade *t, struct answer *a, struct span request)
 		e = drbg_take(&d, random, sizeof random);
 	/* derive */
 	if (!e)
-		e = dukpt_registers_take(&to->registers, &txn, &c.ksn, &from->registers);
+		e = store_draft_slot(&next, t->store, n->slot);
+	if (!e)
+		e = dukpt_registers_take(&next->registers, &txn, &c.ksn, &next->registers);
 	if (!e)
 		e = make(&c, n, &txn, random);
 	wipe(&txn, sizeof txn);
 	/* commit */
-	if (!e && dukpt_registers_exhausted(&to->registers))
-		to->state = SLOT_EXHAUSTED;
+	if (!e && dukpt_registers_exhausted(&next->registers))
+		next->slot.state = SLOT_EXHAUSTED;
 	if (!e)
 		e = store_commit(t->store);
 	/* release */

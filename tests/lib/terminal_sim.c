@@ -163,6 +163,27 @@ enum err sim_boot(struct sim *s)
 	return store_open(&s->store, &s->port);
 }
 
+struct dukpt_registers sim_registers(struct store *s, unsigned slot)
+{
+	struct slot_record *draft;
+	struct dukpt_registers r;
+
+	MUST(!store_draft_slot(&draft, s, slot));
+	r = draft->registers;
+	store_drop(s);
+	return r;
+}
+
+void sim_set_registers(struct store *s, unsigned slot, const struct dukpt_registers *r, enum slot_state state)
+{
+	struct slot_record *draft;
+
+	MUST(!store_draft_slot(&draft, s, slot));
+	draft->registers = *r;
+	draft->slot.state = (uint8_t)state;
+	MUST(!store_commit(s));
+}
+
 unsigned sim_ask(struct sim *s, unsigned type, struct span message)
 {
 	static uint8_t reply[LINK_PAYLOAD];

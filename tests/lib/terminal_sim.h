@@ -45,6 +45,12 @@ void sim_factory(struct sim *s, const char *serial);
 /* sim_boot - power on with the memory as it is. As store_open() */
 MUST_USE enum err sim_boot(struct sim *s);
 
+/* sim_registers - what a slot has in the memory. Only between drafts */
+struct dukpt_registers sim_registers(struct store *s, unsigned slot);
+
+/* sim_set_registers - put them there, and the slot's state */
+void sim_set_registers(struct store *s, unsigned slot, const struct dukpt_registers *r, enum slot_state state);
+
 /* sim_ask - send one message of the loading link. Returns the reply's type (0 for an empty one); what follows the type
  * is in sim_reply */
 unsigned sim_ask(struct sim *s, unsigned type, struct span message);

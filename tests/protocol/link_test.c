@@ -78,7 +78,7 @@ START_TEST(every_length_comes_back)
 {
 	uint8_t data[LINK_PAYLOAD], wire[LINK_WIRE];
 	struct frame f = { LINK_REPLY, 0x7e7d5e5d, 0x7d7e, { data, 0 } };
-	struct link_rx rx = { .len = 0 };
+	struct link_rx rx = { .in = { 0 } };
 	unsigned same, broken;
 
 	for (size_t i = 0; i < sizeof data; i++)
@@ -96,7 +96,7 @@ START_TEST(every_octet_is_stuffed_where_it_must_be)
 {
 	uint8_t data[LINK_PAYLOAD], wire[LINK_WIRE];
 	struct frame f = { LINK_REQUEST, 1, 1, SPAN(data) };
-	struct link_rx rx = { .len = 0 };
+	struct link_rx rx = { .in = { 0 } };
 	unsigned same, broken;
 	size_t n;
 
@@ -138,7 +138,7 @@ static unsigned survivors_of_flips(const struct frame *f, bool blind)
 
 	wire[n] = 0x7e;
 	for (size_t bit = 0; bit < 8 * n; bit++) {
-		struct link_rx rx = { .len = 0 };
+		struct link_rx rx = { .in = { 0 } };
 		unsigned same, broken, good;
 
 		wire[bit / 8] = (uint8_t)(wire[bit / 8] ^ 1u << bit % 8);
@@ -147,8 +147,8 @@ static unsigned survivors_of_flips(const struct frame *f, bool blind)
 				struct link_rx before = rx;
 				struct frame g;
 
-				if (link_push(&rx, &g, wire[i]) == E_FORMAT && !before.dropping && !before.escaped &&
-				    before.len >= LINK_HEAD + LINK_FCS)
+				if (link_push(&rx, &g, wire[i]) == E_FORMAT && !before.in.dropping && !before.in.escaped &&
+				    before.in.len >= LINK_HEAD + LINK_FCS)
 					wrong++;
 			}
 		} else {
@@ -182,7 +182,7 @@ START_TEST(a_cut_frame_is_no_frame_and_harms_no_other)
 	size_t n = encode(wire, &plain);
 
 	for (size_t cut = 0; cut < n; cut++) {
-		struct link_rx rx = { .len = 0 };
+		struct link_rx rx = { .in = { 0 } };
 		unsigned same, broken;
 
 		ck_assert_uint_eq(push(&rx, wire, cut, &plain, &same, &broken), 0);
@@ -198,7 +198,7 @@ START_TEST(after_noise_the_next_frame_is_received)
 	static uint8_t noise[3 * LINK_FRAME];
 	uint8_t wire[LINK_WIRE];
 	size_t n = encode(wire, &plain);
-	struct link_rx rx = { .len = 0 };
+	struct link_rx rx = { .in = { 0 } };
 	unsigned same, broken;
 
 	srand((unsigned)_i);
@@ -228,7 +228,7 @@ START_TEST(only_what_a_sender_writes_is_taken)
 	};
 
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-		struct link_rx rx = { .len = 0 };
+		struct link_rx rx = { .in = { 0 } };
 		unsigned same, broken;
 
 		ck_assert_uint_eq(push(&rx, row[i].b, row[i].n, &plain, &same, &broken), 0);
@@ -249,7 +249,7 @@ START_TEST(a_good_fcs_alone_makes_no_frame)
 	for (int i = 0; i < 4; i++) {
 		size_t n = 0;
 		uint32_t crc;
-		struct link_rx rx = { .len = 0 };
+		struct link_rx rx = { .in = { 0 } };
 		unsigned same, broken;
 
 		inside[0] = kind[i];
@@ -299,7 +299,7 @@ static enum err hear(struct ends *x, const uint8_t *wire, size_t n, struct frame
 static bool answered(struct ends *x, const char *text)
 {
 	uint8_t wire[LINK_WIRE];
-	struct link_rx rx = { .len = 0 };
+	struct link_rx rx = { .in = { 0 } };
 	struct frame f = { .kind = 0 };
 	size_t n;
 

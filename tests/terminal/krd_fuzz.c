@@ -33,8 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (n > LINK_PAYLOAD || !n != !request.len)
 			abort();
 	}
-	if (memcmp(sim.store.state.slot, saved.store.state.slot, 2 * sizeof sim.store.state.slot[0]) ||
-	    sim.store.state.life != LIFE_IDENTIFIED || sim.store.state.load_count < saved.store.state.load_count)
+	if (memcmp(sim.store.slot, saved.store.slot, 2 * sizeof sim.store.slot[0]) ||
+	    sim.store.state.life != LIFE_IDENTIFIED || store_load_count(&sim.store) < store_load_count(&saved.store))
 		abort();
 	krd_end(&sim.krd);
 	return 0;
