@@ -4,6 +4,7 @@
 #include "base/host/fail.h"
 #include "base/host/guard.h"
 #include "base/host/opt.h"
+#include "bdk/login.h"
 #include "bdk/process.h"
 #include "bdk/server.h"
 
@@ -12,14 +13,17 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-static const char *room_dir, *init_purpose, *name, *test;
+static const char *room_dir, *init_purpose, *name, *test, *token, *arguments, *pin_file;
 
 static int init(void)
 {
 	struct room_config config = { .test = test };
 	char why[ROOM_WHY], path[PATH_MAX];
+	struct login pin = { NULL, 0 };
 	enum err e;
 
+	if (!token && (arguments || pin_file))
+		return fail_why(E_USAGE, "go with --token", "", "--token-arguments and --pin-file");
 	if (room_purpose_parse(&config.purpose, init_purpose))
 		return fail_why(E_USAGE, "a purpose is ca, load or acquirer", "", "--init %s", init_purpose);
 	snprintf(path, sizeof path, "%s", room_dir);
@@ -30,7 +34,16 @@ static int init(void)
 				"a room's name is 1 to 40 letters, digits, dots, dashes, underscores and single blanks",
 				"give one with --name", "--name %s", name);
 	snprintf(config.name, sizeof config.name, "%s", name);
-	e = room_init(room_dir, &config, why);
+	if (snprintf(config.token, sizeof config.token, "%s", token ? token : "") >= (int)sizeof config.token ||
+	    snprintf(config.token_arguments, sizeof config.token_arguments, "%s", arguments ? arguments : "") >=
+		    (int)sizeof config.token_arguments)
+		return fail_why(E_USAGE, "too long for room.conf", "", "--token or --token-arguments");
+	if (pin_file && login_read(&pin, pin_file)) {
+		login_wipe(&pin);
+		return fail_why(E_ROOM, "no PIN of 1 to 255 bytes", "", "%s", pin_file);
+	}
+	e = room_init(room_dir, &config, login_span(&pin), why);
+	login_wipe(&pin);
 	if (e == E_DENIED)
 		return fail_why(e, why, "--test makes a test room", "%s", room_dir);
 	if (e)
@@ -85,8 +98,9 @@ static int run(int operands, char **operand)
 	(void)operand;
 	if (guard_secrets(&locked))
 		return fail_why(E_INTERNAL, "the walls around this process could not be built", "", "%s", room_dir);
-	if (!init_purpose && (name || test))
-		return fail_why(E_USAGE, "go with --init", "", "--name and --test");
+	if (!init_purpose && (name || test || token || arguments || pin_file))
+		return fail_why(E_USAGE, "go with --init", "",
+				"--name, --test, --token, --token-arguments and --pin-file");
 	return init_purpose ? init() : serve(locked);
 }
 
@@ -97,7 +111,10 @@ int main(int argc, char **argv)
 		{ "init", "PURPOSE", "make the room instead of serving it: ca, load or acquirer", &init_purpose,
 		  false },
 		{ "name", "NAME", "its name, which stands in certificates (default: the folder's)", &name, false },
-		{ "test", NULL, "make a test room, on a software token", &test, false },
+		{ "test", NULL, "make a test room", &test, false },
+		{ "token", "URI", "its token (RFC 7512; default: a SoftHSM token in the folder)", &token, false },
+		{ "token-arguments", "TEXT", "what the token's module wants at C_Initialize", &arguments, false },
+		{ "pin-file", "FILE", "the PIN of a token that is not blank", &pin_file, false },
 		{ 0 },
 	};
 	static const struct command bdkd = { "bdkd", "", "", opts, 0, 0, run };

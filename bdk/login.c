@@ -1,4 +1,5 @@
 #include "bdk/login.h"
+#include "base/host/file.h"
 #include "base/wipe.h"
 
 #include <sys/mman.h>
@@ -21,6 +22,20 @@ enum err login_page(struct login *p)
 	}
 	p->page = page;
 	return E_OK;
+}
+
+enum err login_read(struct login *p, const char *path)
+{
+	size_t len = 0;
+	enum err e = login_page(p);
+
+	if (!e && file_read(p->page, &len, LOGIN_MAX, path))
+		e = E_ROOM;
+	len -= !e && len && p->page[len - 1] == '\n';
+	if (!e && (!len || len >= LOGIN_MAX))
+		e = E_ROOM;
+	p->len = e ? 0 : len;
+	return e;
 }
 
 struct span login_span(const struct login *p)

@@ -18,6 +18,10 @@ struct login {
  * E_OK, E_INTERNAL */
 MUST_USE enum err login_page(struct login *p);
 
+/* login_read - a new page with what stands alone in a file, with or without a line end. E_OK, E_INTERNAL, E_ROOM (no file,
+ * or no PIN of 1 to LOGIN_MAX - 1 bytes); p is to be wiped even then */
+MUST_USE enum err login_read(struct login *p, const char *path);
+
 struct span login_span(const struct login *p);
 
 /* login_wipe - wiped and given back; fine where there is none */

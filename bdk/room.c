@@ -21,7 +21,7 @@
 /* A PKCS#11 module may leak a little with every session object (SoftHSM: about 250 bytes): a worker is replaced in
  * time. */
 enum { WORKER_ACTS = 50000 };
-enum { TOKEN_OBJECT = 4096, CA_DAYS = 7305, PIN_BYTES = 16, PIN_TEXT = 2 * PIN_BYTES + 1, PATH = PATH_MAX + 64 };
+enum { TOKEN_OBJECT = 4096, CA_DAYS = 7305, PIN_BYTES = 16, PATH = PATH_MAX + 64 };
 
 static const char no_custodians[] =
 	"production rooms need the ceremony (m of n custodians), which this version does not have";
@@ -88,13 +88,9 @@ static enum err write_softhsm_conf(const struct room *r)
 static enum err read_pin(struct room *r)
 {
 	char path[PATH];
-	enum err e = login_page(&r->pin);
 
 	path_of(path, r, "pin");
-	if (!e && (file_read(r->pin.page, &r->pin.len, PIN_TEXT, path) || r->pin.len < PIN_TEXT - 1))
-		e = E_ROOM;
-	r->pin.len = e ? 0 : PIN_TEXT - 1;
-	return e;
+	return login_read(&r->pin, path);
 }
 
 /* The one token in the room's folder has its token.object there. */
@@ -142,13 +138,20 @@ static enum err mend_token(const struct room *r)
 	return e;
 }
 
+/* How to reach the token; conf is for the path of SoftHSM's configuration. */
+static struct token_place place(const struct room *r, char conf[static PATH])
+{
+	path_of(conf, r, "token/softhsm2.conf");
+	return (struct token_place){ r->config.token, room_config_softhsm(&r->config) ? conf : NULL,
+				     r->config.token_arguments[0] ? r->config.token_arguments : NULL };
+}
+
 static enum err start_worker(struct room *r, unsigned which)
 {
 	char conf[PATH];
-	struct token_place at = { r->config.token, room_config_software(&r->config) ? conf : NULL };
+	struct token_place at = place(r, conf);
 	enum err e = at.softhsm_conf ? mend_token(r) : E_OK;
 
-	path_of(conf, r, "token/softhsm2.conf");
 	return e ? e : worker_start(&r->worker[which], &at, r->config.purpose, login_span(&r->pin));
 }
 
@@ -404,44 +407,79 @@ static void hold_nothing(struct room *r)
 
 /* --- Making a room ------------------------------------------------------------------------------------------------ */
 
-static enum err write_config(const struct room *r)
-{
-	char path[PATH], text[1024];
+enum { CONF = 1024 };
 
-	path_of(path, r, "room.conf");
-	snprintf(text, sizeof text,
+/* The text of room.conf, which is read again at every start. E_OK, E_RANGE (it could not be) */
+static enum err config_text(char text[static CONF], const struct room *r, char why[static ROOM_WHY])
+{
+	const char *arguments = r->config.token_arguments;
+	struct room_config again;
+
+	snprintf(text, CONF,
 		 "# A Keyroom room; bdkd(8) tells what may stand here.\n"
-		 "[room]\nversion = %u\npurpose = %s\nkind = %s\nname = %s\ntoken = %s\n%s",
+		 "[room]\nversion = %u\npurpose = %s\nkind = %s\nname = %s\ntoken = %s\n%s%s%s%s",
 		 (unsigned)ROOM_VERSION, room_purpose_name(r->config.purpose), r->config.test ? "test" : "production",
-		 r->config.name, r->config.token, r->config.purpose == ROOM_CA ? "epoch = 1\n" : "");
-	return file_write(path, (struct span){ (const uint8_t *)text, strlen(text) }, 0600);
+		 r->config.name, r->config.token, *arguments ? "token-arguments = " : "", arguments,
+		 *arguments ? "\n" : "", r->config.purpose == ROOM_CA ? "epoch = 1\n" : "");
+	if (room_config_parse(&again, (struct span){ (const uint8_t *)text, strlen(text) }, why))
+		return E_RANGE;
+	if (!strcmp(again.token, r->config.token) && !strcmp(again.token_arguments, arguments))
+		return E_OK;
+	snprintf(why, ROOM_WHY, "room.conf could not hold the token's URI or arguments: blanks at an end, or \" ;\"");
+	return E_RANGE;
 }
 
-static enum err make_token(struct room *r)
+static enum err write_config(const struct room *r, char why[static ROOM_WHY])
 {
-	char conf[PATH], pin_path[PATH], *pin;
-	uint8_t random[PIN_BYTES + 4];
-	char label[9];
-	struct token_place at = { r->config.token, conf };
-	enum err e = login_page(&r->pin);
+	char path[PATH], text[CONF];
+	enum err e = config_text(text, r, why);
 
-	if (e)
-		return e;
+	path_of(path, r, "room.conf");
+	return e ? e : file_write(path, (struct span){ (const uint8_t *)text, strlen(text) }, 0600);
+}
+
+/* SoftHSM in the room's own folder, where nothing else is asked for. */
+static enum err own_token(struct room *r)
+{
+	uint8_t random[4];
+	char label[9];
+
 	if (getrandom(random, sizeof random, 0) != sizeof random)
 		return E_RANDOM;
-	pin = (char *)r->pin.page;
-	hex_encode(pin, random, PIN_BYTES);
-	r->pin.len = PIN_TEXT - 1;
-	hex_encode(label, random + PIN_BYTES, 4);
+	hex_encode(label, random, sizeof random);
 	snprintf(r->config.token, sizeof r->config.token, "pkcs11:token=keyroom-%s?module-path=" SOFTHSM, label);
-	path_of(conf, r, "token/softhsm2.conf");
-	path_of(pin_path, r, "pin");
-	e = write_softhsm_conf(r);
+	return write_softhsm_conf(r);
+}
+
+/* given: the PIN of a token that has one; else the token is blank and gets a random one */
+static enum err make_token(struct room *r, struct span given, char why[static ROOM_WHY])
+{
+	char conf[PATH], path[PATH];
+	uint8_t random[PIN_BYTES];
+	struct token_place at;
+	enum err e = login_page(&r->pin);
+
+	path_of(path, r, "pin");
+	if (!e && getrandom(random, sizeof random, 0) != sizeof random)
+		e = E_RANDOM;
+	if (!e && !r->config.token[0])
+		e = own_token(r);
+	if (e)
+		goto done;
+	hex_encode((char *)r->pin.page, random, PIN_BYTES);
+	r->pin.len = given.len ? given.len : 2 * PIN_BYTES;
+	if (given.len)
+		memcpy(r->pin.page, given.p, given.len);
+	at = place(r, conf);
+	e = worker_init_token(&at, login_span(&r->pin));
+	if (e == E_EXISTS && given.len)
+		e = E_OK;
+	if (e == E_EXISTS)
+		snprintf(why, ROOM_WHY, "the token is not blank: its PIN is needed (--pin-file)");
+	r->pin.page[r->pin.len] = '\n';
 	if (!e)
-		e = worker_init_token(&at, login_span(&r->pin));
-	pin[PIN_TEXT - 1] = '\n';
-	if (!e)
-		e = file_write(pin_path, (struct span){ (const uint8_t *)pin, PIN_TEXT }, 0400);
+		e = file_write(path, (struct span){ r->pin.page, r->pin.len + 1 }, 0400);
+done:
 	wipe(random, sizeof random);
 	return e;
 }
@@ -469,18 +507,20 @@ static enum err make_cas(struct room *r)
 }
 
 /* Everything inside the folder; room.conf, which makes it a room, last. */
-static enum err furnish(struct room *r)
+static enum err furnish(struct room *r, struct span pin, char why[static ROOM_WHY])
 {
-	char token[PATH], certs[PATH], journal[PATH];
+	char token[PATH], certs[PATH], journal[PATH], text[CONF];
 	uint8_t point[P256_POINT];
 	enum err e;
 
 	path_of(token, r, "token");
 	path_of(certs, r, "certs");
 	path_of(journal, r, "journal.db");
-	if (mkdir(token, 0700) || mkdir(certs, 0700))
-		return E_IO;
-	e = make_token(r);
+	e = r->config.token[0] ? config_text(text, r, why) : E_OK;
+	if (!e && (mkdir(token, 0700) || mkdir(certs, 0700)))
+		e = E_IO;
+	if (!e)
+		e = make_token(r, pin, why);
 	if (!e)
 		e = start_worker(r, 0);
 	for (int i = 0; !e && pairs[r->config.purpose][i]; i++)
@@ -493,7 +533,7 @@ static enum err furnish(struct room *r)
 	if (!e)
 		e = room_sync(r);
 	if (!e)
-		e = write_config(r); /* last: without it the folder is no room */
+		e = write_config(r, why); /* last: without it the folder is no room */
 	return e;
 }
 
@@ -518,7 +558,7 @@ static bool empty(const char *dir)
 	return !n;
 }
 
-enum err room_init(const char *dir, const struct room_config *config, char why[static ROOM_WHY])
+enum err room_init(const char *dir, const struct room_config *config, struct span pin, char why[static ROOM_WHY])
 {
 	char lock[PATH];
 	struct room *r;
@@ -560,7 +600,7 @@ enum err room_init(const char *dir, const struct room_config *config, char why[s
 	} else {
 		path_of(lock, r, "lock");
 		r->lock = open(lock, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600); /* of two at the same time, one */
-		e = r->lock < 0 ? errno == EEXIST ? E_EXISTS : E_IO : furnish(r);
+		e = r->lock < 0 ? errno == EEXIST ? E_EXISTS : E_IO : furnish(r, pin, why);
 		if (e == E_IO)
 			snprintf(why, ROOM_WHY, "%s", strerror(errno));
 		if (e && r->lock >= 0)
@@ -670,7 +710,7 @@ enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
 			e = E_JOURNAL;
 		}
 	}
-	if (!e && room_config_software(&r->config) && write_softhsm_conf(r)) {
+	if (!e && room_config_softhsm(&r->config) && write_softhsm_conf(r)) {
 		snprintf(why, ROOM_WHY, "token/softhsm2.conf cannot be written: %s", strerror(errno));
 		e = E_ROOM;
 	}

@@ -41,6 +41,7 @@ struct room_config {
 	bool test;			/* kind = test | production */
 	char name[ROOM_NAME];		/* name = KIF-1: stands in its certificates */
 	char token[256];		/* token = pkcs11:token=...?module-path=... */
+	char token_arguments[192];	/* token-arguments = configdir=...: what its module wants at C_Initialize */
 	bool accept_software_token;	/* accept-software-token = yes */
 	unsigned device_days;		/* ca: validity of device certificates, default 5475 (15 years) */
 	unsigned room_days;		/* ca: validity of rooms' certificates, default 730 */
@@ -80,25 +81,30 @@ MUST_USE enum err room_config_parse(struct room_config *c, struct span text, cha
 /* room_config_name - is this a name for a room? */
 bool room_config_name(const char *name);
 
-/* room_config_software - is the token a software token (SoftHSM's module)? */
+/* room_config_software - is the token a software token (SoftHSM or NSS softokn)? room_config_softhsm - is it SoftHSM, in
+ * the room's own folder? */
 bool room_config_software(const struct room_config *c);
+bool room_config_softhsm(const struct room_config *c);
 
 /* room_purpose_name - "ca", "load", "acquirer"; room_purpose_parse - the reverse. E_OK, E_FORMAT */
 const char *room_purpose_name(enum room_purpose p);
 MUST_USE enum err room_purpose_parse(enum room_purpose *p, const char *name);
 
 /*
- * room_init - make a room: folder (must not exist or be empty), token with a random 128-bit PIN, journal, and for a ca
+ * room_init - make a room: folder (must not exist or be empty), token, journal, and for a ca
  * room its three CAs; room.conf comes last, so that a folder without it is no room. Leaves nothing behind when it
  * fails.
  *
- *   config  in   purpose, test and name; the rest is the room's own choice
+ *   config  in   purpose, test and name; token and token_arguments, or a SoftHSM token of its own is made in the folder;
+ *                the rest is the room's own choice
+ *   pin     in   of a token that is not blank; length 0: the token is blank and gets a random PIN
  *   why     out  one sentence where the result alone does not tell enough
  *
- *   E_OK, E_EXISTS (a folder with something in it), E_IO, E_TOKEN, E_JOURNAL, E_CRYPTO, E_RANGE (name, or a path that
- *   SoftHSM's configuration cannot say), E_DENIED (a production room: its PIN needs custodians)
+ *   E_OK, E_EXISTS (a folder with something in it), E_IO, E_TOKEN, E_JOURNAL, E_CRYPTO, E_RANGE (name, a path that
+ *   SoftHSM's configuration cannot say, or a URI that room.conf cannot hold), E_DENIED (a production room: its PIN needs custodians)
  */
-MUST_USE enum err room_init(const char *dir, const struct room_config *config, char why[static ROOM_WHY]);
+MUST_USE enum err room_init(const char *dir, const struct room_config *config, struct span pin,
+			    char why[static ROOM_WHY]);
 
 /*
  * room_open - open a room to serve it: lock, configuration, journal, workers, certificates

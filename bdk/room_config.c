@@ -32,6 +32,11 @@ bool room_config_name(const char *name)
 
 bool room_config_software(const struct room_config *c)
 {
+	return room_config_softhsm(c) || strstr(c->token, "softokn");
+}
+
+bool room_config_softhsm(const struct room_config *c)
+{
 	return strstr(c->token, "softhsm");
 }
 
@@ -80,8 +85,15 @@ static bool set_name(struct room_config *c, const char *v)
 
 static bool set_token(struct room_config *c, const char *v)
 {
+	/* whether it is a good one, the worker says that takes it */
 	snprintf(c->token, sizeof c->token, "%s", v);
 	return !strncmp(v, "pkcs11:", 7) && strlen(v) < sizeof c->token;
+}
+
+static bool set_arguments(struct room_config *c, const char *v)
+{
+	snprintf(c->token_arguments, sizeof c->token_arguments, "%s", v);
+	return *v && strlen(v) < sizeof c->token_arguments;
 }
 
 static bool set_accept(struct room_config *c, const char *v)
@@ -126,6 +138,7 @@ static const struct key_row {
 	{ "kind",                  set_kind,        true,  0         },
 	{ "name",                  set_name,        true,  0         },
 	{ "token",                 set_token,       true,  0         },
+	{ "token-arguments",       set_arguments,   false, 0         },
 	{ "accept-software-token", set_accept,      false, 0         },
 	{ "device-days",           set_device_days, false, ROOM_CA   },
 	{ "room-days",             set_room_days,   false, ROOM_CA   },

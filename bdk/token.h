@@ -19,18 +19,10 @@
 #include <p11-kit/pkcs11.h>
 
 #include <libp11.h>
-#include <limits.h>
 
-#define TOKEN_NAME 33  /* longest token name, with its NUL */
 #define TOKEN_LABEL 24 /* longest object label, with its NUL */
 #define TOKEN_EPHEMERALS 64
 #define TOKEN_KNOWN 32
-
-/* What a token URI says. */
-struct token_uri {
-	char name[TOKEN_NAME];
-	char module[PATH_MAX]; /* absolute path */
-};
 
 struct token_pair {
 	uint64_t handle; /* 0: free */
@@ -57,14 +49,8 @@ struct token {
 	char why[96];    /* after E_TOKEN: one sentence without a full stop */
 };
 
-/*
- * token_uri_parse - "pkcs11:token=NAME?module-path=PATH" (RFC 7512), both attributes once, percent-encoding decoded, no
- * others: what is not looked at should not be there to be believed. E_OK, E_FORMAT (u is as it was)
- */
-MUST_USE enum err token_uri_parse(struct token_uri *u, const char *text);
-
 /* token_init - worker_init_token() in this process. why as in struct token. E_OK, E_EXISTS, E_TOKEN */
-MUST_USE enum err token_init(const char *uri, struct span pin, char why[static 96]);
+MUST_USE enum err token_init(const struct token_place *at, struct span pin, char why[static 96]);
 
 /*
  * token_open - load the module, find the token, log in, probe
@@ -78,7 +64,7 @@ MUST_USE enum err token_init(const char *uri, struct span pin, char why[static 9
  *
  *   E_OK, E_TOKEN
  */
-MUST_USE enum err token_open(struct token *t, const char *uri, struct span pin);
+MUST_USE enum err token_open(struct token *t, const struct token_place *at, struct span pin);
 
 /* token_close - log out and unload. Ends PKCS#11 for the whole process. */
 void token_close(struct token *t);

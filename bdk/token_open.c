@@ -3,6 +3,7 @@
 #include "base/wipe.h"
 #include "bdk/object.h"
 #include "bdk/probe.h"
+#include "bdk/token_uri.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -11,80 +12,57 @@
 
 #define PIN_TEXT 256 /* longest PIN, with its NUL */
 
-/* One attribute's value up to an end character or the end of the text, percent-decoded. */
-static enum err uri_value(char *out, size_t size, const char **text, const char *ends)
+/* libp11 initialises the module; the same library again is for the functions that libp11 does not offer. */
+static enum err load(struct token *t, struct token_uri *u, const char *uri, const char *arguments)
 {
-	const char *p = *text;
-	size_t n = 0, one;
+	CK_C_GetFunctionList list;
+	const char *why;
 
-	for (; *p && !strchr(ends, *p); p++) {
-		uint8_t c = (uint8_t)*p;
-
-		if (c == '%') {
-			if (!p[1] || hex_decode(&c, &one, 1, p + 1, 2) || !c)
-				return E_FORMAT;
-			p += 2;
-		} else if (c <= ' ' || c >= 0x7f) {
-			return E_FORMAT;
-		}
-		if (n + 1 >= size)
-			return E_FORMAT;
-		out[n++] = (char)c;
-	}
-	if (!n)
-		return E_FORMAT;
-	out[n] = 0;
-	*text = p;
-	return E_OK;
-}
-
-static bool uri_word(const char **text, const char *word)
-{
-	size_t n = strlen(word);
-
-	if (strncmp(*text, word, n))
-		return false;
-	*text += n;
-	return true;
-}
-
-enum err token_uri_parse(struct token_uri *u, const char *text)
-{
-	struct token_uri out;
-
-	if (!uri_word(&text, "pkcs11:token=") || uri_value(out.name, sizeof out.name, &text, ";?&/#") ||
-	    !uri_word(&text, "?module-path=") || uri_value(out.module, sizeof out.module, &text, ";?&#") || *text ||
-	    out.module[0] != '/')
-		return E_FORMAT;
-	*u = out;
-	return E_OK;
-}
-
-static enum err load(struct token *t, struct token_uri *u, const char *uri)
-{
 	memset(t, 0, sizeof *t);
-	if (token_uri_parse(u, uri))
-		return token_refuse(t, "not a token URI of the form pkcs11:token=NAME?module-path=PATH");
+	if (token_uri_parse(u, uri, &why))
+		return token_refuse(t, why);
 	t->p11 = PKCS11_CTX_new();
+	if (t->p11 && arguments)
+		PKCS11_CTX_init_args(t->p11, arguments);
 	if (!t->p11 || PKCS11_CTX_load(t->p11, u->module)) {
 		PKCS11_CTX_free(t->p11);
 		t->p11 = NULL;
 		return token_refuse(t, "the PKCS#11 module cannot be loaded");
 	}
+	t->module = dlopen(u->module, RTLD_NOW | RTLD_LOCAL);
+	list = t->module ? (CK_C_GetFunctionList)dlsym(t->module, "C_GetFunctionList") : NULL;
+	if (!list || list(&t->f) != CKR_OK || !t->f)
+		return token_refuse(t, "the PKCS#11 module lists no functions");
 	if (PKCS11_enumerate_slots(t->p11, &t->slots, &t->n))
 		return token_refuse(t, "the PKCS#11 module does not list its slots");
 	return E_OK;
 }
 
-static PKCS11_SLOT *slot_of(struct token *t, const char *name)
+/*
+ * The one token that the URI means. blank: one that is not initialised, whatever its label.
+ *
+ * E_OK, E_KEY (there is none), E_TOKEN (also: more than one)
+ */
+static enum err choose(struct token *t, const struct token_uri *u, bool blank)
 {
-	for (unsigned i = 0; i < t->n; i++) {
-		PKCS11_TOKEN *k = t->slots[i].token;
+	CK_INFO module = { .flags = 0 };
+	enum err e = token_check(t, "C_GetInfo", t->f->C_GetInfo(&module));
 
-		if (k && k->initialized && k->label && !strcmp(k->label, name))
-			return &t->slots[i];
+	for (unsigned i = 0; !e && i < t->n; i++) {
+		CK_SLOT_ID id = PKCS11_get_slotid_from_slot(&t->slots[i]);
+		CK_TOKEN_INFO token = { .flags = 0 };
+		CK_SLOT_INFO slot = { .flags = 0 };
+
+		if (!t->slots[i].token || t->f->C_GetSlotInfo(id, &slot) != CKR_OK ||
+		    t->f->C_GetTokenInfo(id, &token) != CKR_OK || !(token.flags & CKF_TOKEN_INITIALIZED) != blank ||
+		    !token_uri_fits(u, &module, id, &slot, &token, blank))
+			continue;
+		if (t->slot && !blank)
+			e = token_refuse(t, "more than one token fits the URI");
+		if (!t->slot)
+			t->slot = &t->slots[i];
 	}
-	return NULL;
+	return e ? e : t->slot ? E_OK : E_KEY;
 }
 
 /* The PIN as the text that libp11 wants */
@@ -97,42 +75,27 @@ static enum err pin_text(struct token *t, char out[static PIN_TEXT], struct span
 	return E_OK;
 }
 
-/* The same library again, for the functions that libp11 does not offer. */
-static enum err open_session(struct token *t, const char *module)
-{
-	CK_C_GetFunctionList list;
-
-	t->module = dlopen(module, RTLD_NOW | RTLD_LOCAL);
-	list = t->module ? (CK_C_GetFunctionList)dlsym(t->module, "C_GetFunctionList") : NULL;
-	if (!list)
-		return token_refuse(t, "the PKCS#11 module cannot be loaded");
-	if (list(&t->f) != CKR_OK || !t->f)
-		return token_refuse(t, "the PKCS#11 module lists no functions");
-	return token_check(t, "C_OpenSession",
-			   t->f->C_OpenSession(PKCS11_get_slotid_from_slot(t->slot),
-					       CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &t->session));
-}
-
-enum err token_open(struct token *t, const char *uri, struct span pin)
+enum err token_open(struct token *t, const struct token_place *at, struct span pin)
 {
 	char text[PIN_TEXT] = "";
-	struct token_uri u;
-	enum err e = load(t, &u, uri);
+	struct token_uri u = { .uri = NULL };
+	enum err e = load(t, &u, at->uri, at->arguments);
 
-	if (e)
-		goto done;
-	t->slot = slot_of(t, u.name);
-	if (!t->slot)
-		e = token_refuse(t, "no token of this name");
+	if (!e)
+		e = choose(t, &u, false);
+	if (e == E_KEY)
+		e = token_refuse(t, "no token fits the URI");
 	if (!e)
 		e = pin_text(t, text, pin);
 	if (!e && PKCS11_login(t->slot, 0, text))
 		e = token_refuse(t, "the token does not take the PIN");
 	if (!e)
-		e = open_session(t, u.module);
+		e = token_check(t, "C_OpenSession",
+				t->f->C_OpenSession(PKCS11_get_slotid_from_slot(t->slot),
+						    CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &t->session));
 	if (!e)
 		e = probe_token(t);
-done:
+	token_uri_free(&u);
 	wipe(text, sizeof text);
 	return e;
 }
@@ -152,38 +115,47 @@ void token_close(struct token *t)
 	wipe(t, sizeof *t);
 }
 
-enum err token_init(const char *uri, struct span pin, char why[static 96])
+/* A random SO PIN that nobody keeps. NSS has none: until the user's PIN is set, an empty one logs in. */
+static enum err initialise(struct token *t, const char *label, const char *pin)
+{
+	uint8_t random[16];
+	char so_pin[33];
+	enum err e = E_OK;
+
+	if (getrandom(random, sizeof random, 0) != sizeof random)
+		return token_refuse(t, "no random bytes for the SO PIN");
+	hex_encode(so_pin, random, sizeof random);
+	if (PKCS11_init_token(t->slot->token, so_pin, label))
+		e = token_refuse(t, "the token cannot be initialised");
+	else if ((PKCS11_login(t->slot, 1, so_pin) && PKCS11_login(t->slot, 1, "")) ||
+		 PKCS11_init_pin(t->slot->token, pin))
+		e = token_refuse(t, "the token does not take a user PIN");
+	wipe(so_pin, sizeof so_pin);
+	wipe(random, sizeof random);
+	return e;
+}
+
+enum err token_init(const struct token_place *at, struct span pin, char why[static 96])
 {
 	static struct token t;
-	char text[PIN_TEXT] = "", so_pin[33];
-	uint8_t random[16];
-	PKCS11_SLOT *blank = NULL;
-	struct token_uri u;
-	enum err e = load(&t, &u, uri);
+	char text[PIN_TEXT] = "";
+	struct token_uri u = { .uri = NULL };
+	enum err e = load(&t, &u, at->uri, at->arguments);
 
 	if (!e)
 		e = pin_text(&t, text, pin);
-	if (!e && slot_of(&t, u.name))
-		e = E_EXISTS;
-	for (unsigned i = 0; i < t.n && !blank; i++)
-		if (t.slots[i].token && !t.slots[i].token->initialized)
-			blank = &t.slots[i];
-	if (!e && !blank)
-		e = token_refuse(&t, "no blank token to initialise");
-	if (!e && getrandom(random, sizeof random, 0) != sizeof random)
-		e = token_refuse(&t, "no random bytes for the SO PIN");
-	if (e)
-		goto done;
-	hex_encode(so_pin, random, sizeof random);
-	if (PKCS11_init_token(blank->token, so_pin, u.name))
-		e = token_refuse(&t, "the token cannot be initialised");
-	else if (PKCS11_login(blank, 1, so_pin) || PKCS11_init_pin(blank->token, text))
-		e = token_refuse(&t, "the token does not take a user PIN");
-done:
+	if (!e)
+		e = choose(&t, &u, false);
+	e = e ? e : E_EXISTS;
+	if (e == E_KEY)
+		e = choose(&t, &u, true);
+	if (e == E_KEY)
+		e = token_refuse(&t, "no token fits the URI, and no blank one that could be initialised");
+	if (!e)
+		e = initialise(&t, token_uri_label(&u), text);
 	memcpy(why, t.why, sizeof t.why);
+	token_uri_free(&u);
 	wipe(text, sizeof text);
-	wipe(so_pin, sizeof so_pin);
-	wipe(random, sizeof random);
 	token_close(&t);
 	return e;
 }

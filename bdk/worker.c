@@ -22,7 +22,7 @@
 #define RPC_MAX (4096 + 64) /* the longest: worker_random() */
 #define RPC_SECONDS 30      /* longer than any act takes: a worker that hangs is dead */
 #define RANDOM_MAX 4096
-#define PLACE_MAX (PATH_MAX + 1024)
+#define PLACE_MAX (PATH_MAX + 2048)
 
 enum act {
 	ACT_RANDOM,
@@ -403,14 +403,14 @@ static bool take_text(char *out, size_t size, struct rd *r)
 }
 
 /* Makes the token, or opens it and serves. */
-static enum err enter(struct token *t, unsigned purpose, const char *uri, struct span pin)
+static enum err enter(struct token *t, unsigned purpose, const struct token_place *at, struct span pin)
 {
 	enum err e;
 
 	if (purpose)
-		return token_open(t, uri, pin);
+		return token_open(t, at, pin);
 	alarm(RPC_SECONDS);
-	e = token_init(uri, pin, t->why);
+	e = token_init(at, pin, t->why);
 	return e;
 }
 
@@ -418,7 +418,8 @@ void worker_main(void)
 {
 	static struct token t;
 	uint8_t place[PLACE_MAX], pin[LOGIN_MAX], answer;
-	char uri[512], conf[PATH_MAX + 64];
+	char uri[512], conf[PATH_MAX + 64], arguments[512];
+	struct token_place at = { uri, conf, NULL };
 	unsigned purpose;
 	size_t len;
 	struct rd r;
@@ -427,10 +428,12 @@ void worker_main(void)
 		return;
 	rd_init(&r, place, len);
 	purpose = rd_u8(&r);
-	if (!take_text(uri, sizeof uri, &r) || !take_text(conf, sizeof conf, &r) || rd_end(&r) ||
-	    (*conf && setenv("SOFTHSM2_CONF", conf, 1)) || !process_receive(PROCESS_FD, pin, &len, sizeof pin))
+	if (!take_text(uri, sizeof uri, &r) || !take_text(conf, sizeof conf, &r) ||
+	    !take_text(arguments, sizeof arguments, &r) || rd_end(&r) || (*conf && setenv("SOFTHSM2_CONF", conf, 1)) ||
+	    !process_receive(PROCESS_FD, pin, &len, sizeof pin))
 		return;
-	answer = (uint8_t)enter(&t, purpose, uri, (struct span){ pin, len });
+	at.arguments = *arguments ? arguments : NULL;
+	answer = (uint8_t)enter(&t, purpose, &at, (struct span){ pin, len });
 	wipe(pin, sizeof pin);
 	if (answer == E_TOKEN)
 		fail_why(E_TOKEN, t.why, "", "token");
@@ -500,6 +503,12 @@ void worker_stop(struct worker *w)
 	process_stop(&w->fd, &w->pid);
 }
 
+/* For take_text() */
+static void put_text(struct wr *w, const char *text)
+{
+	wr_span16(w, (struct span){ (const uint8_t *)text, strlen(text) });
+}
+
 /* A process that is told where the token is, and its first answer. purpose 0: it makes the token. */
 static enum err begin_with(struct worker *w, const struct token_place *at, unsigned purpose, struct span pin)
 {
@@ -512,8 +521,9 @@ static enum err begin_with(struct worker *w, const struct token_place *at, unsig
 		return E_TOKEN;
 	wr_init(&o, place, sizeof place);
 	wr_u8(&o, purpose);
-	wr_span16(&o, (struct span){ (const uint8_t *)at->uri, strlen(at->uri) });
-	wr_span16(&o, (struct span){ (const uint8_t *)at->softhsm_conf, at->softhsm_conf ? strlen(at->softhsm_conf) : 0 });
+	put_text(&o, at->uri);
+	put_text(&o, at->softhsm_conf ? at->softhsm_conf : "");
+	put_text(&o, at->arguments ? at->arguments : "");
 	c.e = wr_end(&o) || !process_send(w->fd, place, o.len) || !process_send(w->fd, pin.p, pin.len) ? E_TOKEN : E_OK;
 	get(w, &c);
 	return end(w, &c);

@@ -54,8 +54,9 @@ struct wrapped {
 
 /* How to reach the token: from room.conf. */
 struct token_place {
-	const char *uri;          /* RFC 7512: pkcs11:token=NAME?module-path=/usr/lib/softhsm/libsofthsm2.so */
+	const char *uri;          /* bdk/token_uri.h: pkcs11:token=NAME?module-path=/usr/lib/softhsm/libsofthsm2.so */
 	const char *softhsm_conf; /* set as SOFTHSM2_CONF in the worker alone, NULL for other tokens */
+	const char *arguments;    /* what C_Initialize is given (NSS: configdir=...), NULL for tokens that want none */
 };
 
 /*

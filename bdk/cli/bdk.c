@@ -20,7 +20,10 @@ static const struct opt just_room[] = { ROOM, END };
 static const struct opt room_json[] = { ROOM, JSON, END };
 static const struct opt of_init[] = {
 	{ "purpose", "P", "ca, load or acquirer", &cli.purpose, true },
-	{ "test", NULL, "a test room, on a software token", &cli.test, false },
+	{ "test", NULL, "a test room", &cli.test, false },
+	{ "token", "URI", "its token (RFC 7512; default: a SoftHSM token in the folder)", &cli.token, false },
+	{ "token-arguments", "TEXT", "what the token's module wants at C_Initialize", &cli.token_arguments, false },
+	{ "pin-file", "FILE", "the PIN of a token that is not blank", &cli.pin_file, false },
 	{ "name", "NAME", "its name, which stands in certificates (default: the folder's)", &cli.name, false },
 	END,
 };

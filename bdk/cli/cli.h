@@ -12,7 +12,7 @@
 /* The values of all options, NULL where not given; --room starts as $KEYROOM_ROOM. */
 struct cli {
 	const char *room, *purpose, *name, *test, *json, *role, *anchors, *crl, *scheme, *recipient, *id, *ids, *out,
-		*port, *serial, *digest_file, *reason;
+		*port, *serial, *digest_file, *reason, *token, *token_arguments, *pin_file;
 };
 extern struct cli cli;
 

@@ -12,7 +12,7 @@
 int cli_init(int operands, char **operand)
 {
 	char path[PATH_MAX + 8];
-	const char *arg[9] = { "bdkd", "--room", operand[0], "--init", cli.purpose };
+	const char *arg[15] = { "bdkd", "--room", operand[0], "--init", cli.purpose };
 	size_t n = 5;
 	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX);
 	char *slash;
@@ -24,6 +24,18 @@ int cli_init(int operands, char **operand)
 	}
 	if (cli.test)
 		arg[n++] = "--test";
+	if (cli.token) {
+		arg[n++] = "--token";
+		arg[n++] = cli.token;
+	}
+	if (cli.token_arguments) {
+		arg[n++] = "--token-arguments";
+		arg[n++] = cli.token_arguments;
+	}
+	if (cli.pin_file) {
+		arg[n++] = "--pin-file";
+		arg[n++] = cli.pin_file;
+	}
 	arg[n] = NULL;
 	/* bdkd makes rooms, because no other program loads a PKCS#11 module: the one beside this program, else on the
 	 * PATH. */

@@ -121,7 +121,7 @@ static enum err make(enum room_purpose purpose, char *why)
 {
 	const struct room_config config = { .purpose = purpose, .test = true, .name = "Room 1" };
 
-	return room_init(dir, &config, why);
+	return room_init(dir, &config, (struct span){ NULL, 0 }, why);
 }
 
 static size_t entries(const char *path)
@@ -230,7 +230,7 @@ START_TEST(a_production_room_is_not_half_made)
 	const struct room_config config = { .purpose = ROOM_LOAD, .test = false, .name = "P" };
 	char why[ROOM_WHY];
 
-	ck_assert_int_eq(room_init(dir, &config, why), E_DENIED);
+	ck_assert_int_eq(room_init(dir, &config, (struct span){ NULL, 0 }, why), E_DENIED);
 	ck_assert_ptr_nonnull(strstr(why, "ceremony"));
 	ck_assert_uint_eq(entries(folder), 0);
 }
