@@ -1,5 +1,6 @@
 #include "bdk/exchange.h"
 #include "base/wipe.h"
+#include "bdk/list.h"
 #include "crypto/sha256.h"
 
 #include <stdio.h>
@@ -42,12 +43,14 @@ static enum err hash(uint8_t out[static 32], struct span label, struct span cove
 	return sha256(out, (struct span[]){ label, SPAN(length), covered }, 3);
 }
 
-/* Is this a certificate of that CA, valid now and not revoked? */
-static enum err check_cert(struct cert *c, const struct room *r, struct span cert, const struct der *ca)
+/* Is this a certificate of that CA, valid now, and not disowned? */
+static enum err check_cert(struct cert *c, struct room *r, struct span cert, const struct der *ca)
 {
 	enum err e = cert_verify(c, cert, der_span(ca), room_utc());
 
-	return !e && r->crl_len ? pki_crl_has((struct span){ r->crl, r->crl_len }, cert) : e;
+	if (e)
+		return e;
+	return ca == &r->kif_ca ? list_kif(r, c, cert) : list_certificate(r, cert);
 }
 
 /* E_OK if no key set of that id is here, E_EXISTS */
@@ -214,6 +217,9 @@ enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, st
 		e = E_RANGE;
 	if (e)
 		return e;
+	e = list_check(r, room_utc(), why);
+	if (e)
+		return e;
 	e = check_cert(&own, r, der_span(&r->own), &r->kif_ca);
 	if (e) {
 		snprintf(why, EXCHANGE_WHY, "this room's own certificate: %s", err_text(e));
@@ -300,7 +306,7 @@ static enum err parse(struct package *p, struct span in)
 }
 
 /* Who made it, and is it for this room? */
-static enum err verify(struct cert *maker, const struct package *p, const struct room *r, char why[static EXCHANGE_WHY])
+static enum err verify(struct cert *maker, const struct package *p, struct room *r, char why[static EXCHANGE_WHY])
 {
 	uint8_t digest[32];
 	struct cert own;
@@ -340,6 +346,8 @@ enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], str
 	if (!r->own.len || !r->kif_ca.len || !r->exchange_ca.len)
 		return E_NOT_READY;
 	e = parse(&p, package);
+	if (!e)
+		e = list_check(r, room_utc(), why);
 	if (!e)
 		e = verify(&maker, &p, r, why);
 	if (!e)

@@ -1,6 +1,7 @@
 #include "bdk/kdh.h"
 #include "base/serial.h"
 #include "base/wipe.h"
+#include "bdk/list.h"
 #include "crypto/sha256.h"
 
 #include <stdio.h>
@@ -85,10 +86,10 @@ static enum err check_key_set(struct journal *j, const struct key_set_id *id, ch
 	return e;
 }
 
-/* All that check_room() and check_list() judge by: with the same papers, in the same second, they say the same. */
+/* All that check_room() judges by: with the same papers, in the same second, it says the same. */
 static enum err papers(uint8_t out[static 32], const struct room *r, uint64_t utc)
 {
-	const struct span part[] = { der_span(&r->own), der_span(&r->kif_ca), der_span(&r->device_ca), { r->crl, r->crl_len } };
+	const struct span part[] = { der_span(&r->own), der_span(&r->kif_ca), der_span(&r->device_ca), SPAN(r->list.digest) };
 	struct span all[5];
 	uint8_t head[5 * 8];
 
@@ -115,40 +116,15 @@ static enum err check_room(struct room *r, uint64_t utc, char why[static KDH_WHY
 		return e;
 	e = cert_verify(&own, der_span(&r->own), der_span(&r->kif_ca), utc);
 	if (!e)
-		memcpy(r->own_valid, now, sizeof now);
-	if (e)
-		snprintf(why, KDH_WHY, "this room's own certificate is %s",
-			 e == E_EXPIRED ? "outside its dates" : "not one of its KIF CA");
-	return e;
-}
-
-/* Does it know who is revoked, now? */
-static enum err check_list(struct room *r, uint64_t utc, char why[static KDH_WHY])
-{
-	uint64_t number = 0, installed;
-	uint8_t now[32];
-	size_t revoked;
-	enum err e = journal_number(&installed, r->journal, "crl");
-
+		e = list_kif(r, &own, der_span(&r->own));
 	if (!e)
-		e = papers(now, r, utc);
-	if (e)
-		return e;
-	if (!memcmp(now, r->crl_valid, sizeof now)) {
-		number = r->crl_number;
-	} else if (r->crl_len) {
-		e = pki_crl_verify(&number, &revoked, (struct span){ r->crl, r->crl_len }, der_span(&r->device_ca),
-				   utc);
-		if (!e) {
-			memcpy(r->crl_valid, now, sizeof now);
-			r->crl_number = number;
-		}
-	}
-	/* A list that was installed once is never done without again: its file may have been lost or put back. */
-	if (!e && number < installed)
-		e = E_EXPIRED;
-	if (e)
-		snprintf(why, KDH_WHY, "the revocation list is not valid now: install a newer one");
+		memcpy(r->own_valid, now, sizeof now);
+	if (e == E_EPOCH)
+		snprintf(why, KDH_WHY, "this room's own certificate (%s) is of an older epoch than the revocation list says",
+			 own.unit);
+	else if (e)
+		snprintf(why, KDH_WHY, "this room's own certificate is %s",
+			 e == E_EXPIRED ? "outside its dates" : e == E_REVOKED ? "revoked" : "not one of its KIF CA");
 	return e;
 }
 
@@ -175,7 +151,7 @@ enum err kdh_begin(struct kdh *k, uint8_t hello[static MSG_MAX], size_t *len, st
 	}
 	e = check_room(r, m.utc, why);
 	if (!e && set)
-		e = check_list(r, m.utc, why);
+		e = list_check(r, m.utc, why);
 	if (!e && set)
 		e = check_key_set(r->journal, set, why);
 	if (!e && getrandom(m.nonce, sizeof m.nonce, 0) != sizeof m.nonce)
@@ -217,8 +193,8 @@ static enum err verify(struct offer *o, const struct kdh *k, const struct room *
 		e = msg_get_offer(&o->m, body);
 	if (!e)
 		e = cert_verify(&o->cert, o->m.cert, der_span(&r->device_ca), room_utc());
-	if (!e && k->set.len && r->crl_len)
-		e = pki_crl_has((struct span){ r->crl, r->crl_len }, o->m.cert);
+	if (!e && k->set.len)
+		e = list_certificate(r, o->m.cert);
 	if (!e && strcmp(o->cert.serial, k->serial) != 0) {
 		snprintf(why, KDH_WHY, "expected %s, this is %s", k->serial, o->cert.serial);
 		e = E_SERIAL;

@@ -148,3 +148,17 @@ enum err op_crl(struct ask *a)
 	free(der);
 	return e;
 }
+
+enum err op_raise(struct ask *a)
+{
+	uint32_t epoch;
+	uint64_t number;
+	enum err e = revocation_raise(&epoch, &number, a->room);
+
+	if (e)
+		return e;
+	snprintf(a->object, sizeof a->object, "epoch %u, list %llu", (unsigned)epoch, (unsigned long long)number);
+	record_put_number(a->answer, F_EPOCH, epoch);
+	record_put_number(a->answer, F_SEQUENCE, number);
+	return E_OK;
+}

@@ -1,5 +1,7 @@
 #include "bdk/ops.h"
 #include "bdk/exchange.h"
+#include "bdk/list.h"
+#include "bdk/revocation.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +11,11 @@
 enum err op_info(struct ask *a)
 {
 	const struct room_config *c = &a->room->config;
+	uint32_t epoch;
+	enum err e = c->purpose == ROOM_CA ? revocation_epoch(&epoch, a->room) : list_epoch(&epoch, a->room);
 
+	if (e)
+		return e;
 	record_put_text(a->answer, F_PURPOSE, room_purpose_name(c->purpose));
 	record_put_text(a->answer, F_NAME, c->name);
 	record_put_number(a->answer, F_TEST_ROOM, c->test);
@@ -18,6 +24,11 @@ enum err op_info(struct ask *a)
 	if (a->room->device_ca.len)
 		record_put(a->answer, F_ROOT, SPAN(a->room->device_environment));
 	record_put_number(a->answer, F_SOFTWARE_TOKEN, room_config_software(c));
+	record_put_number(a->answer, F_EPOCH, epoch);
+	if (a->room->list.until) {
+		record_put_number(a->answer, F_LIST, a->room->list.number);
+		record_put_number(a->answer, F_UNTIL, a->room->list.until);
+	}
 	return E_OK;
 }
 
@@ -146,7 +157,7 @@ enum err op_request(struct ask *a)
 enum err op_certify(struct ask *a)
 {
 	const struct room_config *c = &a->room->config;
-	char role[16], name[CERT_TEXT], unit[CERT_TEXT];
+	char role[16], name[CERT_TEXT], unit[24];
 	uint8_t der[PKI_MAX], point[P256_POINT], number[16], spki[32];
 	struct room_key key = { a->room, NULL };
 	struct pki_signer signer = { room_sign, &key };
@@ -154,6 +165,7 @@ enum err op_certify(struct ask *a)
 	const struct der *ca;
 	struct worker *w;
 	size_t len = 0;
+	uint32_t epoch = 0;
 	bool load;
 	enum err e = field_text(role, sizeof role, a->fields, F_ROLE);
 
@@ -170,9 +182,12 @@ enum err op_certify(struct ask *a)
 		snprintf(a->why, sizeof a->why, "the request's name is none that a room can have");
 		return E_FORMAT;
 	}
-	snprintf(a->object, sizeof a->object, "%s as %s", name, role);
 	/* Roles are separated by CA. The epoch stands where terminals look for it. */
-	snprintf(unit, sizeof unit, "epoch %u", c->epoch);
+	e = revocation_epoch(&epoch, a->room);
+	if (e)
+		return e;
+	snprintf(unit, sizeof unit, "epoch %u", (unsigned)epoch);
+	snprintf(a->object, sizeof a->object, "%s as %s%s%s", name, role, load ? ", " : "", load ? unit : "");
 	who.unit = load ? unit : NULL;
 	key.label = load ? "kif-ca" : "exchange-ca";
 	ca = load ? &a->room->kif_ca : &a->room->exchange_ca;
@@ -216,35 +231,15 @@ enum err op_install(struct ask *a)
 enum err op_install_crl(struct ask *a)
 {
 	struct room *r = a->room;
-	struct span crl = field_get(a->fields, F_CRL);
-	uint64_t number, seen;
-	size_t n;
-	enum err e;
+	enum err e = list_install(r, field_get(a->fields, F_CRL), a->why);
 
-	if (!r->device_ca.len)
-		return E_NOT_READY;
-	if (crl.len > sizeof r->crl)
-		return E_FORMAT;
-	e = pki_crl_verify(&number, &n, crl, der_span(&r->device_ca), room_utc());
-	if (!e)
-		e = journal_number(&seen, r->journal, "crl");
 	if (e)
 		return e;
-	snprintf(a->object, sizeof a->object, "list %llu", (unsigned long long)number);
-	if (number < seen) {
-		snprintf(a->why, sizeof a->why, "this is list %llu, but list %llu was installed before",
-			 (unsigned long long)number, (unsigned long long)seen);
-		return E_REPLAY;
-	}
-	e = journal_set_number(r->journal, "crl", number);
-	if (!e)
-		e = room_store(r, "crl", crl);
-	if (e)
-		return e;
-	memcpy(r->crl, crl.p, crl.len);
-	r->crl_len = crl.len;
-	record_put_number(a->answer, F_SEQUENCE, number);
-	record_put_number(a->answer, F_USED, n);
+	snprintf(a->object, sizeof a->object, "list %llu, epoch %u", (unsigned long long)r->list.number,
+		 (unsigned)r->list.epoch);
+	record_put_number(a->answer, F_SEQUENCE, r->list.number);
+	record_put_number(a->answer, F_USED, r->list.n);
+	record_put_number(a->answer, F_EPOCH, r->list.epoch);
 	return E_OK;
 }
 

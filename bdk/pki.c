@@ -3,7 +3,10 @@
 
 #include <openssl/ecdsa.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define CLOCK_SKEW 3600                 /* rooms' clocks may differ by an hour */
 #define KEY_ID 20                       /* bytes of a key identifier: the head of the SPKI's SHA-256 (RFC 7093 2) */
@@ -410,19 +413,23 @@ enum err pki_issue(uint8_t *der, size_t *len, size_t size, const uint8_t point[s
 	return e;
 }
 
+/* The number of a certificate, left-padded. False: longer than any */
+static bool get_number(uint8_t number[static 20], const ASN1_INTEGER *n)
+{
+	size_t len = n ? (size_t)ASN1_STRING_length(n) : 0;
+
+	if (!n || ASN1_STRING_type(n) != V_ASN1_INTEGER || len > 20)
+		return false;
+	memset(number, 0, 20);
+	memcpy(number + 20 - len, ASN1_STRING_get0_data(n), len);
+	return true;
+}
+
 enum err pki_number(uint8_t number[static 20], struct span der)
 {
 	X509 *x = parse_X509(der, PKI_MAX);
-	const ASN1_INTEGER *n = x ? X509_get0_serialNumber(x) : NULL;
-	enum err e = E_FORMAT;
+	enum err e = x && get_number(number, X509_get0_serialNumber(x)) ? E_OK : E_FORMAT;
 
-	if (n && ASN1_STRING_type(n) == V_ASN1_INTEGER && ASN1_STRING_length(n) <= 20) {
-		size_t len = (size_t)ASN1_STRING_length(n);
-
-		memset(number, 0, 20);
-		memcpy(number + 20 - len, ASN1_STRING_get0_data(n), len);
-		e = E_OK;
-	}
 	X509_free(x);
 	return e;
 }
@@ -446,13 +453,36 @@ static enum err add_revoked(X509_CRL *x, const struct pki_revoked *r)
 	return e;
 }
 
-static bool add_crl_extensions(X509_CRL *x, uint64_t list_number, const uint8_t ca[static P256_POINT])
+/* Its value is a UTF8String "epoch N", as in the OU of a KIF certificate. */
+static const char epoch_oid[] = "2.25.3367411078260422156963744493430285549", epoch_head[] = "epoch ";
+
+static bool add_epoch(X509_CRL *x, uint32_t epoch)
+{
+	uint8_t value[2 + sizeof epoch_head + 10];
+	int n = snprintf((char *)value + 2, sizeof value - 2, "%s%u", epoch_head, (unsigned)epoch);
+	ASN1_OCTET_STRING *octets = ASN1_OCTET_STRING_new();
+	ASN1_OBJECT *oid = OBJ_txt2obj(epoch_oid, 1);
+	X509_EXTENSION *ext = NULL;
+	bool ok;
+
+	value[0] = V_ASN1_UTF8STRING;
+	value[1] = (uint8_t)n;
+	ok = oid && octets && ASN1_OCTET_STRING_set(octets, value, n + 2) &&
+	     (ext = X509_EXTENSION_create_by_OBJ(NULL, oid, 0, octets)) && X509_CRL_add_ext(x, ext, -1);
+	X509_EXTENSION_free(ext);
+	ASN1_OBJECT_free(oid);
+	ASN1_OCTET_STRING_free(octets);
+	return ok;
+}
+
+static bool add_crl_extensions(X509_CRL *x, uint64_t list_number, uint32_t epoch, const uint8_t ca[static P256_POINT])
 {
 	ASN1_INTEGER *n = ASN1_INTEGER_new();
 	AUTHORITY_KEYID *a = authority(ca);
 	bool ok = n && a && ASN1_INTEGER_set_uint64(n, list_number) &&
 		  X509_CRL_add1_ext_i2d(x, NID_crl_number, n, 0, X509V3_ADD_DEFAULT) == 1 &&
-		  X509_CRL_add1_ext_i2d(x, NID_authority_key_identifier, a, 0, X509V3_ADD_DEFAULT) == 1;
+		  X509_CRL_add1_ext_i2d(x, NID_authority_key_identifier, a, 0, X509V3_ADD_DEFAULT) == 1 &&
+		  (!epoch || add_epoch(x, epoch));
 
 	ASN1_INTEGER_free(n);
 	AUTHORITY_KEYID_free(a);
@@ -474,7 +504,7 @@ static enum err put_updates(X509_CRL *x, uint64_t utc, unsigned days)
 	return e;
 }
 
-enum err pki_crl(uint8_t *der, size_t *len, size_t size, struct span ca, uint64_t list_number,
+enum err pki_crl(uint8_t *der, size_t *len, size_t size, struct span ca, uint64_t list_number, uint32_t epoch,
 		 const struct pki_revoked *revoked, size_t n, uint64_t utc, unsigned days, const struct pki_signer *s)
 {
 	X509_CRL *x = X509_CRL_new();
@@ -496,7 +526,7 @@ enum err pki_crl(uint8_t *der, size_t *len, size_t size, struct span ca, uint64_
 	if (e)
 		goto done;
 	e = E_CRYPTO;
-	if (!X509_CRL_sort(x) || !add_crl_extensions(x, list_number, c.point) ||
+	if (!X509_CRL_sort(x) || !add_crl_extensions(x, list_number, epoch, c.point) ||
 	    !X509_CRL_sign(x, moment, EVP_sha256()))
 		goto done;
 	X509_CRL_get0_signature(x, &sig, NULL);
@@ -533,18 +563,71 @@ static bool critical(X509_CRL *x)
 	return false;
 }
 
-enum err pki_crl_verify(uint64_t *list_number, size_t *n, struct span der, struct span ca, uint64_t utc)
+static bool get_time(uint64_t *utc, const ASN1_TIME *t)
+{
+	struct tm tm;
+	time_t at = -1;
+
+	if (t && ASN1_TIME_to_tm(t, &tm))
+		at = timegm(&tm);
+	*utc = at < 0 ? 0 : (uint64_t)at;
+	return at >= 0;
+}
+
+/* The epoch of our own extension, 0 where there is none. False: it says something else */
+static bool get_epoch(uint32_t *epoch, const X509_CRL *x)
+{
+	ASN1_OBJECT *oid = OBJ_txt2obj(epoch_oid, 1);
+	int at = oid ? X509_CRL_get_ext_by_OBJ(x, oid, -1) : -1;
+	const ASN1_OCTET_STRING *o = at < 0 ? NULL : X509_EXTENSION_get_data(X509_CRL_get_ext(x, at));
+	struct cert c = { .unit = "" };
+	bool ok = oid;
+
+	*epoch = 0;
+	if (ok && o) {
+		const unsigned char *p = ASN1_STRING_get0_data(o);
+		size_t n = (size_t)ASN1_STRING_length(o);
+
+		ok = n > 2 && n - 2 < sizeof c.unit && p[0] == V_ASN1_UTF8STRING && p[1] == n - 2;
+		if (ok)
+			memcpy(c.unit, p + 2, n - 2);
+		ok = ok && !cert_epoch(epoch, &c);
+	}
+	ASN1_OBJECT_free(oid);
+	return ok;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return memcmp(a, b, 20);
+}
+
+/* All the numbers on it, sorted. E_OK, E_FORMAT, E_INTERNAL */
+static enum err get_revoked(struct pki_list *l, X509_CRL *x)
+{
+	STACK_OF(X509_REVOKED) *list = X509_CRL_get_REVOKED(x);
+	int n = sk_X509_REVOKED_num(list); /* -1: it is not even there */
+
+	l->n = n > 0 ? (size_t)n : 0;
+	l->revoked = malloc((l->n + 1) * sizeof *l->revoked);
+	if (!l->revoked)
+		return E_INTERNAL;
+	for (int i = 0; i < n; i++)
+		if (!get_number(l->revoked[i], X509_REVOKED_get0_serialNumber(sk_X509_REVOKED_value(list, i))))
+			return E_FORMAT;
+	qsort(l->revoked, l->n, sizeof *l->revoked, compare);
+	return E_OK;
+}
+
+enum err pki_list_read(struct pki_list *l, struct span der, struct span ca)
 {
 	X509_CRL *x = parse_X509_CRL(der, PKI_CRL_MAX);
-	/* X509_cmp_time() says "earlier" of equal times */
-	time_t now = (time_t)(utc < LAST_UTC ? utc : LAST_UTC), soon = now + CLOCK_SKEW, before = now - 1;
+	struct pki_list out = { 0 };
 	ASN1_INTEGER *number = NULL;
 	EVP_PKEY *key = NULL;
 	X509 *by = NULL;
-	uint64_t value;
 	struct cert c;
 	enum err e = x ? parse_ca(&by, &c, ca) : E_FORMAT;
-	int revoked;
 
 	if (e)
 		goto done;
@@ -554,17 +637,18 @@ enum err pki_crl_verify(uint64_t *list_number, size_t *n, struct span der, struc
 	    X509_CRL_get_signature_nid(x) != NID_ecdsa_with_SHA256 || !key || X509_CRL_verify(x, key) != 1)
 		goto done;
 	number = X509_CRL_get_ext_d2i(x, NID_crl_number, NULL, NULL);
-	if (!number || !ASN1_INTEGER_get_uint64(&value, number))
+	if (!number || !ASN1_INTEGER_get_uint64(&out.number, number) || !get_epoch(&out.epoch, x) ||
+	    !get_time(&out.from, X509_CRL_get0_lastUpdate(x)) || !get_time(&out.until, X509_CRL_get0_nextUpdate(x)))
 		goto done;
-	e = E_EXPIRED;
-	if (!X509_CRL_get0_nextUpdate(x) || X509_cmp_time(X509_CRL_get0_lastUpdate(x), &soon) >= 0 ||
-	    X509_cmp_time(X509_CRL_get0_nextUpdate(x), &before) <= 0)
-		goto done;
-	revoked = sk_X509_REVOKED_num(X509_CRL_get_REVOKED(x));
-	*list_number = value;
-	*n = revoked > 0 ? (size_t)revoked : 0; /* -1: the list is not even there */
-	e = E_OK;
+	e = get_revoked(&out, x);
+	if (!e)
+		e = sha256(out.digest, &der, 1);
+	if (!e) {
+		*l = out;
+		out.revoked = NULL;
+	}
 done:
+	free(out.revoked);
 	ASN1_INTEGER_free(number);
 	EVP_PKEY_free(key);
 	X509_free(by);
@@ -572,17 +656,20 @@ done:
 	return e;
 }
 
-enum err pki_crl_has(struct span crl, struct span cert)
+enum err pki_list_current(const struct pki_list *l, uint64_t utc)
 {
-	X509_CRL *list = parse_X509_CRL(crl, PKI_CRL_MAX);
-	X509 *x = parse_X509(cert, PKI_MAX);
-	X509_REVOKED *entry;
-	enum err e = E_FORMAT;
+	bool begun = l->from <= utc || l->from - utc <= CLOCK_SKEW;
 
-	/* by number alone: numbers are random and long, and a list that names one means it */
-	if (list && x)
-		e = X509_CRL_get0_by_serial(list, &entry, X509_get_serialNumber(x)) ? E_REVOKED : E_OK;
-	X509_CRL_free(list);
-	X509_free(x);
-	return e;
+	return begun && utc <= l->until ? E_OK : E_EXPIRED;
+}
+
+bool pki_list_names(const struct pki_list *l, const uint8_t number[static 20])
+{
+	return l->n && bsearch(number, l->revoked, l->n, sizeof *l->revoked, compare);
+}
+
+void pki_list_free(struct pki_list *l)
+{
+	free(l->revoked);
+	memset(l, 0, sizeof *l);
 }

@@ -11,8 +11,8 @@
 
 #include <stdbool.h>
 
-#define PKI_MAX 1024 /* DER of a certificate or request */
-#define PKI_CRL_MAX 49152
+#define PKI_MAX 1024		/* DER of a certificate or request */
+#define PKI_CRL_MAX 1048576	/* DER of a revocation list */
 
 /* Who signs: sign(ctx, sig, digest) with the signer's private key. */
 struct pki_signer {
@@ -60,19 +60,35 @@ struct pki_revoked {
 	uint64_t utc;
 };
 
-/* pki_crl - a revocation list with its number, and its end (nextUpdate) days after utc. About 1,200 entries fit
- * PKI_CRL_MAX */
-MUST_USE enum err pki_crl(uint8_t *der, size_t *len, size_t size, struct span ca, uint64_t list_number,
+/* pki_crl - a revocation list with its number, the epoch that KIF certificates must have (0: it says none), and its end
+ * (nextUpdate) days after utc. About 27,000 entries fit PKI_CRL_MAX. The epoch stands in an extension of ours as the
+ * text "epoch N", not critical, so that others can use the list. */
+MUST_USE enum err pki_crl(uint8_t *der, size_t *len, size_t size, struct span ca, uint64_t list_number, uint32_t epoch,
 			  const struct pki_revoked *revoked, size_t n, uint64_t utc, unsigned days,
 			  const struct pki_signer *s);
 
-/* pki_crl_verify - is der a list of that CA, valid at utc (or an hour later: clocks differ)? list_number and n (revoked
- * certificates) are written on E_OK only. E_OK, E_FORMAT, E_CERTIFICATE (another CA's, a wrong signature, a list
- * without number, or one with a critical extension, which would mean something else), E_EXPIRED, E_CRYPTO. That
- * list_number does not go back is the caller's to see. */
-MUST_USE enum err pki_crl_verify(uint64_t *list_number, size_t *n, struct span der, struct span ca, uint64_t utc);
+/* A revocation list taken apart. */
+struct pki_list {
+	uint64_t number, from, until;	/* seconds since 1970: thisUpdate, nextUpdate */
+	uint32_t epoch;			/* KIF certificates of a lower one are disowned; 0: it says none */
+	size_t n;
+	uint8_t (*revoked)[20];		/* numbers of certificates, sorted; on the heap */
+	uint8_t digest[32];		/* SHA-256 of its DER; zero: there is no list */
+};
 
-/* pki_crl_has - does a verified list name this certificate's number? E_OK (no), E_REVOKED, E_FORMAT */
-MUST_USE enum err pki_crl_has(struct span crl, struct span cert);
+/* pki_list_read - is der a list of that CA, and what does it say? Its dates are not judged. l is written on E_OK only,
+ * and the caller's to free. E_OK, E_FORMAT, E_CERTIFICATE (another CA's, a wrong signature, a list without number, or
+ * one with a critical extension, which would mean something else), E_CRYPTO, E_INTERNAL (no memory) */
+MUST_USE enum err pki_list_read(struct pki_list *l, struct span der, struct span ca);
+
+/* pki_list_current - is it in force at utc (or an hour later: clocks differ)? E_OK, E_EXPIRED */
+MUST_USE enum err pki_list_current(const struct pki_list *l, uint64_t utc);
+
+/* pki_list_names - does it name this certificate's number? By number alone: numbers are random and long, and a list that
+ * names one means it. An empty list names none. */
+bool pki_list_names(const struct pki_list *l, const uint8_t number[static 20]);
+
+/* pki_list_free - forget it; fine on a zeroed one */
+void pki_list_free(struct pki_list *l);
 
 #endif

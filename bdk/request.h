@@ -17,7 +17,8 @@
 enum bdk_op {
 	/* people, any room */
 	OP_INFO = 1,		/* -> F_PURPOSE, F_NAME, F_TEST_ROOM (1/0), F_ENVIRONMENT and F_ROOT (once
-				   known), F_SOFTWARE_TOKEN (1/0) */
+				   known), F_SOFTWARE_TOKEN (1/0), F_EPOCH (ca: now; others: the highest seen, 0: none),
+				   F_LIST and F_UNTIL of the installed revocation list, if there is one */
 	OP_LIST = 2,		/* key sets -> F_ROW* {F_KEY_SET, F_SCHEME, F_STATE, F_KCV, F_FIRST, F_LAST, F_USED,
 				   F_TIME} */
 	OP_DEVICES = 3,		/* terminals this room knows -> F_ROW* {F_SERIAL, F_SPKI, F_STATE, F_TIME} */
@@ -33,7 +34,8 @@ enum bdk_op {
 	OP_INSTALL = 13,	/* load, acquirer: F_CERT, F_DEVICE_CA, F_KIF_CA, F_EXCHANGE_CA -> F_ENVIRONMENT. Again
 				   with a new certificate, never with other anchors */
 	OP_CRL = 14,		/* ca: -> F_CRL (DER, signed by the device CA), F_SEQUENCE its number */
-	OP_INSTALL_CRL = 15,	/* load, acquirer: F_CRL -> F_SEQUENCE, F_USED revoked certificates */
+	OP_INSTALL_CRL = 15,	/* load, acquirer: F_CRL -> F_SEQUENCE, F_USED revoked certificates, F_EPOCH */
+	OP_RAISE = 16,		/* ca: -> F_EPOCH the new one, F_SEQUENCE of the list that says so */
 	/* people: key sets */
 	OP_GENERATE = 20,	/* load: F_SCHEME, F_CERT of the acquirer, [F_KEY_SET], [F_FIRST, F_LAST; else all ids]
 				   -> F_KEY_SET, F_KCV, F_PACKAGE */
@@ -75,6 +77,7 @@ enum bdk_field {
 	F_PURPOSE = 20, F_NAME = 21, F_TEST_ROOM = 22, F_ENVIRONMENT = 23 /* 32 bytes */, F_SOFTWARE_TOKEN = 24,
 	F_ROLE = 25,
 	F_ROOT = 26 /* 32 bytes: SHA-256 of the device CA's SPKI, as it stands in the images of terminals */,
+	F_EPOCH = 27, F_LIST = 28, F_UNTIL = 29 /* seconds since 1970 */,
 	F_CSR = 30, F_CERT = 31, F_DEVICE_CA = 32, F_KIF_CA = 33, F_EXCHANGE_CA = 34, F_CRL = 35,
 	F_KEY_SET = 40 /* hex text */, F_SCHEME = 41 /* "tdes", "aes128" */, F_STATE = 42, F_KCV = 43 /* bytes */,
 	F_FIRST = 44, F_LAST = 45, F_USED = 46, F_PACKAGE = 47,

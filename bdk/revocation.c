@@ -1,9 +1,10 @@
 #include "bdk/revocation.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char list_number[] = "revocation list";
+static const char list_number[] = "revocation list", at_epoch[] = "epoch";
 
 enum err revocation_grown(uint64_t *number, struct journal *j)
 {
@@ -50,6 +51,7 @@ enum err revocation_list(uint8_t der[static PKI_CRL_MAX], size_t *len, uint64_t 
 	struct pki_revoked *revoked = NULL;
 	struct device d;
 	uint64_t at = 0;
+	uint32_t epoch = 0;
 	size_t count = 0;
 	enum err e = journal_number(number, r->journal, list_number);
 
@@ -68,10 +70,43 @@ enum err revocation_list(uint8_t der[static PKI_CRL_MAX], size_t *len, uint64_t 
 		e = pki_number(revoked[count++].number, (struct span){ d.cert, d.cert_len });
 	}
 	if (e == E_SHORT)
-		e = pki_crl(der, len, PKI_CRL_MAX, der_span(&r->device_ca), *number, revoked,
-			    count, room_utc(), r->config.crl_days, &signer);
+		e = revocation_epoch(&epoch, r);
+	if (!e)
+		e = pki_crl(der, len, PKI_CRL_MAX, der_span(&r->device_ca), *number, epoch, revoked, count, room_utc(),
+			    r->config.crl_days, &signer);
 	if (!e)
 		*n = count;
 	free(revoked);
+	return e;
+}
+
+enum err revocation_epoch(uint32_t *epoch, struct room *r)
+{
+	uint64_t v = 0;
+	enum err e = journal_number(&v, r->journal, at_epoch);
+
+	*epoch = v < r->config.epoch || v > INT_MAX ? r->config.epoch : (uint32_t)v;
+	return e;
+}
+
+enum err revocation_raise(uint32_t *epoch, uint64_t *number, struct room *r)
+{
+	uint32_t now = 0;
+	enum err e = journal_begin(r->journal);
+
+	if (!e)
+		e = revocation_epoch(&now, r);
+	if (!e && now == INT_MAX)
+		e = E_RANGE;
+	if (!e)
+		e = journal_set_number(r->journal, at_epoch, now + 1);
+	if (!e)
+		e = revocation_grown(number, r->journal);
+	if (!e)
+		e = journal_commit(r->journal);
+	if (e)
+		journal_rollback(r->journal);
+	else
+		*epoch = now + 1;
 	return e;
 }

@@ -1,7 +1,7 @@
 /*
  * The ca room's revocation list: every terminal that holds a certificate and may not be loaded any more, because
- * somebody revoked it or because it is quarantined. The list is numbered; each change of what it says raises the
- * number.
+ * somebody revoked it or because it is quarantined; and the epoch that KIF certificates must have. The list is numbered;
+ * each change of what it says raises the number. What rooms do with it stands in bdk/list.h.
  */
 #ifndef KEYROOM_BDK_REVOCATION_H
 #define KEYROOM_BDK_REVOCATION_H
@@ -35,5 +35,19 @@ MUST_USE enum err revocation_grown(uint64_t *number, struct journal *j);
  */
 MUST_USE enum err revocation_list(uint8_t der[static PKI_CRL_MAX], size_t *len, uint64_t *number, size_t *n,
 				  struct room *r);
+
+/* revocation_epoch - of the KIF certificates that are issued now, and of the list: the journal's number "epoch", or
+ * room.conf's, which is the first, where that is higher. E_OK, E_JOURNAL */
+MUST_USE enum err revocation_epoch(uint32_t *epoch, struct room *r);
+
+/*
+ * revocation_raise - the next epoch: it disowns every KIF certificate issued so far
+ *
+ *   epoch   out  the new one
+ *   number  out  of the first list that says so
+ *
+ *   E_OK, E_RANGE (there is none), E_JOURNAL
+ */
+MUST_USE enum err revocation_raise(uint32_t *epoch, uint64_t *number, struct room *r);
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/hex.h"
 #include "base/host/file.h"
 #include "base/wipe.h"
+#include "bdk/list.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -310,8 +311,10 @@ static enum err read_certs(struct room *r, char why[static ROOM_WHY])
 	e = read_der(r->own.b, &r->own.len, sizeof r->own.b, r, "own", why);
 	for (int i = 0; !e && i < CAS; i++)
 		e = read_der(ca_of(r, i)->b, &ca_of(r, i)->len, sizeof r->own.b, r, pairs[ROOM_CA][i], why);
-	if (!e)
-		e = read_der(r->crl, &r->crl_len, sizeof r->crl, r, "crl", why);
+	if (!e && list_open(r)) {
+		snprintf(why, ROOM_WHY, "certs/crl.der cannot be read");
+		e = E_ROOM;
+	}
 	if (!e && set_environment(r)) {
 		snprintf(why, ROOM_WHY, "a CA certificate in certs/ is damaged");
 		e = E_ROOM;
@@ -734,6 +737,7 @@ void room_close(struct room *r)
 		worker_stop(&r->worker[i]);
 	login_wipe(&r->pin);
 	journal_close(r->journal);
+	pki_list_free(&r->list);
 	if (r->lock >= 0)
 		close(r->lock);
 	wipe(r, sizeof *r);

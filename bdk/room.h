@@ -59,12 +59,10 @@ struct room {
 	struct worker worker[ROOM_WORKERS];	/* config.workers of them */
 	struct der own;			/* load: KDH identity; acquirer: exchange key */
 	struct der device_ca, kif_ca, exchange_ca;
-	uint8_t crl[PKI_CRL_MAX];
-	size_t crl_len;
+	struct pki_list list;		/* revocation list (bdk/list.h) */
 	uint8_t environment[32];	/* SHA-256 of the KIF CA's SPKI; zero until installed */
 	uint8_t device_environment[32];	/* SHA-256 of the device CA's SPKI: what enrolment goes by */
-	uint8_t own_valid[32], crl_valid[32]; /* kdh_begin()'s: what it found valid last */
-	uint64_t crl_number;		/* of that list */
+	uint8_t own_valid[32];		/* kdh_begin()'s: what it found valid last */
 };
 
 /*

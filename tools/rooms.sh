@@ -46,12 +46,13 @@ room() { "$BIN/bdk" init "$WORK/$1" --purpose "$2" --test --name "$1"; }
 # serve NAME: its bdkd, in the background
 serve() { start "$1" "bdkd: serving" "$BIN/bdkd" --room "$WORK/$1"; }
 
-# certify CA ROOM ROLE: the ca room certifies another room; only files travel between them
+# certify CA ROOM ROLE: the ca room certifies another room, and its revocation list goes there; only files travel
 certify() {
 	"$BIN/bdk" request --room "$WORK/$2" >"$WORK/$2.csr" &&
 	"$BIN/bdk" certify --room "$WORK/$1" --role "$3" "$WORK/$2.csr" >"$WORK/$2.crt" &&
 	"$BIN/bdk" anchors --room "$WORK/$1" >"$WORK/$1.anchors" &&
-	"$BIN/bdk" install --room "$WORK/$2" --anchors "$WORK/$1.anchors" "$WORK/$2.crt" >/dev/null
+	"$BIN/bdk" install --room "$WORK/$2" --anchors "$WORK/$1.anchors" "$WORK/$2.crt" >/dev/null &&
+	carry_list "$1" "$2"
 }
 
 # carry_list CA ROOM: the revocation list from the ca room to another

@@ -66,6 +66,12 @@ static const struct opt of_revoke[] = {
 	END,
 };
 
+static const struct opt of_epoch[] = {
+	ROOM,
+	{ "raise", NULL, "in a ca room: the next epoch, which disowns every KIF certificate issued so far", &cli.raise, false },
+	END,
+};
+
 static const struct command commands[] = {
 	{ "init", "DIR", "Makes a room.", of_init, 1, 1, cli_init },
 	{ "info", "", "Prints what a room is.", room_json, 0, 0, cli_info },
@@ -90,6 +96,7 @@ static const struct command commands[] = {
 	{ "enrol", "", "In a ca room: gives a blank terminal its certificate.", of_enrol, 0, 0, cli_enrol },
 	{ "revoke", "SERIAL", "In a ca room: revokes a terminal's certificate.", of_revoke, 1, 1, cli_revoke },
 	{ "crl", "", "In a ca room: prints the revocation list.", just_room, 0, 0, cli_crl },
+	{ "epoch", "", "Prints the epoch of KIF certificates that a room goes by, or raises it.", of_epoch, 0, 0, cli_epoch },
 	{ 0 },
 };
 

@@ -1,4 +1,4 @@
-/* request, certify, anchors, install, crl */
+/* request, certify, anchors, install, crl, epoch */
 #include "bdk/cli/cli.h"
 #include "base/hex.h"
 #include "base/host/fail.h"
@@ -80,7 +80,7 @@ static int install_crl(void)
 {
 	static uint8_t der[LIST];
 	struct span crl;
-	uint64_t number = 0, n = 0;
+	uint64_t number = 0, n = 0, epoch = 0;
 	int status = 0;
 
 	if (!cli_pem_in(&crl, 1, der, sizeof der, list_type, cli.crl, &status) || !cli_open(&c, &status))
@@ -88,9 +88,9 @@ static int install_crl(void)
 	record_begin(&request, OP_INSTALL_CRL);
 	record_put(&request, F_CRL, crl);
 	if (cli_ask(&c, &request, &status, cli.crl) && !field_number(&number, c.fields, F_SEQUENCE, UINT64_MAX) &&
-	    !field_number(&n, c.fields, F_USED, UINT64_MAX))
-		printf("revocation list %llu installed: %llu revoked\n", (unsigned long long)number,
-		       (unsigned long long)n);
+	    !field_number(&n, c.fields, F_USED, UINT64_MAX) && !field_number(&epoch, c.fields, F_EPOCH, UINT64_MAX))
+		printf("revocation list %llu installed: %llu revoked, epoch %llu\n", (unsigned long long)number,
+		       (unsigned long long)n, (unsigned long long)epoch);
 	client_close(&c);
 	return status;
 }
@@ -120,6 +120,31 @@ int cli_install(int operands, char **operand)
 		env = field_get(c.fields, F_ENVIRONMENT);
 		hex_encode(text, env.p, env.len == 32 ? 32 : 0);
 		printf("installed; environment %s\n", text);
+	}
+	client_close(&c);
+	return status;
+}
+
+int cli_epoch(int operands, char **operand)
+{
+	uint64_t epoch = 0, number = 0;
+	int status = 0;
+
+	(void)operands;
+	(void)operand;
+	if (!cli_open(&c, &status))
+		return status;
+	record_begin(&request, cli.raise ? OP_RAISE : OP_INFO);
+	if (cli_ask(&c, &request, &status, cli.room)) {
+		if (field_number(&epoch, c.fields, F_EPOCH, UINT32_MAX) ||
+		    (cli.raise && field_number(&number, c.fields, F_SEQUENCE, UINT64_MAX)))
+			status = cli_fail(&c, E_FORMAT, cli.room);
+		else if (cli.raise)
+			printf("epoch %llu: certify the load rooms anew (bdk request, certify, install), then install list "
+			       "%llu (bdk crl) in every room\n",
+			       (unsigned long long)epoch, (unsigned long long)number);
+		else
+			printf("epoch %llu\n", (unsigned long long)epoch);
 	}
 	client_close(&c);
 	return status;

@@ -53,9 +53,10 @@ int cli_info(int operands, char **operand)
 {
 	static struct client c;
 	static struct record request;
-	char purpose[16], name[64], environment[65] = "", root[65] = "";
-	uint64_t test = 0, software = 0;
+	char purpose[16], name[64], environment[65] = "", root[65] = "", end[CLI_TIME];
+	uint64_t test = 0, software = 0, epoch = 0, list = 0, until = 0;
 	struct span env, ca;
+	bool listed;
 	int status = 0;
 
 	(void)operands;
@@ -69,17 +70,22 @@ int cli_info(int operands, char **operand)
 	ca = field_get(c.fields, F_ROOT);
 	if (field_text(purpose, sizeof purpose, c.fields, F_PURPOSE) ||
 	    field_text(name, sizeof name, c.fields, F_NAME) || field_number(&test, c.fields, F_TEST_ROOM, 1) ||
-	    field_number(&software, c.fields, F_SOFTWARE_TOKEN, 1) || (env.p && env.len != 32) ||
+	    field_number(&software, c.fields, F_SOFTWARE_TOKEN, 1) ||
+	    field_number(&epoch, c.fields, F_EPOCH, UINT32_MAX) || (env.p && env.len != 32) ||
 	    (ca.p && ca.len != 32)) {
 		status = cli_fail(&c, E_FORMAT, cli.room);
 		goto done;
 	}
+	listed = !field_number(&list, c.fields, F_LIST, INT64_MAX) && !field_number(&until, c.fields, F_UNTIL, INT64_MAX);
+	cli_time(end, until);
 	hex_encode(environment, env.p, env.len);
 	hex_encode(root, ca.p, ca.len);
 	if (cli.json) {
-		json_t *o = json_pack("{s:s, s:s, s:b, s:b, s:s?, s:s?}", "name", name, "purpose", purpose, "test",
-				      (int)test, "software_token", (int)software, "environment",
-				      env.p ? environment : NULL, "root", ca.p ? root : NULL);
+		json_t *o = json_pack("{s:s, s:s, s:b, s:b, s:s?, s:s?, s:I, s:o?, s:s?}", "name", name, "purpose",
+				      purpose, "test", (int)test, "software_token", (int)software, "environment",
+				      env.p ? environment : NULL, "root", ca.p ? root : NULL, "epoch",
+				      (json_int_t)epoch, "list", listed ? json_integer((json_int_t)list) : json_null(),
+				      "list_until", listed ? end : NULL);
 
 		if (!o || (json_dumpf(o, stdout, JSON_INDENT(2)) && !ferror(stdout)))
 			fail_memory();
@@ -90,6 +96,15 @@ int cli_info(int operands, char **operand)
 		       test ? "test" : "production", software ? "software" : "hardware");
 		printf("environment  %s\nroot         %s\n", env.p ? environment : "not installed yet",
 		       ca.p ? root : "not installed yet");
+		if (epoch)
+			printf("epoch        %llu\n", (unsigned long long)epoch);
+		if (strcmp(purpose, "ca")) {
+			printf("list         ");
+			if (listed)
+				printf("%llu, until %s\n", (unsigned long long)list, end);
+			else
+				printf("not installed yet\n");
+		}
 	}
 done:
 	client_close(&c);

@@ -9,14 +9,13 @@
 
 enum { COLUMNS = 12, CELL_MAX = 300 };
 
-/* RFC 3339, UTC */
-static void print_time(char out[static CELL_MAX], uint64_t utc)
+void cli_time(char out[static CLI_TIME], uint64_t utc)
 {
 	time_t t = (time_t)utc;
 	struct tm tm;
 
-	if (!gmtime_r(&t, &tm) || !strftime(out, CELL_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm))
-		snprintf(out, CELL_MAX, "-");
+	if (!gmtime_r(&t, &tm) || !strftime(out, CLI_TIME, "%Y-%m-%dT%H:%M:%SZ", &tm))
+		snprintf(out, CLI_TIME, "-");
 }
 
 /* One cell as text; "" where the row has no such field. */
@@ -40,7 +39,7 @@ static void cell_text(char out[static CELL_MAX], struct span row, const struct c
 		if (field_number(&number, row, c->tag, UINT64_MAX))
 			break;
 		if (c->cell == CELL_TIME)
-			print_time(out, number);
+			cli_time(out, number);
 		else
 			snprintf(out, CELL_MAX, "%llu", (unsigned long long)number);
 		break;

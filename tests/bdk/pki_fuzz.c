@@ -34,14 +34,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct span in = { data, size }, ca = make_ca();
 	uint8_t point[P256_POINT], number[20];
 	char name[CERT_TEXT];
-	uint64_t list_number;
-	size_t n;
+	struct pki_list l = { 0 };
 
 	if (!pki_request_read(point, name, in) && (p256_check(point) || !*name || strlen(name) >= sizeof name))
 		abort();
-	if (!pki_number(number, in) && pki_crl_has(in, in) != E_FORMAT)
+	if (!pki_number(number, in) && !pki_list_read(&l, in, ca))
 		abort();
-	if (!pki_crl_verify(&list_number, &n, in, ca, UTC) && (n > size || pki_crl_has(in, ca) == E_FORMAT))
-		abort();
+	if (!pki_list_read(&l, in, ca)) {
+		if (l.n > size || (l.n && (!pki_list_names(&l, l.revoked[0]) || !pki_list_names(&l, l.revoked[l.n - 1]))))
+			abort();
+		pki_list_free(&l);
+	}
 	return 0;
 }

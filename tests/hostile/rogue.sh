@@ -6,7 +6,7 @@
 rogue_rooms() {
 	local i subject
 	room ca ca >/dev/null && serve ca && room load load >/dev/null && serve load || return
-	certify ca load load && carry_list ca load || return
+	certify ca load load || return
 	for i in bank RS-1 RS-2 forger; do
 		openssl ecparam -name prime256v1 -genkey -noout -out "$WORK/$i.key" || return
 	done

@@ -67,6 +67,8 @@ void room_sim_make(struct room_sim *s)
 	make_room(s, &s->acquirer, ROOM_ACQUIRER, "Bank-1");
 	install(s, &s->load, "kif-ca", "epoch 1");
 	install(s, &s->acquirer, "exchange-ca", NULL);
+	room_sim_crl(s, &s->load, (struct span){ NULL, 0 }, room_utc(), 30);
+	room_sim_crl(s, &s->acquirer, (struct span){ NULL, 0 }, room_utc(), 30);
 }
 
 void room_sim_remove(struct room_sim *s)
@@ -135,15 +137,26 @@ struct der room_sim_issue(struct room_sim *s, const char *ca, const uint8_t poin
 
 void room_sim_crl(struct room_sim *s, struct room *r, struct span revoked, uint64_t utc, unsigned days)
 {
+	room_sim_list(s, r, revoked, 1, utc, days);
+}
+
+void room_sim_list(struct room_sim *s, struct room *r, struct span revoked, uint32_t epoch, uint64_t utc, unsigned days)
+{
+	static uint8_t der[PKI_MAX];
 	struct room_key key = { &s->ca, "device-ca" };
 	const struct pki_signer signer = { room_sign, &key };
 	struct pki_revoked one = { .utc = utc };
+	size_t len;
 
 	if (revoked.len)
 		need(pki_number(one.number, revoked), "pki_number");
-	need(pki_crl(r->crl, &r->crl_len, sizeof r->crl, der_span(&s->ca.device_ca), 1, &one, revoked.len ? 1 : 0, utc,
-		     days, &signer),
+	need(pki_crl(der, &len, sizeof der, der_span(&s->ca.device_ca), 1, epoch, &one, revoked.len ? 1 : 0, utc, days,
+		     &signer),
 	     "pki_crl");
+	pki_list_free(&r->list);
+	need(pki_list_read(&r->list, (struct span){ der, len }, der_span(&s->ca.device_ca)), "pki_list_read");
+	need(journal_set_number(r->journal, "epoch", epoch), "epoch");
+	need(room_store(r, "crl", (struct span){ der, len }), "room_store");
 }
 
 static void digest(uint8_t out[static 32], struct span label, struct span covered)

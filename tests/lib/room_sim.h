@@ -15,7 +15,7 @@ struct room_sim {
 	unsigned keys;			/* software keys made so far */
 };
 
-/* room_sim_make - the rooms "Test", "KIF-1" and "Bank-1", open, certificates installed */
+/* room_sim_make - the rooms "Test", "KIF-1" and "Bank-1", open, certificates and revocation lists installed */
 void room_sim_make(struct room_sim *s);
 void room_sim_remove(struct room_sim *s);
 
@@ -36,8 +36,10 @@ void room_sim_key(struct room_sim *s, struct key *priv, uint8_t point[static P25
 struct der room_sim_issue(struct room_sim *s, const char *ca, const uint8_t point[static P256_POINT],
 			  const struct pki_subject *who, uint64_t utc, unsigned days);
 
-/* room_sim_crl - install a revocation list of that time in a room that names one certificate, or none (len 0) */
+/* room_sim_crl - put a revocation list number 1 of that time in a room, whatever was there; it names one certificate, or
+ * none (len 0). room_sim_list - and this epoch, not 1 */
 void room_sim_crl(struct room_sim *s, struct room *r, struct span revoked, uint64_t utc, unsigned days);
+void room_sim_list(struct room_sim *s, struct room *r, struct span revoked, uint32_t epoch, uint64_t utc, unsigned days);
 
 /* room_sim_generate - exchange_generate() in the load room towards a software exchange key, and the BDK out of its
  * package */

@@ -7,7 +7,7 @@ line_rooms() {
 	for r in ca:ca load:load acquirer:acquirer; do
 		room "${r%:*}" "${r#*:}" >/dev/null && serve "${r%:*}" || return
 	done
-	certify ca load load && certify ca acquirer acquirer && carry_list ca load || return
+	certify ca load load && certify ca acquirer acquirer || return
 	openssl ecparam -name prime256v1 -genkey -noout -out "$WORK/bank.key" &&
 	openssl req -new -key "$WORK/bank.key" -subj /CN=Bank-0 -out "$WORK/bank.csr" &&
 	"$BIN/bdk" certify --room "$WORK/ca" --role acquirer "$WORK/bank.csr" >"$WORK/bank.crt" || return
