@@ -264,8 +264,12 @@ at() {
 }
 for time in -3650d -2d +60d +3650d; do
 	at $time
-	refused 77 'dates|expired|list is not valid' inject TC-3 0 FFFF111111 "$P3"
+	refused 77 'dates|expired|past its end' inject TC-3 0 FFFF111111 "$P3"
 done
+# A clock that was set back does not revive a list whose end has passed; a new one does.
+at +0
+refused 77 'past its end when the clock was later' inject TC-3 0 FFFF111111 "$P3"
+carry_list ca load || complain "a new list"
 # An hour to and fro is nothing: what was issued stays issued, and ids go on.
 at +1h
 works inject TC-3 0 FFFF111111 "$P3"
