@@ -97,9 +97,13 @@ BEAR := codec/ccopy codec/???32be ec/ec_p256_m31 ec/ec_secp* ec/ecdsa_atr ec/ecd
 	int/i31_* int/i32_div32 mac/hmac rand/hmac_drbg symcipher/aes_ct_* symcipher/?es_ct symcipher/des_* x509/x509_minimal
 $(B)/lib/libbearssl.a: CFLAGS += -w -I$(BEARSSL)/src
 $(B)/lib/libbearssl.a: $(patsubst %.c,$(B)/%.o,$(wildcard $(BEAR:%=$(BEARSSL)/src/%.c)))
-$(B)/bin/keyroom.elf: $(B)/$(M4)/start.o $(foreach f,$(M4) $(USE_m4),$(call lib,$f)) $(B)/lib/libbearssl.a $(M4)/board.ld
+# The probe is the same objects with tests/board/probe.c around some of their calls.
+PROBED := board_store firmware_start krd_answer trade_answer dukpt_registers_take dukpt_registers_load
+WRAP_keyroom-probe := $(PROBED:%=-Wl,--wrap=%)
+$(B)/bin/keyroom-probe.elf: $(B)/tests/board/probe.o
+$(B)/bin/%.elf: $(B)/$(M4)/start.o $(foreach f,$(M4) $(USE_m4),$(call lib,$f)) $(B)/lib/libbearssl.a $(M4)/board.ld
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -Wl,-Map,$(@:.elf=.map) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lgcc
+	$(CC) $(LDFLAGS) $(WRAP_$*) -Wl,-Map,$(@:.elf=.map) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lgcc
 
 # --- Tests: tests/AREA/NAME_test.c is a Check program; tests/AREA/NAME_fuzz.c a fuzz target; tests/tools/NAME.c a tool -------
 AREAS := base crypto dukpt protocol line bdk kif terminal acquirer lab
@@ -162,7 +166,7 @@ deps:		## install what is missing of Debian's packages (DEPS=no skips it)
 programs: $(addprefix $(B)/bin/,$(PROGRAMS))
 firmware: deps	## build the terminal for a Cortex-M4: build/arm/bin/keyroom.elf
 	@tools/bearssl $(BEARSSL)
-	@$(MAKE) --no-print-directory -s -j$$(nproc) V=arm build/arm/bin/keyroom.elf
+	@$(MAKE) --no-print-directory -s -j$$(nproc) V=arm build/arm/bin/keyroom.elf build/arm/bin/keyroom-probe.elf
 size: firmware	## flash, static RAM and worst stack of the Arm build, a module each, against terminal/size.txt
 	@tools/size
 all: deps	## build every program into build/gcc/bin

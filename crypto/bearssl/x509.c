@@ -23,7 +23,8 @@ enum err x509_verify(struct cert *c, const struct x509 *x, const struct x509 *ca
 		.pkey = { .key_type = BR_KEYTYPE_EC,
 			  .key.ec = { BR_EC_secp256r1, (unsigned char *)ca->point, P256_POINT } },
 	};
-	br_x509_minimal_context m;
+	/* 3 KiB, public: on a small machine's stack they would lie under the deepest of all calls. One thread uses them. */
+	static br_x509_minimal_context m;
 	unsigned refused;
 
 	br_x509_minimal_init(&m, &br_sha256_vtable, &anchor, 1);

@@ -78,7 +78,6 @@ static size_t uart_read(void *ctx, enum uart u, uint8_t *out, size_t size)
 static void uart_write(void *ctx, enum uart u, const uint8_t *in, size_t len)
 {
 	(void)ctx;
-	board_sent(u);
 	send(u, in, len);
 }
 

@@ -41,11 +41,8 @@ MUST_USE enum err board_port(struct port *port);
 /* board_show - a line on the display */
 void board_show(const char *line);
 
-/* board_store - one word of the non-volatile memory, durable on return. A test puts its own in this one's place */
+/* board_store - one word of the non-volatile memory, durable on return */
 void board_store(volatile uint32_t *at, uint32_t word);
-
-/* board_sent - called before an answer leaves; does nothing. A test puts its own in this one's place */
-void board_sent(enum uart u);
 
 /* board_reset - the whole board starts again */
 _Noreturn void board_reset(void);
