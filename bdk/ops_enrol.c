@@ -135,18 +135,24 @@ enum err op_revoke(struct ask *a)
 
 enum err op_crl(struct ask *a)
 {
-	uint8_t *der = malloc(PKI_CRL_MAX);
+	struct bulk list = { malloc(PKI_CRL_MAX), 0 };
 	uint64_t number;
-	size_t n, len;
-	enum err e = der ? revocation_list(der, &len, &number, &n, a->room) : E_INTERNAL;
+	size_t n;
+	enum err e = list.b ? revocation_list(list.b, &list.len, &number, &n, a->room) : E_INTERNAL;
 
-	if (!e) {
-		snprintf(a->object, sizeof a->object, "list %llu, %zu certificates", (unsigned long long)number, n);
-		record_put(a->answer, F_CRL, (struct span){ der, len });
-		record_put_number(a->answer, F_SEQUENCE, number);
+	if (e) {
+		free(list.b);
+		if (e == E_SPACE) {
+			snprintf(a->why, sizeof a->why, "more certificates are revoked than a list of %d bytes holds",
+				 PKI_CRL_MAX);
+			e = E_RANGE;
+		}
+		return e;
 	}
-	free(der);
-	return e;
+	snprintf(a->object, sizeof a->object, "list %llu, %zu certificates", (unsigned long long)number, n);
+	record_put_number(a->answer, F_SEQUENCE, number);
+	ops_leave(a, list);
+	return E_OK;
 }
 
 enum err op_raise(struct ask *a)

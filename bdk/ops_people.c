@@ -4,6 +4,7 @@
 #include "bdk/revocation.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- What a room is and has done ---------------------------------------------------------------------------------- */
@@ -231,8 +232,10 @@ enum err op_install(struct ask *a)
 enum err op_install_crl(struct ask *a)
 {
 	struct room *r = a->room;
-	enum err e = list_install(r, field_get(a->fields, F_CRL), a->why);
+	struct bulk der = ops_take(a);
+	enum err e = list_install(r, (struct span){ der.b, der.len }, a->why);
 
+	free(der.b);
 	if (e)
 		return e;
 	snprintf(a->object, sizeof a->object, "list %llu, epoch %u", (unsigned long long)r->list.number,

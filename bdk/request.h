@@ -14,6 +14,8 @@
 #ifndef KEYROOM_BDK_REQUEST_H
 #define KEYROOM_BDK_REQUEST_H
 
+#define BULK_MAX 4194304
+
 enum bdk_op {
 	/* people, any room */
 	OP_INFO = 1,		/* -> F_PURPOSE, F_NAME, F_TEST_ROOM (1/0), F_ENVIRONMENT and F_ROOT (once
@@ -26,6 +28,10 @@ enum bdk_op {
 				   the last row's F_HASH is the head */
 	OP_DIGEST = 5,		/* -> F_HASH: SHA-256 over key sets, devices and loads: attempts and audit are not in
 				   it */
+	/* people: what is longer than a record. The ops below say what they take and leave. */
+	OP_PUT = 8,		/* F_PIECE -> : comes behind what this connection has put since an op last took it; at
+				   most BULK_MAX bytes in all */
+	OP_FETCH = 9,		/* [F_SINCE] -> F_PIECE, F_MORE, F_SEQUENCE: of what the last op left to fetch */
 	/* people: identities and anchors */
 	OP_REQUEST = 10,	/* load, acquirer: -> F_CSR: PKCS#10 for the room's identity or exchange key, in the
 				   room's name */
@@ -33,8 +39,9 @@ enum bdk_op {
 	OP_ANCHORS = 12,	/* ca: -> F_DEVICE_CA, F_KIF_CA, F_EXCHANGE_CA (DER) */
 	OP_INSTALL = 13,	/* load, acquirer: F_CERT, F_DEVICE_CA, F_KIF_CA, F_EXCHANGE_CA -> F_ENVIRONMENT. Again
 				   with a new certificate, never with other anchors */
-	OP_CRL = 14,		/* ca: -> F_CRL (DER, signed by the device CA), F_SEQUENCE its number */
-	OP_INSTALL_CRL = 15,	/* load, acquirer: F_CRL -> F_SEQUENCE, F_USED revoked certificates, F_EPOCH */
+	OP_CRL = 14,		/* ca: -> F_SEQUENCE number of the list. To fetch: DER, signed by the device CA */
+	OP_INSTALL_CRL = 15,	/* load, acquirer: the list that was put -> F_SEQUENCE, F_USED revoked certificates,
+				   F_EPOCH */
 	OP_RAISE = 16,		/* ca: -> F_EPOCH the new one, F_SEQUENCE of the list that says so */
 	/* people: key sets */
 	OP_GENERATE = 20,	/* load: F_SCHEME, F_CERT of the acquirer, [F_KEY_SET], [F_FIRST, F_LAST; else all ids]
@@ -77,8 +84,8 @@ enum bdk_field {
 	F_PURPOSE = 20, F_NAME = 21, F_TEST_ROOM = 22, F_ENVIRONMENT = 23 /* 32 bytes */, F_SOFTWARE_TOKEN = 24,
 	F_ROLE = 25,
 	F_ROOT = 26 /* 32 bytes: SHA-256 of the device CA's SPKI, as it stands in the images of terminals */,
-	F_EPOCH = 27, F_LIST = 28, F_UNTIL = 29 /* seconds since 1970 */,
-	F_CSR = 30, F_CERT = 31, F_DEVICE_CA = 32, F_KIF_CA = 33, F_EXCHANGE_CA = 34, F_CRL = 35,
+	F_EPOCH = 27, F_LIST = 28, F_UNTIL = 29 /* seconds since 1970 */, F_PIECE = 36,
+	F_CSR = 30, F_CERT = 31, F_DEVICE_CA = 32, F_KIF_CA = 33, F_EXCHANGE_CA = 34,
 	F_KEY_SET = 40 /* hex text */, F_SCHEME = 41 /* "tdes", "aes128" */, F_STATE = 42, F_KCV = 43 /* bytes */,
 	F_FIRST = 44, F_LAST = 45, F_USED = 46, F_PACKAGE = 47,
 	F_SERIAL = 50, F_SPKI = 51 /* SHA-256, 32 bytes */, F_MESSAGE = 52, F_DIGEST = 53, F_SLOT = 54,

@@ -55,6 +55,8 @@ static const struct row {
 	{ OP_DEVICES,      ROLE_PEOPLE,   CA | LOAD,  NOTHING,    READ,  op_devices,      "devices" },
 	{ OP_AUDIT,        ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_audit,        "audit" },
 	{ OP_DIGEST,       ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_digest,       "digest" },
+	{ OP_PUT,          ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    READ,  op_put,          "put" },
+	{ OP_FETCH,        ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_fetch,        "fetch" },
 	{ OP_REQUEST,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    0,     op_request,      "request" },
 	{ OP_CERTIFY,      ROLE_PEOPLE,   CA,         NOTHING,    0,     op_certify,      "certify" },
 	{ OP_ANCHORS,      ROLE_PEOPLE,   CA,         NOTHING,    READ,  op_anchors,      "anchors" },
@@ -229,6 +231,8 @@ static void hang_up(struct server *s, struct peer **slot)
 	kdh_end(&p->kdh);
 	enrol_end(&p->enrol);
 	free(p->serials);
+	free(p->put.b);
+	free(p->left.b);
 	wipe(p, sizeof *p);
 	free(p);
 	*slot = NULL;

@@ -42,6 +42,7 @@ enum role { ROLE_PEOPLE = 0, ROLE_STATION = 1, ROLE_ACQUIRER = 2, ROLES = 3 };
 /* One connection, and how far it has come. */
 struct peer {
 	int fd;
+	struct bulk { uint8_t *b; size_t len; } put, left; /* on the heap: what OP_PUT brought, what OP_FETCH gets */
 	enum role role;
 	uid_t uid;
 	uint64_t spent;			/* rows of the table that may not be asked again */

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { DER = 4096, LIST = 49152 };
+enum { DER = 4096, LIST = 1048576 };
 static const char cert_type[] = "CERTIFICATE", request_type[] = "CERTIFICATE REQUEST", list_type[] = "X509 CRL";
 
 static struct client c;
@@ -49,12 +49,22 @@ int cli_certify(int operands, char **operand)
 	return ask_for_pem(F_CERT, cert_type);
 }
 
+static uint8_t list[LIST];
+
 int cli_crl(int operands, char **operand)
 {
+	size_t len = 0;
+	int status = 0;
+
 	(void)operands;
 	(void)operand;
+	if (!cli_open(&c, &status))
+		return status;
 	record_begin(&request, OP_CRL);
-	return ask_for_pem(F_CRL, list_type);
+	if (cli_ask(&c, &request, &status, cli.room) && cli_fetch(&c, list, &len, sizeof list, &status, cli.room))
+		status = cli_pem_out(list_type, (struct span){ list, len }, NULL);
+	client_close(&c);
+	return status;
 }
 
 int cli_anchors(int operands, char **operand)
@@ -78,16 +88,14 @@ int cli_anchors(int operands, char **operand)
 
 static int install_crl(void)
 {
-	static uint8_t der[LIST];
 	struct span crl;
 	uint64_t number = 0, n = 0, epoch = 0;
 	int status = 0;
 
-	if (!cli_pem_in(&crl, 1, der, sizeof der, list_type, cli.crl, &status) || !cli_open(&c, &status))
+	if (!cli_pem_in(&crl, 1, list, sizeof list, list_type, cli.crl, &status) || !cli_open(&c, &status))
 		return status;
 	record_begin(&request, OP_INSTALL_CRL);
-	record_put(&request, F_CRL, crl);
-	if (cli_ask(&c, &request, &status, cli.crl) && !field_number(&number, c.fields, F_SEQUENCE, UINT64_MAX) &&
+	if (cli_put(&c, crl, &status, cli.crl) && cli_ask(&c, &request, &status, cli.crl) && !field_number(&number, c.fields, F_SEQUENCE, UINT64_MAX) &&
 	    !field_number(&n, c.fields, F_USED, UINT64_MAX) && !field_number(&epoch, c.fields, F_EPOCH, UINT64_MAX))
 		printf("revocation list %llu installed: %llu revoked, epoch %llu\n", (unsigned long long)number,
 		       (unsigned long long)n, (unsigned long long)epoch);

@@ -31,6 +31,12 @@ bool cli_open(struct client *c, int *status);
 /* cli_ask - a call; false, having said why: WHAT is what the line begins with */
 bool cli_ask(struct client *c, const struct record *request, int *status, const char *what);
 
+/* cli_put - bring what is longer than a record to bdkd, for the next op; false, having said why */
+bool cli_put(struct client *c, struct span bytes, int *status, const char *what);
+
+/* cli_fetch - what the last op left: at most size bytes to out; false, having said why */
+bool cli_fetch(struct client *c, uint8_t *out, size_t *len, size_t size, int *status, const char *what);
+
 /* cli_fail - one line about a refusal: bdkd's sentence if it gave one. Returns the exit status. */
 int cli_fail(const struct client *c, enum err e, const char *what);
 

@@ -28,7 +28,7 @@ int cli_pem_out(const char *type, struct span der, const char *comment)
 
 bool cli_pem_in(struct span der[], size_t n, uint8_t *out, size_t size, const char *type, const char *path, int *status)
 {
-	static uint8_t text[128 * 1024];
+	static uint8_t text[2 * 1024 * 1024];
 	size_t len = 0, found = 0, used = 0;
 	bool fits = true;
 	char *name, *header;
