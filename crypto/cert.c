@@ -1,20 +1,34 @@
 /*
  * The certificate profile, read strictly and once for both back ends: DER alone, P-256 and ecdsa-with-SHA256 alone, and
  * no critical extension that this project does not obey. General X.509 code differs here from library to library (one
- * ignores critical key identifiers, another takes BER); what passes this file both read alike. The signature and the
- * subject's texts are then the back end's work.
+ * ignores critical key identifiers, another takes BER), and costs a terminal 10 kB of code and half its stack; see
+ * doc/adr/0005-x509-is-read-once.md.
  */
 #include "base/wipe.h"
-#include "crypto/x509.h"
+#include "crypto/cert.h"
+#include "crypto/sha256.h"
+
+#include <stdbool.h>
 
 #include <string.h>
 
 /* clang-format off */
 enum {
 	BOOLEAN = 0x01, INTEGER = 0x02, BIT_STRING = 0x03, OCTET_STRING = 0x04, OID = 0x06, UTC_TIME = 0x17,
-	GENERALIZED_TIME = 0x18, SEQUENCE = 0x30, VERSION = 0xa0, EXTENSIONS = 0xa3
+	GENERALIZED_TIME = 0x18, SEQUENCE = 0x30, SET = 0x31, VERSION = 0xa0, EXTENSIONS = 0xa3,
+	UTF8_STRING = 0x0c, PRINTABLE_STRING = 0x13
 };
 /* clang-format on */
+
+/* What has been read of a certificate; the spans point into it. */
+struct x509 {
+	struct span signed_part;     /* tbsCertificate, whole */
+	struct span issuer, subject; /* names, as DER */
+	uint64_t from, until;        /* its dates, seconds since 1970 */
+	uint8_t point[P256_POINT];   /* on the curve */
+	uint8_t sig[P256_SIG];
+	bool ca; /* basicConstraints says so */
+};
 
 /*
  * The next element, whose tag has to be tag: all of it is returned, *in reads its contents. The reader's error sticks,
@@ -167,18 +181,75 @@ static void read_extensions(struct x509 *x, struct rd *r)
 	leave(r, &tagged);
 }
 
-/* A positive INTEGER in its shortest form, as DER wants r and s */
-static void read_positive(struct rd *r)
+/* A positive INTEGER in its shortest form, as DER wants r and s: into 32 bytes. One that is longer is no signature. */
+static void read_positive(uint8_t out[static 32], struct rd *r)
 {
 	struct rd in;
-	uint8_t first;
 
 	enter(&in, r, INTEGER);
-	first = rd_u8(&in);
-	if (!in.e && (first & 0x80 || (!first && in.left && !(*in.p & 0x80))))
+	if (!in.e && (!in.left || *in.p & 0x80))
 		in.e = E_FORMAT;
+	if (!in.e && in.left > 1 && !*in.p) {
+		rd_u8(&in);
+		if (!(*in.p & 0x80))
+			in.e = E_FORMAT;
+	}
+	if (!in.e && in.left > 32)
+		in.e = E_CERTIFICATE;
+	if (!in.e)
+		memcpy(out + 32 - in.left, in.p, in.left);
 	if (!r->e)
 		r->e = in.e;
+}
+
+/* The first text of a kind counts. Texts are ASCII, without control characters. */
+static void read_text(char out[static CERT_TEXT], struct rd *value, uint8_t tag)
+{
+	bool ok = (tag == UTF8_STRING || tag == PRINTABLE_STRING) && value->left && value->left < CERT_TEXT;
+
+	if (value->e || out[0])
+		return;
+	for (size_t i = 0; ok && i < value->left; i++)
+		ok = value->p[i] >= ' ' && value->p[i] < 0x7f;
+	if (!ok)
+		refuse(value);
+	else
+		memcpy(out, value->p, value->left);
+}
+
+/* The subject's texts: SEQUENCE OF SET OF SEQUENCE { OID, value } */
+static enum err read_texts(struct cert *c, struct span subject)
+{
+	static const uint8_t serial[] = { OID, 3, 0x55, 0x04, 0x05 }, unit[] = { OID, 3, 0x55, 0x04, 0x0b },
+			     name[] = { OID, 3, 0x55, 0x04, 0x03 };
+	struct rd r, list, set, pair, value;
+
+	rd_init(&r, subject.p, subject.len);
+	enter(&list, &r, SEQUENCE);
+	while (!list.e && list.left) {
+		enter(&set, &list, SET);
+		while (!set.e && set.left) {
+			struct span id;
+			uint8_t tag;
+
+			enter(&pair, &set, SEQUENCE);
+			id = skip(&pair, OID);
+			tag = pair.left ? *pair.p : 0;
+			enter(&value, &pair, tag);
+			if (same(id, SPAN(serial)))
+				read_text(c->serial, &value, tag);
+			else if (same(id, SPAN(unit)))
+				read_text(c->unit, &value, tag);
+			else if (same(id, SPAN(name)))
+				read_text(c->name, &value, tag);
+			if (!pair.e)
+				pair.e = value.e;
+			leave(&set, &pair);
+		}
+		leave(&list, &set);
+	}
+	leave(&r, &list);
+	return rd_end(&r);
 }
 
 /* All of it. E_OK, E_FORMAT, E_CERTIFICATE */
@@ -192,10 +263,9 @@ static enum err read_certificate(struct x509 *x, struct span der)
 	memset(x, 0, sizeof *x);
 	if (der.len > CERT_MAX)
 		return E_FORMAT;
-	x->der = der;
 	rd_init(&r, der.p, der.len);
 	enter(&cert, &r, SEQUENCE);
-	enter(&tbs, &cert, SEQUENCE);
+	x->signed_part = enter(&tbs, &cert, SEQUENCE);
 	if (next_is(&tbs, VERSION)) {
 		enter(&in, &tbs, VERSION);
 		skip(&in, INTEGER);
@@ -227,8 +297,8 @@ static enum err read_certificate(struct x509 *x, struct span der)
 	if (rd_u8(&sig) && !sig.e)
 		sig.e = E_FORMAT; /* unused bits */
 	enter(&in, &sig, SEQUENCE);
-	read_positive(&in);
-	read_positive(&in);
+	read_positive(x->sig, &in);
+	read_positive(x->sig + 32, &in);
 	leave(&sig, &in);
 	leave(&cert, &sig);
 	leave(&r, &cert);
@@ -237,35 +307,25 @@ static enum err read_certificate(struct x509 *x, struct span der)
 	return r.e == E_SHORT ? E_FORMAT : r.e;
 }
 
-static bool printable(const char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			return false;
-	return true;
-}
-
-static enum err verify(struct cert *c, const struct x509 *x, const struct x509 *ca, uint64_t utc)
+/* Is x signed by this key, and what does it say? */
+static enum err verify(struct cert *c, const struct x509 *x, const uint8_t signer[static P256_POINT])
 {
 	struct cert out;
-	enum err e = E_CERTIFICATE;
+	uint8_t digest[32];
+	enum err e;
 
 	memset(&out, 0, sizeof out);
-	if (!same(x->issuer, ca->subject))
-		goto done;
-	e = E_EXPIRED;
-	if (utc < x->from || utc > x->until)
-		goto done;
-	e = x509_verify(&out, x, ca, utc);
-	if (!e && (!printable(out.serial) || !printable(out.unit) || !printable(out.name)))
-		e = E_CERTIFICATE;
+	e = sha256(digest, &x->signed_part, 1);
+	if (!e)
+		e = p256_verify(x->sig, signer, digest);
+	if (!e)
+		e = read_texts(&out, x->subject);
 	memcpy(out.point, x->point, sizeof out.point);
-done:
 	if (e)
 		wipe(c, sizeof *c);
 	else
 		*c = out;
-	return e;
+	return e == E_OK || e == E_CRYPTO ? e : E_CERTIFICATE;
 }
 
 enum err cert_anchor(struct cert *c, struct span der)
@@ -273,14 +333,12 @@ enum err cert_anchor(struct cert *c, struct span der)
 	struct x509 ca;
 	enum err e = read_certificate(&ca, der);
 
-	if (!e && !ca.ca)
+	if (!e && (!ca.ca || !same(ca.issuer, ca.subject)))
 		e = E_CERTIFICATE;
 	if (!e)
-		/* a date that is right in any case: an anchor's dates do not count */
-		e = verify(c, &ca, &ca, ca.from);
-	else
-		wipe(c, sizeof *c);
-	return e == E_EXPIRED ? E_CERTIFICATE : e;
+		return verify(c, &ca, ca.point);
+	wipe(c, sizeof *c);
+	return e;
 }
 
 enum err cert_verify(struct cert *c, struct span der, struct span ca_der, uint64_t utc)
@@ -290,12 +348,26 @@ enum err cert_verify(struct cert *c, struct span der, struct span ca_der, uint64
 
 	if (!e)
 		e = f;
-	if (!e && (x.ca || !ca.ca))
+	if (!e && (x.ca || !ca.ca || !same(x.issuer, ca.subject)))
+		e = E_CERTIFICATE;
+	if (!e && (utc < x.from || utc > x.until))
+		e = E_EXPIRED;
+	if (!e)
+		return verify(c, &x, ca.point);
+	wipe(c, sizeof *c);
+	return e;
+}
+
+enum err cert_signed_by(struct cert *c, struct span der, const uint8_t signer[static P256_POINT])
+{
+	struct x509 x;
+	enum err e = read_certificate(&x, der);
+
+	if (!e && x.ca)
 		e = E_CERTIFICATE;
 	if (!e)
-		e = verify(c, &x, &ca, utc);
-	else
-		wipe(c, sizeof *c);
+		return verify(c, &x, signer);
+	wipe(c, sizeof *c);
 	return e;
 }
 

@@ -34,10 +34,14 @@ MUST_USE enum err cert_anchor(struct cert *c, struct span der);
  *   utc  in   seconds since 1970 at which it has to be valid (of the end entity; the anchor's dates do not count)
  *
  *   E_OK, E_FORMAT (not DER, too long), E_CERTIFICATE (another issuer, bad signature, another algorithm, refused
- *   extension, a date before 1970, or a subject field of CERT_TEXT or more or with control characters), E_EXPIRED
+ *   extension, a date before 1970, or a subject field of CERT_TEXT or more or not of printable ASCII), E_EXPIRED
  *   (before or after its dates; said before the signature is looked at), E_CRYPTO
  */
 MUST_USE enum err cert_verify(struct cert *c, struct span der, struct span ca, uint64_t utc);
+
+/* cert_signed_by - an end-entity certificate under a CA of which only the key is known, at any date. Results as
+ * cert_verify(), but for E_EXPIRED */
+MUST_USE enum err cert_signed_by(struct cert *c, struct span der, const uint8_t signer[static P256_POINT]);
 
 /* cert_epoch - N of the OU "epoch N", 1..2^31-1. E_OK, E_CERTIFICATE (no such OU) */
 MUST_USE enum err cert_epoch(uint32_t *epoch, const struct cert *c);

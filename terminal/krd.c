@@ -155,33 +155,20 @@ static enum err on_identify(struct krd *k, struct answer *a, struct span message
 	return e;
 }
 
-static bool contains(struct span all, struct span piece)
+/* Is this certificate of the root, for this terminal's key and serial? */
+static enum err check_own(const struct krd *k, struct span cert, const uint8_t root[static P256_POINT])
 {
-	for (size_t i = 0; i + piece.len <= all.len; i++)
-		if (!memcmp(all.p + i, piece.p, piece.len))
-			return true;
-	return false;
-}
-
-/*
- * Is this certificate made for this terminal? Its issuer is not verified: of the device CA only the key is in the
- * image, and that key has signed CERT, which carries the certificate. So it is enough to see that the CA has not mixed
- * up two terminals: the certificate holds this terminal's SubjectPublicKeyInfo, and a serialNumber (2.5.4.5, as a
- * PrintableString or UTF8String) that is this terminal's.
- */
-static bool is_mine(const struct krd *k, struct span cert, const uint8_t point[static P256_POINT])
-{
-	uint8_t spki[P256_SPKI], name[7 + 32] = { 0x06, 0x03, 0x55, 0x04, 0x05, 0x13 };
 	struct span serial = k->port->serial;
-	bool found;
+	uint8_t point[P256_POINT];
+	struct cert c;
+	enum err e = cert_signed_by(&c, cert, root);
 
-	p256_spki(spki, point);
-	name[6] = (uint8_t)serial.len;
-	memcpy(name + 7, serial.p, serial.len);
-	found = contains(cert, part(name, 7 + serial.len));
-	name[5] = 0x0c;
-	found |= contains(cert, part(name, 7 + serial.len));
-	return found && contains(cert, SPAN(spki));
+	if (!e)
+		e = own_point(point, &k->store->state);
+	if (!e && (!ct_equal(c.point, point, sizeof point) || serial.len >= CERT_TEXT ||
+		   c.serial[serial.len] || memcmp(c.serial, serial.p, serial.len)))
+		e = E_CERTIFICATE;
+	return e;
 }
 
 /* The papers first: they count once the record says so. */
@@ -223,7 +210,7 @@ static bool holds(const struct state *s, enum paper which, struct span text)
 static enum err on_cert(struct krd *k, struct answer *a, struct span message)
 {
 	const struct state *now = &k->store->state;
-	uint8_t root[32], point[P256_POINT];
+	uint8_t root[32];
 	struct msg_done done;
 	struct msg_cert m;
 	struct cert anchor;
@@ -243,9 +230,7 @@ static enum err on_cert(struct krd *k, struct answer *a, struct span message)
 	if (!e)
 		e = cert_anchor(&anchor, m.anchor);
 	if (!e)
-		e = own_point(point, now);
-	if (!e && !is_mine(k, m.cert, point))
-		e = E_CERTIFICATE;
+		e = check_own(k, m.cert, m.root);
 	if (!e)
 		e = sha256(done.cert_digest, &m.cert, 1);
 	if (!e)
@@ -536,6 +521,14 @@ static enum err on_key(struct krd *k, struct answer *a, struct span message)
 done:
 	wipe(&ik, sizeof ik);
 	return e;
+}
+
+static bool contains(struct span all, struct span piece)
+{
+	for (size_t i = 0; i + piece.len <= all.len; i++)
+		if (!memcmp(all.p + i, piece.p, piece.len))
+			return true;
+	return false;
 }
 
 /*

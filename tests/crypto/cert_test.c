@@ -31,6 +31,7 @@ struct recipe {
 	EVP_PKEY *key, *signer;           /* signer NULL: key */
 	const char *digest;               /* NULL: SHA256 */
 	int serial_len;                   /* 0: up to its NUL */
+	int serial_type;                  /* 0: UTF8String */
 	bool v1;
 };
 
@@ -42,12 +43,18 @@ static struct span span(const struct der *d)
 	return (struct span){ d->b, d->len };
 }
 
-static void add_text(X509_NAME *n, int nid, const char *text, int len)
+static void add_typed(X509_NAME *n, int nid, int type, const char *text, int len)
 {
 	if (text)
-		ck_assert_int_eq(X509_NAME_add_entry_by_NID(n, nid, V_ASN1_UTF8STRING, (const unsigned char *)text,
-							    len ? len : (int)strlen(text), -1, 0),
+		ck_assert_int_eq(X509_NAME_add_entry_by_NID(n, nid, type ? type : V_ASN1_UTF8STRING,
+							    (const unsigned char *)text, len ? len : (int)strlen(text),
+							    -1, 0),
 				 1);
+}
+
+static void add_text(X509_NAME *n, int nid, const char *text)
+{
+	add_typed(n, nid, 0, text, 0);
 }
 
 static struct der make(const struct recipe *r)
@@ -61,11 +68,11 @@ static struct der make(const struct recipe *r)
 
 	ASN1_INTEGER_set(X509_get_serialNumber(x), 4711);
 	X509_set_version(x, r->v1 ? X509_VERSION_1 : X509_VERSION_3);
-	add_text(subject, NID_serialNumber, r->serial, r->serial_len);
-	add_text(subject, NID_serialNumber, r->second, 0);
-	add_text(subject, NID_organizationalUnitName, r->unit, 0);
-	add_text(subject, NID_commonName, r->name, 0);
-	add_text(issuer, NID_commonName, r->issuer, 0);
+	add_typed(subject, NID_serialNumber, r->serial_type, r->serial, r->serial_len);
+	add_text(subject, NID_serialNumber, r->second);
+	add_text(subject, NID_organizationalUnitName, r->unit);
+	add_text(subject, NID_commonName, r->name);
+	add_text(issuer, NID_commonName, r->issuer);
 	X509_set_subject_name(x, subject);
 	X509_set_issuer_name(x, r->issuer ? issuer : subject);
 	ck_assert_int_eq(ASN1_TIME_set_string_X509(X509_getm_notBefore(x), r->from ? r->from : FROM), 1);
@@ -427,6 +434,58 @@ START_TEST(texts_fit_or_the_certificate_is_refused)
 }
 END_TEST
 
+START_TEST(a_text_is_ascii_in_a_utf8_or_printable_string)
+{
+	static const struct {
+		int type;
+		const char *text;
+		enum err want;
+	} rows[] = {
+		{ V_ASN1_UTF8STRING, "SN-1", E_OK },
+		{ V_ASN1_PRINTABLESTRING, "SN-1", E_OK },
+		{ V_ASN1_IA5STRING, "SN-1", E_CERTIFICATE },
+		{ V_ASN1_T61STRING, "SN-1", E_CERTIFICATE },
+		{ V_ASN1_BMPSTRING, "SN-1", E_CERTIFICATE },
+		{ V_ASN1_UTF8STRING, "SN-\xc3\xbc", E_CERTIFICATE },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct recipe r = good_device();
+		struct cert c;
+		struct der d;
+
+		r.serial = rows[i].text;
+		r.serial_type = rows[i].type;
+		d = make(&r);
+		ck_assert_msg(verify(&c, &d, NOON) == rows[i].want, "row %zu", i);
+	}
+}
+END_TEST
+
+START_TEST(under_a_known_key_only_what_that_key_signed_counts)
+{
+	struct recipe r = good_device();
+	struct cert c, of_ca, of_device;
+	static const struct cert none;
+	struct der d;
+
+	ck_assert_int_eq(cert_anchor(&of_ca, span(&ca)), E_OK);
+	ck_assert_int_eq(cert_signed_by(&of_device, span(&device), of_ca.point), E_OK);
+	ck_assert_str_eq(of_device.serial, "SN-0001");
+	has_key(&of_device, device_key);
+	/* by another key; by its own; a CA; hurt */
+	r.signer = other_key;
+	d = make(&r);
+	ck_assert_int_eq(cert_signed_by(&c, span(&d), of_ca.point), E_CERTIFICATE);
+	ck_assert_int_eq(cert_signed_by(&c, span(&device), of_device.point), E_CERTIFICATE);
+	ck_assert_int_eq(cert_signed_by(&c, span(&ca), of_ca.point), E_CERTIFICATE);
+	d = device;
+	d.len--;
+	ck_assert_int_eq(cert_signed_by(&c, span(&d), of_ca.point), E_FORMAT);
+	ck_assert_mem_eq(&c, &none, sizeof c);
+}
+END_TEST
+
 START_TEST(the_first_of_several_texts_counts)
 {
 	struct recipe r = good_device();
@@ -626,6 +685,8 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, refuses_critical_extensions_that_it_does_not_obey, 0,
 			    sizeof extensions / sizeof extensions[0]);
 	tcase_add_test(t, texts_fit_or_the_certificate_is_refused);
+	tcase_add_test(t, a_text_is_ascii_in_a_utf8_or_printable_string);
+	tcase_add_test(t, under_a_known_key_only_what_that_key_signed_counts);
 	tcase_add_test(t, the_first_of_several_texts_counts);
 	tcase_add_test(t, every_truncation_and_every_byte_more_is_a_format_error);
 	tcase_add_loop_test(t, every_flipped_bit_is_refused, 0, 2);
