@@ -144,7 +144,8 @@ static struct token_place place(const struct room *r, char conf[static PATH])
 {
 	path_of(conf, r, "token/softhsm2.conf");
 	return (struct token_place){ r->config.token, room_config_softhsm(&r->config) ? conf : NULL,
-				     r->config.token_arguments[0] ? r->config.token_arguments : NULL };
+				     r->config.token_arguments[0] ? r->config.token_arguments : NULL,
+				     r->config.module_folder[0] ? r->config.module_folder : NULL, !r->config.test };
 }
 
 static enum err start_worker(struct room *r, unsigned which)

@@ -43,6 +43,7 @@ struct room_config {
 	char token[256];		/* token = pkcs11:token=...?module-path=... */
 	char token_arguments[192];	/* token-arguments = configdir=...: what its module wants at C_Initialize */
 	bool accept_software_token;	/* accept-software-token = yes */
+	char module_folder[256];	/* module-folder = /PATH: the module writes there too; "": nowhere */
 	unsigned device_days;		/* ca: validity of device certificates, default 5475 (15 years) */
 	unsigned room_days;		/* ca: validity of rooms' certificates, default 730 */
 	unsigned crl_days;		/* ca: how long a revocation list holds, default 30 */

@@ -101,6 +101,12 @@ static bool set_accept(struct room_config *c, const char *v)
 	return word(&c->accept_software_token, v, "yes", "no");
 }
 
+static bool set_module_folder(struct room_config *c, const char *v)
+{
+	snprintf(c->module_folder, sizeof c->module_folder, "%s", v);
+	return v[0] == '/' && strlen(v) < sizeof c->module_folder;
+}
+
 static bool set_device_days(struct room_config *c, const char *v)
 {
 	return number(&c->device_days, v, 36500);
@@ -140,6 +146,7 @@ static const struct key_row {
 	{ "token",                 set_token,       true,  0         },
 	{ "token-arguments",       set_arguments,   false, 0         },
 	{ "accept-software-token", set_accept,      false, 0         },
+	{ "module-folder",         set_module_folder, false, 0       },
 	{ "device-days",           set_device_days, false, ROOM_CA   },
 	{ "room-days",             set_room_days,   false, ROOM_CA   },
 	{ "crl-days",              set_crl_days,    false, ROOM_CA   },

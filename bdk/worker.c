@@ -4,25 +4,28 @@
 #include "bdk/login.h"
 #include "bdk/process.h"
 #include "bdk/token.h"
+#include "bdk/wall.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
 /*
  * A request is one record: act (1), then its arguments; the answer is one record: result (1), then, if that is E_OK,
  * its outputs. Before the first come two records that are answered together: purpose of the room (1, 0: make the
- * token), uri and softhsm_conf with two bytes of length each; and the PIN alone. Both ends are this file, so what does
+ * token), strict (1), uri, softhsm_conf and folder with two bytes of length each; and the PIN alone. Both ends are this file, so what does
  * not parse is a bug or a broken process: the worker ends, the supervisor calls it E_TOKEN.
  */
 #define RPC_MAX (4096 + 64) /* the longest: worker_random() */
 #define RPC_SECONDS 30      /* longer than any act takes: a worker that hangs is dead */
 #define RANDOM_MAX 4096
-#define PLACE_MAX (PATH_MAX + 2048)
+#define PLACE_MAX (2 * PATH_MAX + 2048)
 
 enum act {
 	ACT_RANDOM,
@@ -414,12 +417,33 @@ static enum err enter(struct token *t, unsigned purpose, const struct token_plac
 	return e;
 }
 
+/* Writes below folder and where conf lies, and nowhere else; what SoftHSM has to say to the system's log goes over a
+ * connection made before. */
+static enum err wall_in(const char *conf, const char *folder, bool strict)
+{
+	char own[PATH_MAX + 64], why[WALL_WHY];
+	const char *writable[3] = { NULL };
+	size_t n = 0;
+	enum err e;
+
+	memcpy(own, conf, strlen(conf) + 1);
+	if (*conf)
+		writable[n++] = dirname(own);
+	if (*folder)
+		writable[n++] = folder;
+	openlog("bdkd", LOG_NDELAY | LOG_PID, LOG_USER);
+	e = wall_build(WALL_WORKER, n ? writable : NULL, strict, why);
+	if (e)
+		fail_why(e, why, "", "worker");
+	return e;
+}
+
 void worker_main(void)
 {
 	static struct token t;
 	uint8_t place[PLACE_MAX], pin[LOGIN_MAX], answer;
-	char uri[512], conf[PATH_MAX + 64], arguments[512];
-	struct token_place at = { uri, conf, NULL };
+	char uri[512], conf[PATH_MAX + 64], arguments[512], folder[PATH_MAX];
+	struct token_place at = { .uri = uri, .softhsm_conf = conf };
 	unsigned purpose;
 	size_t len;
 	struct rd r;
@@ -428,15 +452,18 @@ void worker_main(void)
 		return;
 	rd_init(&r, place, len);
 	purpose = rd_u8(&r);
+	at.strict = rd_u8(&r);
 	if (!take_text(uri, sizeof uri, &r) || !take_text(conf, sizeof conf, &r) ||
-	    !take_text(arguments, sizeof arguments, &r) || rd_end(&r) || (*conf && setenv("SOFTHSM2_CONF", conf, 1)) ||
-	    !process_receive(PROCESS_FD, pin, &len, sizeof pin))
+	    !take_text(arguments, sizeof arguments, &r) || !take_text(folder, sizeof folder, &r) || rd_end(&r) ||
+	    (*conf && setenv("SOFTHSM2_CONF", conf, 1)) || !process_receive(PROCESS_FD, pin, &len, sizeof pin))
 		return;
 	at.arguments = *arguments ? arguments : NULL;
 	answer = (uint8_t)enter(&t, purpose, &at, (struct span){ pin, len });
 	wipe(pin, sizeof pin);
 	if (answer == E_TOKEN)
 		fail_why(E_TOKEN, t.why, "", "token");
+	if (!answer && purpose)
+		answer = (uint8_t)wall_in(conf, folder, at.strict);
 	if (process_send(PROCESS_FD, &answer, 1) && !answer && purpose)
 		serve(&t, (enum room_purpose)purpose);
 	if (purpose)
@@ -515,18 +542,24 @@ static enum err begin_with(struct worker *w, const struct token_place *at, unsig
 	uint8_t place[PLACE_MAX];
 	struct wr o;
 	struct call c;
+	enum err e;
 
 	w->asked = 0;
 	if (process_start(&w->fd, &w->pid, PROCESS_WORKER, RPC_SECONDS))
 		return E_TOKEN;
 	wr_init(&o, place, sizeof place);
 	wr_u8(&o, purpose);
+	wr_u8(&o, at->strict);
 	put_text(&o, at->uri);
 	put_text(&o, at->softhsm_conf ? at->softhsm_conf : "");
 	put_text(&o, at->arguments ? at->arguments : "");
+	put_text(&o, at->folder ? at->folder : "");
 	c.e = wr_end(&o) || !process_send(w->fd, place, o.len) || !process_send(w->fd, pin.p, pin.len) ? E_TOKEN : E_OK;
 	get(w, &c);
-	return end(w, &c);
+	e = end(w, &c);
+	if (e)
+		worker_stop(w);
+	return e;
 }
 
 enum err worker_init_token(const struct token_place *at, struct span pin)

@@ -57,6 +57,8 @@ struct token_place {
 	const char *uri;          /* bdk/token_uri.h: pkcs11:token=NAME?module-path=/usr/lib/softhsm/libsofthsm2.so */
 	const char *softhsm_conf; /* set as SOFTHSM2_CONF in the worker alone, NULL for other tokens */
 	const char *arguments;    /* what C_Initialize is given (NSS: configdir=...), NULL for tokens that want none */
+	const char *folder;	  /* where its module writes besides the folder of softhsm_conf, NULL: nowhere */
+	bool strict;		  /* a production room's: no worker without its walls (bdk/wall.h) */
 };
 
 /*
@@ -71,7 +73,8 @@ MUST_USE enum err worker_init_token(const struct token_place *at, struct span pi
  *
  *   purpose  in  what this room may ask: a worker of a load or ca room never gives out an initial key
  *
- *   E_OK, E_TOKEN (no module, no token, wrong PIN, or a probe gave a wrong answer: why is said on standard error)
+ *   E_OK, E_TOKEN (no module, no token, wrong PIN, or a probe gave a wrong answer: why is said on standard error),
+ *   E_DENIED (a wall that at->strict asks for cannot be built: likewise)
  */
 MUST_USE enum err worker_start(struct worker *w, const struct token_place *at, enum room_purpose purpose,
 			       struct span pin);
