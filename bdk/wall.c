@@ -289,8 +289,8 @@ static bool wall_calls(enum wall_around who, const char *const writable[])
 						       &rows[i].with);
 	/* Undumpable once, it stays so. */
 	if (good && who == WALL_SUPERVISOR)
-		good = !seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 2, SCMP_A0(SCMP_CMP_EQ, PR_SET_DUMPABLE),
-					 SCMP_A1(SCMP_CMP_EQ, 0));
+		good = !seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 2, SCMP_A0(SCMP_CMP_EQ, PR_SET_DUMPABLE, 0),
+					 SCMP_A1(SCMP_CMP_EQ, 0, 0));
 	for (size_t i = 0; good && i < sizeof refused / sizeof *refused; i++)
 		if (refused[i].who & who)
 			good = !seccomp_rule_add(f, SCMP_ACT_ERRNO(refused[i].says), refused[i].call, 0);
