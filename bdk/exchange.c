@@ -25,6 +25,12 @@ struct package {
 	const uint8_t *sig;
 };
 
+/* The KIF certificate that a package came under. */
+struct maker {
+	uint8_t number[20];
+	const char *name;
+};
+
 static uint8_t items_of(enum dukpt_scheme scheme)
 {
 	return scheme == DUKPT_TDES ? 2 : 1;
@@ -161,9 +167,9 @@ static enum err make(uint8_t *b, size_t *len, struct kcv *kcv, bool *made, struc
 	return e;
 }
 
-/* Record a key set that the token has, with its package where it was made here; if that fails the token shall not have
- * it either. */
-static enum err record(struct key_set *s, struct room *r, struct span package)
+/* Record a key set that the token has, with its package where it was made here, or with its maker where it was taken; if
+ * that fails the token shall not have it either. */
+static enum err record(struct key_set *s, struct room *r, struct span package, const struct maker *maker)
 {
 	char text[KEY_SET_TEXT];
 	enum err e = room_sync(r);
@@ -175,6 +181,8 @@ static enum err record(struct key_set *s, struct room *r, struct span package)
 		e = journal_key_set_add(r->journal, s);
 	if (!e && package.len)
 		e = journal_package_add(r->journal, text, package);
+	if (!e && maker)
+		e = journal_maker_add(r->journal, text, maker->number, maker->name);
 	if (!e)
 		e = journal_commit(r->journal);
 	if (e)
@@ -243,7 +251,7 @@ enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, st
 	if (e == E_EXISTS)
 		say_orphan(why, &s.id);
 	if (!e)
-		e = record(&s, r, (struct span){ b, n });
+		e = record(&s, r, (struct span){ b, n }, NULL);
 	if (e && in_token)
 		e = drop(r, &s.id, e);
 	if (!e) {
@@ -337,6 +345,7 @@ enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], str
 	uint8_t ctx[32];
 	struct package p;
 	struct cert maker;
+	struct maker by = { .name = maker.name };
 	struct worker *w;
 	struct kcv kcv;
 	enum err e;
@@ -376,7 +385,9 @@ enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], str
 		e = E_MAC;
 	}
 	if (!e)
-		e = record(&s, r, (struct span){ NULL, 0 });
+		e = pki_number(by.number, p.cert);
+	if (!e)
+		e = record(&s, r, (struct span){ NULL, 0 }, &by);
 	if (e)
 		return drop(r, &p.set, e);
 	*taken = s;

@@ -61,7 +61,17 @@ static const char *const steps[JOURNAL_VERSION] = {
 		/* ids below it may be issued, once the marks say so (bdk/mark.h); ids that a crash left between */
 		"ALTER TABLE key_set ADD COLUMN claimed INTEGER NOT NULL DEFAULT 0;"
 		"ALTER TABLE key_set ADD COLUMN skipped INTEGER NOT NULL DEFAULT 0;"
-		"UPDATE key_set SET claimed = next;",
+		"UPDATE key_set SET claimed = next;"
+		/* ca: every certificate that a room was given; revoked: when, or 0 */
+		"CREATE TABLE certified(row INTEGER PRIMARY KEY AUTOINCREMENT, number BLOB NOT NULL UNIQUE"
+		"  CHECK(length(number) = 20), name TEXT NOT NULL, unit TEXT NOT NULL, spki BLOB NOT NULL"
+		"  CHECK(length(spki) = 32), revoked INTEGER NOT NULL, utc INTEGER NOT NULL) STRICT;"
+		/* acquirer: which KIF certificate a key set came under; what hand-over packs say of an initial KSN: its
+		 * terminal's certificate, and why nothing is recovered under it, or nothing */
+		"CREATE TABLE maker(key_set TEXT PRIMARY KEY REFERENCES key_set(id), number BLOB NOT NULL"
+		"  CHECK(length(number) = 20), name TEXT NOT NULL) STRICT;"
+		"CREATE TABLE handed(ksn BLOB PRIMARY KEY CHECK(length(ksn) IN (10, 12)), serial TEXT NOT NULL,"
+		"  number BLOB NOT NULL CHECK(length(number) = 20), refused TEXT NOT NULL) STRICT, WITHOUT ROWID;",
 };
 
 /* Each connection. */
@@ -84,7 +94,7 @@ enum statement {
 	ALL_LOADS, ALL_EVENTS, SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE, KEY_SET_TAKE,
 	PACKAGE_GET, PACKAGE_ADD, DEVICE_BY_SERIAL, DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_TAKEN, LOAD_ADD,
 	LOAD_BY_ROW, LOAD_LAST, LOAD_COUNT, LOAD_AFTER, EVENT_ADD, SENT_ADD, SENT_HAS, SENT_NEXT, WIPE_ADD, WIPE_NEXT,
-	WIPED, STATEMENTS
+	WIPED, CERTIFIED_PUT, CERTIFIED_REVOKE, CERTIFIED_AFTER, MAKER_ADD, MAKER_GET, HANDED_PUT, HANDED_GET, STATEMENTS
 };
 
 static const char *const sql[STATEMENTS] = {
@@ -137,6 +147,18 @@ static const char *const sql[STATEMENTS] = {
 	[WIPED] = "INSERT INTO event(load, state, load_count, kcv, utc) SELECT l.row, ?1, e.load_count, e.kcv, ?2"
 		  "  FROM load l JOIN event e ON e.load = l.row WHERE l.spki = ?3 AND (l.slot = ?4 OR ?4 = 255)"
 		  "  AND e.sequence <= ?5 AND e.state IN (2, 3) " NEWEST "ORDER BY l.row",
+	[CERTIFIED_PUT] = "INSERT INTO certified(number, name, unit, spki, revoked, utc) VALUES(?, ?, ?, ?, 0, ?)"
+			  "  ON CONFLICT(number) DO NOTHING",
+	[CERTIFIED_REVOKE] = "UPDATE certified SET revoked = ? WHERE spki = ? AND revoked = 0",
+	[CERTIFIED_AFTER] = "SELECT row, number, name, unit, spki, revoked, utc FROM certified WHERE row > ?"
+			    "  ORDER BY row LIMIT 1",
+	[MAKER_ADD] = "INSERT INTO maker(key_set, number, name) VALUES(?, ?, ?)",
+	[MAKER_GET] = "SELECT number, name FROM maker WHERE key_set = ?",
+	/* what is refused once stays refused, for the reason given first */
+	[HANDED_PUT] = "INSERT INTO handed(ksn, serial, number, refused) VALUES(?, ?, ?, ?) ON CONFLICT(ksn) DO UPDATE"
+		       "  SET serial = excluded.serial, number = excluded.number, refused = excluded.refused"
+		       "  WHERE handed.refused = ''",
+	[HANDED_GET] = "SELECT serial, number, refused FROM handed WHERE ksn = ?",
 };
 
 struct journal {
@@ -1121,4 +1143,118 @@ enum err journal_wiped(struct journal *j, const struct wipe *w)
 	put_number(&q, w->slot);
 	put_number(&q, w->sequence);
 	return run(&q);
+}
+
+/* --- Rooms' certificates, makers of key sets, hand-overs ---------------------------------------------------------- */
+
+enum err journal_certified_put(struct journal *j, const struct certified *c)
+{
+	struct query q = query(j, CERTIFIED_PUT);
+
+	put_blob(&q, c->number, sizeof c->number);
+	put_text(&q, c->name);
+	put_text(&q, c->unit);
+	put_blob(&q, c->spki, sizeof c->spki);
+	put_number(&q, now());
+	return run(&q);
+}
+
+enum err journal_certified_revoke(size_t *n, struct journal *j, const uint8_t spki[static 32])
+{
+	struct query q = query(j, CERTIFIED_REVOKE);
+	enum err e;
+
+	put_number(&q, now());
+	put_blob(&q, spki, 32);
+	e = run(&q);
+	if (!e)
+		*n = (size_t)sqlite3_changes(j->db);
+	return e;
+}
+
+enum err journal_certified_next(struct certified *out, struct journal *j, uint64_t *at)
+{
+	struct query q = query(j, CERTIFIED_AFTER);
+	struct certified c = { 0 };
+	uint64_t row = 0;
+	enum err e;
+
+	put_number(&q, *at);
+	if (query_row(&q)) {
+		row = get_number(&q, INT64_MAX);
+		get_blob(&q, c.number, sizeof c.number, sizeof c.number);
+		get_text(&q, c.name, sizeof c.name);
+		get_text(&q, c.unit, sizeof c.unit);
+		get_blob(&q, c.spki, sizeof c.spki, sizeof c.spki);
+		c.revoked = get_number(&q, INT64_MAX);
+		c.utc = get_number(&q, INT64_MAX);
+	}
+	e = query_end(&q);
+	if (!e && !row)
+		e = E_SHORT;
+	if (!e) {
+		*out = c;
+		*at = row;
+	}
+	return e;
+}
+
+enum err journal_maker_add(struct journal *j, const char *id, const uint8_t number[static 20], const char *name)
+{
+	struct query q = query(j, MAKER_ADD);
+
+	put_text(&q, id);
+	put_blob(&q, number, 20);
+	put_text(&q, name);
+	query_row(&q);
+	return query_end_unique(&q, E_EXISTS);
+}
+
+enum err journal_maker(uint8_t number[static 20], char name[static CERT_TEXT], struct journal *j, const char *id)
+{
+	struct query q = query(j, MAKER_GET);
+	bool found;
+	enum err e;
+
+	put_text(&q, id);
+	found = query_row(&q);
+	if (found) {
+		get_blob(&q, number, 20, 20);
+		get_text(&q, name, CERT_TEXT);
+	}
+	e = query_end(&q);
+	return e || found ? e : E_KEY_SET;
+}
+
+enum err journal_handed_put(struct journal *j, const struct handed *h)
+{
+	struct query q = query(j, HANDED_PUT);
+
+	put_blob(&q, h->iksn.b, h->iksn.len);
+	put_text(&q, h->serial);
+	put_blob(&q, h->number, sizeof h->number);
+	put_text(&q, h->refused);
+	return run(&q);
+}
+
+enum err journal_handed(struct handed *out, struct journal *j, const struct ksn *iksn)
+{
+	struct query q = query(j, HANDED_GET);
+	struct handed h = { .iksn = *iksn };
+	bool found;
+	enum err e;
+
+	put_blob(&q, iksn->b, iksn->len);
+	found = query_row(&q);
+	if (found) {
+		get_text(&q, h.serial, sizeof h.serial);
+		get_blob(&q, h.number, sizeof h.number, sizeof h.number);
+		get_text(&q, h.refused, sizeof h.refused);
+	}
+	e = query_end(&q);
+	if (!e && !found)
+		e = E_UNKNOWN_DEVICE;
+	if (!e)
+		*out = h;
+	return e;
 }

@@ -202,4 +202,43 @@ MUST_USE enum err journal_wipe_next(struct wipe *w, struct journal *j, const cha
  * E_JOURNAL */
 MUST_USE enum err journal_wiped(struct journal *j, const struct wipe *w);
 
+/* --- certificates of rooms (ca room) ------------------------------------------------------------------------------ */
+
+struct certified {
+	uint8_t number[20];
+	char name[CERT_TEXT], unit[CERT_TEXT];	/* CN, OU */
+	uint8_t spki[32];
+	uint64_t revoked, utc;			/* revoked: when, 0: it is not */
+};
+
+/* journal_certified_put - remember a certificate that a room was given; one that is known stays as it is. utc is the
+ * journal's. E_OK, E_JOURNAL */
+MUST_USE enum err journal_certified_put(struct journal *j, const struct certified *c);
+/* journal_certified_revoke - all that this key was given; *n: how many were not revoked before. E_OK, E_JOURNAL */
+MUST_USE enum err journal_certified_revoke(size_t *n, struct journal *j, const uint8_t spki[static 32]);
+/* journal_certified_next - in the order they were given; *at starts at 0. E_OK, E_SHORT (no more), E_JOURNAL */
+MUST_USE enum err journal_certified_next(struct certified *out, struct journal *j, uint64_t *at);
+
+/* --- who loads what (acquirer room) ------------------------------------------------------------------------------- */
+
+/* journal_maker_add - number and CN of the KIF certificate that a key set's package came under. E_OK, E_EXISTS,
+ * E_JOURNAL. journal_maker - E_OK, E_KEY_SET (not known), E_JOURNAL */
+MUST_USE enum err journal_maker_add(struct journal *j, const char *id, const uint8_t number[static 20], const char *name);
+MUST_USE enum err journal_maker(uint8_t number[static 20], char name[static CERT_TEXT], struct journal *j, const char *id);
+
+#define HANDED_REFUSED 64
+
+/* What a hand-over pack said of an initial KSN. */
+struct handed {
+	struct ksn iksn;
+	char serial[CERT_TEXT];
+	uint8_t number[20];			/* of the terminal's certificate */
+	char refused[HANDED_REFUSED];		/* why nothing is recovered under it; "": it is */
+};
+
+/* journal_handed_put - insert or replace; what was refused once stays so. E_OK, E_JOURNAL. journal_handed - E_OK,
+ * E_UNKNOWN_DEVICE (no pack named it), E_JOURNAL */
+MUST_USE enum err journal_handed_put(struct journal *j, const struct handed *h);
+MUST_USE enum err journal_handed(struct handed *out, struct journal *j, const struct ksn *iksn);
+
 #endif

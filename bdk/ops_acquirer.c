@@ -67,7 +67,7 @@ enum err op_recover(struct ask *a)
 	k.len = (uint8_t)ksn.len;
 	ksn_text(text, &k);
 	snprintf(a->object, sizeof a->object, "%s", text);
-	e = recover_begin(a->recover, &set, a->room, &k);
+	e = recover_begin(a->recover, &set, a->room, &k, a->why);
 	if (e)
 		return e;
 	key_set_text(id, &set.id);

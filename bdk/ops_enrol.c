@@ -155,6 +155,25 @@ enum err op_crl(struct ask *a)
 	return E_OK;
 }
 
+enum err op_disown(struct ask *a)
+{
+	char name[CERT_TEXT], reason[CERT_TEXT];
+	uint64_t number;
+	enum err e;
+
+	if (field_text(reason, sizeof reason, a->fields, F_REASON)) {
+		snprintf(a->why, sizeof a->why, "a revocation needs a reason of 1 to %d characters", CERT_TEXT - 1);
+		return E_FORMAT;
+	}
+	e = revocation_disown(name, &number, a->room, field_get(a->fields, F_CERT), a->why);
+	if (e)
+		return e;
+	snprintf(a->object, sizeof a->object, "%s: %s", name, reason);
+	record_put_text(a->answer, F_NAME, name);
+	record_put_number(a->answer, F_SEQUENCE, number);
+	return E_OK;
+}
+
 enum err op_raise(struct ask *a)
 {
 	uint32_t epoch;

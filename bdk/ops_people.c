@@ -155,6 +155,18 @@ enum err op_request(struct ask *a)
 	return e;
 }
 
+/* What was certified can be disowned. */
+static enum err keep(struct journal *j, struct span cert, const char *name, const char *unit, const uint8_t spki[static 32])
+{
+	struct certified c = { 0 };
+	enum err e = pki_number(c.number, cert);
+
+	snprintf(c.name, sizeof c.name, "%s", name);
+	snprintf(c.unit, sizeof c.unit, "%s", unit);
+	memcpy(c.spki, spki, sizeof c.spki);
+	return e ? e : journal_certified_put(j, &c);
+}
+
 enum err op_certify(struct ask *a)
 {
 	const struct room_config *c = &a->room->config;
@@ -200,6 +212,8 @@ enum err op_certify(struct ask *a)
 			      c->room_days, !load, &signer);
 	if (!e)
 		e = p256_spki_digest(spki, point);
+	if (!e)
+		e = keep(a->room->journal, (struct span){ der, len }, name, load ? unit : "", spki);
 	if (!e) {
 		record_put(a->answer, F_CERT, (struct span){ der, len });
 		record_put(a->answer, F_SPKI, SPAN(spki));

@@ -4,6 +4,7 @@
 #include "dukpt/host.h"
 #include "dukpt/mac.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Where the initial key of a KSN's device is; RECOVER_CACHE if nowhere. */
@@ -27,16 +28,45 @@ static size_t oldest(const struct recover *v)
 	return at;
 }
 
-enum err recover_begin(struct recover *v, struct key_set *set, struct room *r, const struct ksn *k)
+/* Is the KIF of this key set disowned, or this KSN or its terminal revoked? E_OK (no), E_REVOKED, E_JOURNAL */
+static enum err check_revoked(struct room *r, const char *set, const struct ksn *iksn, char why[static RECOVER_WHY])
+{
+	char name[CERT_TEXT];
+	uint8_t number[20];
+	struct handed h;
+	enum err e = journal_maker(number, name, r->journal, set);
+
+	if (!e && pki_list_names(&r->list, number)) {
+		snprintf(why, RECOVER_WHY, "the KIF that key set %s came from, %s, is revoked", set, name);
+		return E_REVOKED;
+	}
+	if (e && e != E_KEY_SET)
+		return e;
+	e = journal_handed(&h, r->journal, iksn);
+	if (!e && *h.refused) {
+		snprintf(why, RECOVER_WHY, "%s: %s", h.serial, h.refused);
+		e = E_REVOKED;
+	} else if (!e && pki_list_names(&r->list, h.number)) {
+		snprintf(why, RECOVER_WHY, "%s: the terminal is revoked", h.serial);
+		e = E_REVOKED;
+	}
+	return e == E_UNKNOWN_DEVICE ? E_OK : e;
+}
+
+enum err recover_begin(struct recover *v, struct key_set *set, struct room *r, const struct ksn *k,
+		       char why[static RECOVER_WHY])
 {
 	char text[KEY_SET_TEXT];
 	struct key_set_id id;
 	struct key_set s;
 	struct worker *w;
+	struct ksn iksn;
 	struct key ik;
 	size_t at;
 	enum err e;
 
+	*why = 0;
+	ksn_set_counter(&iksn, k, 0);
 	key_set_of_ksn(&id, k);
 	key_set_text(text, &id);
 	e = journal_key_set(&s, r->journal, text);
@@ -46,13 +76,12 @@ enum err recover_begin(struct recover *v, struct key_set *set, struct room *r, c
 		e = E_KEY_SET_STATE;
 	if (!e && !ksn_counter_valid(k))
 		e = E_COUNTER;
+	if (!e)
+		e = check_revoked(r, text, &iksn, why);
 	if (e)
 		return e;
 	at = find(v, k);
 	if (at == RECOVER_CACHE) {
-		struct ksn iksn;
-
-		ksn_set_counter(&iksn, k, 0);
 		e = room_worker(&w, r);
 		if (!e)
 			e = worker_initial_key(w, &ik, &s.id, &iksn);

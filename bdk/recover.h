@@ -2,8 +2,8 @@
  * The acquirer room's work: from a KSN to a clear PIN, a MAC verdict, or clear data. Initial keys are derived in the
  * token and kept for a while per device in this process's locked memory.
  *
- * Clear PINs leave only in a test room (E_DENIED elsewhere, by no switch). Impossible counters and unknown key sets are
- * refused before anything is derived; every bad PIN block gives E_PIN_BLOCK.
+ * Clear PINs leave only in a test room (E_DENIED elsewhere, by no switch). Impossible counters, unknown key sets
+ * and what is revoked are refused before anything is derived; every bad PIN block gives E_PIN_BLOCK.
  */
 #ifndef KEYROOM_BDK_RECOVER_H
 #define KEYROOM_BDK_RECOVER_H
@@ -24,9 +24,14 @@ struct recover {		/* zero it to begin; recover_end() wipes it */
 	uint64_t clock;
 };
 
+#define RECOVER_WHY 160
+
 /* recover_begin - find the key set of a KSN and have its initial key at hand.
- * E_OK, E_KEY_SET, E_KEY_SET_STATE, E_COUNTER, E_TOKEN, E_JOURNAL */
-MUST_USE enum err recover_begin(struct recover *v, struct key_set *set, struct room *r, const struct ksn *k);
+ * E_OK, E_KEY_SET, E_KEY_SET_STATE, E_COUNTER, E_REVOKED (why says what: the KIF that its key set came from, or this KSN
+ * or its terminal, as far as hand-over packs named them), E_TOKEN, E_JOURNAL. A KSN that no pack named is nobody's: it is
+ * recovered. The revocation list counts also when its end has passed: payments do not stop for it. */
+MUST_USE enum err recover_begin(struct recover *v, struct key_set *set, struct room *r, const struct ksn *k,
+				char why[static RECOVER_WHY]);
 
 /* The functions below need the recover_begin() of the same KSN; without it they give E_SEQUENCE. Outputs are zero on an
  * error. */

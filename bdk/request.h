@@ -42,6 +42,8 @@ enum bdk_op {
 	OP_CRL = 14,		/* ca: -> F_SEQUENCE number of the list. To fetch: DER, signed by the device CA */
 	OP_INSTALL_CRL = 15,	/* load, acquirer: the list that was put -> F_SEQUENCE, F_USED revoked certificates,
 				   F_EPOCH */
+	OP_DISOWN = 19,		/* ca: F_CERT of a load or acquirer room, F_REASON -> F_NAME, F_SEQUENCE of the list that
+				   names all its certificates */
 	OP_RAISE = 16,		/* ca: -> F_EPOCH the new one, F_SEQUENCE of the list that says so */
 	/* people: key sets */
 	OP_GENERATE = 20,	/* load: F_SCHEME, F_CERT of the acquirer, [F_KEY_SET], [F_FIRST, F_LAST; else all ids]

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char list_number[] = "revocation list", at_epoch[] = "epoch";
 
@@ -44,39 +45,121 @@ static bool is_on_it(const struct device *d)
 	return d->cert_len && (d->state == DEVICE_REVOKED || d->state == DEVICE_QUARANTINED);
 }
 
+enum err revocation_disown(char name[static CERT_TEXT], uint64_t *number, struct room *r, struct span cert,
+			   char why[static REVOCATION_WHY])
+{
+	struct certified x = { 0 };
+	struct cert c;
+	size_t n = 0;
+	enum err e = cert_verify(&c, cert, der_span(&r->kif_ca), room_utc());
+
+	if (e == E_CERTIFICATE)
+		e = cert_verify(&c, cert, der_span(&r->exchange_ca), room_utc());
+	if (e == E_CERTIFICATE)
+		snprintf(why, REVOCATION_WHY, "not a certificate that this room gave to a load or acquirer room");
+	if (!e)
+		e = pki_number(x.number, cert);
+	if (!e)
+		e = p256_spki_digest(x.spki, c.point);
+	if (e)
+		return e;
+	memcpy(x.name, c.name, sizeof x.name);
+	memcpy(x.unit, c.unit, sizeof x.unit);
+	e = journal_begin(r->journal);
+	if (!e)
+		e = journal_certified_put(r->journal, &x);	/* given before the journal kept them */
+	if (!e)
+		e = journal_certified_revoke(&n, r->journal, x.spki);
+	if (!e)
+		e = n ? revocation_grown(number, r->journal) : journal_number(number, r->journal, list_number);
+	if (!e)
+		e = journal_commit(r->journal);
+	if (e)
+		journal_rollback(r->journal);
+	else
+		memcpy(name, x.name, sizeof x.name);
+	return e;
+}
+
+/* What is on the list, as it is gathered. */
+struct entries {
+	struct pki_revoked *p;
+	size_t n, room;
+};
+
+/* Room for one more. NULL: there is no memory */
+static struct pki_revoked *another(struct entries *s)
+{
+	if (s->n == s->room) {
+		size_t room = s->room ? 2 * s->room : 64;
+		struct pki_revoked *more = realloc(s->p, room * sizeof *more);
+
+		if (!more)
+			return NULL;
+		s->p = more;
+		s->room = room;
+	}
+	return &s->p[s->n++];
+}
+
+static enum err add_terminals(struct entries *s, struct journal *j)
+{
+	struct pki_revoked *p;
+	struct device d;
+	uint64_t at = 0;
+	enum err e;
+
+	while (!(e = journal_device_next(&d, j, &at))) {
+		if (!is_on_it(&d))
+			continue;
+		p = another(s);
+		e = p ? pki_number(p->number, (struct span){ d.cert, d.cert_len }) : E_INTERNAL;
+		if (e)
+			return e;
+		p->utc = d.utc;
+	}
+	return e == E_SHORT ? E_OK : e;
+}
+
+static enum err add_rooms(struct entries *s, struct journal *j)
+{
+	struct pki_revoked *p;
+	struct certified c;
+	uint64_t at = 0;
+	enum err e;
+
+	while (!(e = journal_certified_next(&c, j, &at))) {
+		if (!c.revoked)
+			continue;
+		p = another(s);
+		if (!p)
+			return E_INTERNAL;
+		memcpy(p->number, c.number, sizeof p->number);
+		p->utc = c.revoked;
+	}
+	return e == E_SHORT ? E_OK : e;
+}
+
 enum err revocation_list(uint8_t der[static PKI_CRL_MAX], size_t *len, uint64_t *number, size_t *n, struct room *r)
 {
 	struct room_key key = { r, "device-ca" };
 	struct pki_signer signer = { room_sign, &key };
-	struct pki_revoked *revoked = NULL;
-	struct device d;
-	uint64_t at = 0;
+	struct entries s = { 0 };
 	uint32_t epoch = 0;
-	size_t count = 0;
 	enum err e = journal_number(number, r->journal, list_number);
 
-	while (!e && !(e = journal_device_next(&d, r->journal, &at))) {
-		struct pki_revoked *more;
-
-		if (!is_on_it(&d))
-			continue;
-		more = realloc(revoked, (count + 1) * sizeof *revoked);
-		if (!more) {
-			e = E_INTERNAL;
-			break;
-		}
-		revoked = more;
-		revoked[count].utc = d.utc;
-		e = pki_number(revoked[count++].number, (struct span){ d.cert, d.cert_len });
-	}
-	if (e == E_SHORT)
+	if (!e)
 		e = revocation_epoch(&epoch, r);
 	if (!e)
-		e = pki_crl(der, len, PKI_CRL_MAX, der_span(&r->device_ca), *number, epoch, revoked, count, room_utc(),
+		e = add_terminals(&s, r->journal);
+	if (!e)
+		e = add_rooms(&s, r->journal);
+	if (!e)
+		e = pki_crl(der, len, PKI_CRL_MAX, der_span(&r->device_ca), *number, epoch, s.p, s.n, room_utc(),
 			    r->config.crl_days, &signer);
 	if (!e)
-		*n = count;
-	free(revoked);
+		*n = s.n;
+	free(s.p);
 	return e;
 }
 

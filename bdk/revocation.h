@@ -1,7 +1,7 @@
 /*
  * The ca room's revocation list: every terminal that holds a certificate and may not be loaded any more, because
- * somebody revoked it or because it is quarantined; and the epoch that KIF certificates must have. The list is numbered;
- * each change of what it says raises the number. What rooms do with it stands in bdk/list.h.
+ * somebody revoked it or because it is quarantined; every certificate of a room that was disowned; and the epoch that
+ * KIF certificates must have. The list is numbered; each change of what it says raises the number. What rooms do with it stands in bdk/list.h.
  */
 #ifndef KEYROOM_BDK_REVOCATION_H
 #define KEYROOM_BDK_REVOCATION_H
@@ -19,6 +19,19 @@
  */
 MUST_USE enum err revocation_add(uint64_t *number, struct journal *j, const char *serial,
 				 char why[static REVOCATION_WHY]);
+
+/*
+ * revocation_disown - revoke a room: every certificate of a KIF or acquirer room that its key was given
+ *
+ *   cert    in   one of them
+ *   name    out  its CN
+ *   number  out  of the first list that names them
+ *
+ *   E_OK (also: it was disowned before), E_FORMAT, E_CERTIFICATE, E_EXPIRED (not one of this room's KIF or exchange CA,
+ *   or it has ended anyway), E_JOURNAL
+ */
+MUST_USE enum err revocation_disown(char name[static CERT_TEXT], uint64_t *number, struct room *r, struct span cert,
+				    char why[static REVOCATION_WHY]);
 
 /* revocation_grown - the next list says more than the last: call it in the transaction that made it so. E_OK,
  * E_JOURNAL */

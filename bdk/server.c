@@ -63,6 +63,7 @@ static const struct row {
 	{ OP_INSTALL,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    0,     op_install,      "install" },
 	{ OP_CRL,          ROLE_PEOPLE,   CA,         NOTHING,    0,     op_crl,          "crl" },
 	{ OP_INSTALL_CRL,  ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_install_crl,  "install-crl" },
+	{ OP_DISOWN,       ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_disown,       "disown" },
 	{ OP_RAISE,        ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_raise,        "raise" },
 	{ OP_GENERATE,     ROLE_PEOPLE,   LOAD,       NOTHING,    0,     op_generate,     "generate" },
 	{ OP_IMPORT,       ROLE_PEOPLE,   ACQ,        NOTHING,    0,     op_import,       "import" },

@@ -96,6 +96,8 @@ static const struct command commands[] = {
 	{ "enrol", "", "In a ca room: gives a blank terminal its certificate.", of_enrol, 0, 0, cli_enrol },
 	{ "revoke", "SERIAL", "In a ca room: revokes a terminal's certificate.", of_revoke, 1, 1, cli_revoke },
 	{ "crl", "", "In a ca room: prints the revocation list.", just_room, 0, 0, cli_crl },
+	{ "disown", "CERT", "In a ca room: revokes a load or acquirer room: all certificates of its key.", of_revoke, 1, 1,
+	  cli_disown },
 	{ "epoch", "", "Prints the epoch of KIF certificates that a room goes by, or raises it.", of_epoch, 0, 0, cli_epoch },
 	{ 0 },
 };

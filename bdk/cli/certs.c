@@ -1,4 +1,4 @@
-/* request, certify, anchors, install, crl, epoch */
+/* request, certify, anchors, install, crl, disown, epoch */
 #include "bdk/cli/cli.h"
 #include "base/hex.h"
 #include "base/host/fail.h"
@@ -129,6 +129,27 @@ int cli_install(int operands, char **operand)
 		hex_encode(text, env.p, env.len == 32 ? 32 : 0);
 		printf("installed; environment %s\n", text);
 	}
+	client_close(&c);
+	return status;
+}
+
+int cli_disown(int operands, char **operand)
+{
+	uint8_t der[DER];
+	char name[64];
+	struct span cert;
+	uint64_t number = 0;
+	int status = 0;
+
+	(void)operands;
+	if (!cli_pem_in(&cert, 1, der, sizeof der, cert_type, operand[0], &status) || !cli_open(&c, &status))
+		return status;
+	record_begin(&request, OP_DISOWN);
+	record_put(&request, F_CERT, cert);
+	record_put_text(&request, F_REASON, cli.reason);
+	if (cli_ask(&c, &request, &status, operand[0]) && !field_number(&number, c.fields, F_SEQUENCE, UINT64_MAX) &&
+	    !field_text(name, sizeof name, c.fields, F_NAME))
+		printf("%s disowned; install list %llu (bdk crl) in every room\n", name, (unsigned long long)number);
 	client_close(&c);
 	return status;
 }

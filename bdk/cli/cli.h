@@ -19,7 +19,7 @@ extern struct cli cli;
 /* Commands: each returns the program's exit status. */
 typedef int cli_command(int operands, char **operand);
 cli_command cli_init, cli_info, cli_list, cli_devices, cli_audit, cli_digest;
-cli_command cli_request, cli_certify, cli_anchors, cli_install, cli_crl, cli_epoch;
+cli_command cli_request, cli_certify, cli_anchors, cli_install, cli_crl, cli_disown, cli_epoch;
 cli_command cli_generate, cli_package, cli_import, cli_suspend, cli_resume;
 cli_command cli_expect, cli_enrol, cli_revoke;
 

@@ -40,7 +40,7 @@ int cli_revoke(int operands, char **operand)
 	record_put_text(&request, F_SERIAL, operand[0]);
 	record_put_text(&request, F_REASON, cli.reason);
 	if (cli_ask(&c, &request, &status, operand[0]) && !field_number(&number, c.fields, F_SEQUENCE, UINT64_MAX))
-		printf("%s revoked; install list %llu (bdk crl) in the load rooms\n", operand[0],
+		printf("%s revoked; install list %llu (bdk crl) in every room\n", operand[0],
 		       (unsigned long long)number);
 	client_close(&c);
 	return status;

@@ -10,6 +10,7 @@
 #include "tests/lib/test.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -65,11 +66,13 @@ static struct pan pan(const char *text)
 	return p;
 }
 
+static char why[RECOVER_WHY];
+
 static enum err begin(const struct ksn *k)
 {
 	struct key_set set;
 
-	return recover_begin(v, &set, &sim.acquirer, k);
+	return recover_begin(v, &set, &sim.acquirer, k, why);
 }
 
 static enum err recover(struct pin *pin, const struct ksn *k, int format, const char *block, const char *digits)
@@ -168,6 +171,53 @@ START_TEST(refuses_unknown_and_suspended_key_sets_and_impossible_counters)
 	ck_assert_int_eq(journal_key_set_state(sim.acquirer.journal, "FFFF987654", KEY_SET_SUSPENDED), E_OK);
 	ck_assert_int_eq(begin(&k), E_KEY_SET_STATE);	/* also with its initial key at hand */
 	ck_assert_int_eq(journal_key_set_state(sim.acquirer.journal, "FFFF987654", KEY_SET_ACTIVE), E_OK);
+	ck_assert_int_eq(begin(&k), E_OK);
+}
+END_TEST
+
+/* Also with its initial key at hand, and what was refused once stays so. */
+START_TEST(refuses_what_packs_and_the_list_revoke_and_no_other)
+{
+	struct ksn k = ksn("FFFF9876543210E00001"), other = ksn("FFFF9876543212E00001");
+	const struct pki_subject who = { "TC-1", "TC-1", NULL };
+	struct handed h = { .iksn = ksn("FFFF9876543210E00000"), .serial = "TC-1" };
+	uint8_t point[P256_POINT], number[20];
+	char name[CERT_TEXT];
+	struct key priv;
+	struct der cert;
+
+	room_sim_key(&sim, &priv, point);
+	cert = room_sim_issue(&sim, "device-ca", point, &who, room_utc(), 5);
+	ck_assert_int_eq(pki_number(h.number, der_span(&cert)), E_OK);
+	ck_assert_int_eq(begin(&k), E_OK);
+	ck_assert_int_eq(journal_handed_put(sim.acquirer.journal, &h), E_OK);
+	ck_assert_int_eq(begin(&k), E_OK);
+	/* its terminal */
+	room_sim_crl(&sim, &sim.acquirer, der_span(&cert), room_utc(), 5);
+	ck_assert_int_eq(begin(&k), E_REVOKED);
+	ck_assert_str_eq(why, "TC-1: the terminal is revoked");
+	ck_assert_int_eq(begin(&other), E_OK);
+	/* the same while the list is past its end: payments do not stop, and nobody gets back in */
+	room_sim_crl(&sim, &sim.acquirer, der_span(&cert), room_utc() - 10 * 86400, 5);
+	ck_assert_int_eq(begin(&k), E_REVOKED);
+	ck_assert_int_eq(begin(&other), E_OK);
+	/* its id */
+	room_sim_crl(&sim, &sim.acquirer, (struct span){ NULL, 0 }, room_utc(), 5);
+	ck_assert_int_eq(begin(&k), E_OK);
+	snprintf(h.refused, sizeof h.refused, "possibly loaded");
+	ck_assert_int_eq(journal_handed_put(sim.acquirer.journal, &h), E_OK);
+	h.refused[0] = 0;
+	ck_assert_int_eq(journal_handed_put(sim.acquirer.journal, &h), E_OK);
+	ck_assert_int_eq(begin(&k), E_REVOKED);
+	ck_assert_str_eq(why, "TC-1: possibly loaded");
+	ck_assert_int_eq(begin(&other), E_OK);
+	/* the KIF that its key set came from */
+	ck_assert_int_eq(journal_maker(number, name, sim.acquirer.journal, "FFFF987654"), E_OK);
+	ck_assert_str_eq(name, "KIF-2");
+	room_sim_revoke(&sim, &sim.acquirer, number);
+	ck_assert_int_eq(begin(&other), E_REVOKED);
+	ck_assert_ptr_nonnull(strstr(why, "KIF-2, is revoked"));
+	k = ksn("123456789012345600000001");	/* another package of the same room, under another certificate */
 	ck_assert_int_eq(begin(&k), E_OK);
 }
 END_TEST
@@ -418,6 +468,7 @@ static Suite *suite(void)
 	tcase_add_test(t, recovers_the_published_tdes_pins_and_macs);
 	tcase_add_test(t, recovers_the_published_format_4_pins);
 	tcase_add_test(t, refuses_unknown_and_suspended_key_sets_and_impossible_counters);
+	tcase_add_test(t, refuses_what_packs_and_the_list_revoke_and_no_other);
 	tcase_add_test(t, nothing_without_begin);
 	tcase_add_test(t, a_production_room_gives_out_no_pin_and_no_data);
 	tcase_add_test(t, every_bad_pin_block_gives_one_answer);

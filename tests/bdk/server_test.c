@@ -134,7 +134,7 @@ static const struct {
 	{ 0, OP_AUDIT, "cla" },	   { 0, OP_DIGEST, "cla" },	 { 0, OP_REQUEST, "la" },
 	{ 0, OP_CERTIFY, "c" },	   { 0, OP_ANCHORS, "c" },	 { 0, OP_INSTALL, "la" },
 	{ 0, OP_CRL, "c" },	   { 0, OP_INSTALL_CRL, "la" },	 { 0, OP_GENERATE, "l" },
-	{ 0, OP_PACKAGE, "l" },	   { 0, OP_RAISE, "c" },
+	{ 0, OP_PACKAGE, "l" },	   { 0, OP_RAISE, "c" },	 { 0, OP_DISOWN, "c" },
 	{ 0, OP_PUT, "la" },	   { 0, OP_FETCH, "cla" },
 	{ 0, OP_IMPORT, "a" },	   { 0, OP_STATE, "la" },	 { 0, OP_EXPECT, "c" },
 	{ 0, OP_ENROL, "c" },	   { 0, OP_ENROL_CSR, "c+" },	 { 0, OP_ENROL_DIGEST, "c+" },
@@ -403,7 +403,7 @@ START_TEST(only_a_room_s_name_is_certified)
 	static const struct {
 		const char *name;
 		enum err e;
-	} rows[] = { { "KIF-1", E_ROOM },
+	} rows[] = { { "KIF-1", E_TOKEN },
 		     { "KIF\xe2\x80\x90"
 		       "1",
 		       E_FORMAT },

@@ -140,23 +140,38 @@ void room_sim_crl(struct room_sim *s, struct room *r, struct span revoked, uint6
 	room_sim_list(s, r, revoked, 1, utc, days);
 }
 
-void room_sim_list(struct room_sim *s, struct room *r, struct span revoked, uint32_t epoch, uint64_t utc, unsigned days)
+/* A list number 1 of n certificates. */
+static void put_list(struct room_sim *s, struct room *r, const struct pki_revoked *one, size_t n, uint32_t epoch,
+		     uint64_t utc, unsigned days)
 {
 	static uint8_t der[PKI_MAX];
 	struct room_key key = { &s->ca, "device-ca" };
 	const struct pki_signer signer = { room_sign, &key };
-	struct pki_revoked one = { .utc = utc };
 	size_t len;
 
-	if (revoked.len)
-		need(pki_number(one.number, revoked), "pki_number");
-	need(pki_crl(der, &len, sizeof der, der_span(&s->ca.device_ca), 1, epoch, &one, revoked.len ? 1 : 0, utc, days,
-		     &signer),
+	need(pki_crl(der, &len, sizeof der, der_span(&s->ca.device_ca), 1, epoch, one, n, utc, days, &signer),
 	     "pki_crl");
 	pki_list_free(&r->list);
 	need(pki_list_read(&r->list, (struct span){ der, len }, der_span(&s->ca.device_ca)), "pki_list_read");
 	need(journal_set_number(r->journal, "epoch", epoch), "epoch");
 	need(room_store(r, "crl", (struct span){ der, len }), "room_store");
+}
+
+void room_sim_list(struct room_sim *s, struct room *r, struct span revoked, uint32_t epoch, uint64_t utc, unsigned days)
+{
+	struct pki_revoked one = { .utc = utc };
+
+	if (revoked.len)
+		need(pki_number(one.number, revoked), "pki_number");
+	put_list(s, r, &one, revoked.len ? 1 : 0, epoch, utc, days);
+}
+
+void room_sim_revoke(struct room_sim *s, struct room *r, const uint8_t number[static 20])
+{
+	struct pki_revoked one = { .utc = room_utc() };
+
+	memcpy(one.number, number, sizeof one.number);
+	put_list(s, r, &one, 1, 1, one.utc, 5);
 }
 
 static void digest(uint8_t out[static 32], struct span label, struct span covered)

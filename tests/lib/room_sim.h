@@ -37,9 +37,10 @@ struct der room_sim_issue(struct room_sim *s, const char *ca, const uint8_t poin
 			  const struct pki_subject *who, uint64_t utc, unsigned days);
 
 /* room_sim_crl - put a revocation list number 1 of that time in a room, whatever was there; it names one certificate, or
- * none (len 0). room_sim_list - and this epoch, not 1 */
+ * none (len 0). room_sim_list - and this epoch, not 1. room_sim_revoke - the one of this number, from now on */
 void room_sim_crl(struct room_sim *s, struct room *r, struct span revoked, uint64_t utc, unsigned days);
 void room_sim_list(struct room_sim *s, struct room *r, struct span revoked, uint32_t epoch, uint64_t utc, unsigned days);
+void room_sim_revoke(struct room_sim *s, struct room *r, const uint8_t number[static 20]);
 
 /* room_sim_generate - exchange_generate() in the load room towards a software exchange key, and the BDK out of its
  * package */
