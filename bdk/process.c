@@ -25,10 +25,14 @@ enum { PROCESSES = sizeof table / sizeof *table };
 /* What the loader and the libraries believe, and nobody has to say to a process that holds a PIN. */
 static const char *const not_passed_on[] = { "LD_", "GLIBC_", "MALLOC_", "GCONV_", "LOCPATH=", "OPENSSL_", "SSL_" };
 
+/* Does this program begin with process_main()? One that does not would start itself instead, and so would that. */
+static bool ready;
+
 void process_main(int argc, char **argv)
 {
 	bool locked;
 
+	ready = true;
 	for (size_t i = 0; i < PROCESSES && argc == 2; i++) {
 		if (strcmp(argv[1], table[i].argument))
 			continue;
@@ -91,7 +95,7 @@ enum err process_start(int *fd, pid_t *pid, enum process what, unsigned seconds)
 
 	*fd = -1;
 	*pid = -1;
-	if (!env || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, end))
+	if (!ready || !env || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, end))
 		goto done;
 	if (setsockopt(end[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) ||
 	    setsockopt(end[0], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit))

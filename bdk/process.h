@@ -21,7 +21,8 @@
 enum process { PROCESS_WORKER };
 
 /*
- * process_main - when this program was started as one of those: be it, and never return. The first line of main().
+ * process_main - when this program was started as one of those: be it, and never return. The first line of main(): a
+ * program without it can start none.
  */
 void process_main(int argc, char **argv);
 
