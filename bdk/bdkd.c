@@ -1,5 +1,6 @@
 /*
- * bdkd: serves one room, in the foreground, until SIGTERM or SIGINT; with --init it makes one instead.
+ * bdkd: serves one room, in the foreground, until SIGTERM or SIGINT; with --init it makes one instead, with --probe it asks
+ * a token what it can do.
  */
 #include "base/host/fail.h"
 #include "base/host/guard.h"
@@ -13,7 +14,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-static const char *room_dir, *init_purpose, *name, *test, *token, *arguments, *pin_file;
+static const char *room_dir, *init_purpose, *name, *test, *token, *arguments, *pin_file, *module_folder, *ask, *json;
 
 static int init(void)
 {
@@ -22,8 +23,8 @@ static int init(void)
 	struct login pin = { NULL, 0 };
 	enum err e;
 
-	if (!token && (arguments || pin_file))
-		return fail_why(E_USAGE, "go with --token", "", "--token-arguments and --pin-file");
+	if (!token && (arguments || module_folder || pin_file))
+		return fail_why(E_USAGE, "go with --token", "", "--token-arguments, --module-folder and --pin-file");
 	if (room_purpose_parse(&config.purpose, init_purpose))
 		return fail_why(E_USAGE, "a purpose is ca, load or acquirer", "", "--init %s", init_purpose);
 	snprintf(path, sizeof path, "%s", room_dir);
@@ -36,8 +37,10 @@ static int init(void)
 	snprintf(config.name, sizeof config.name, "%s", name);
 	if (snprintf(config.token, sizeof config.token, "%s", token ? token : "") >= (int)sizeof config.token ||
 	    snprintf(config.token_arguments, sizeof config.token_arguments, "%s", arguments ? arguments : "") >=
-		    (int)sizeof config.token_arguments)
-		return fail_why(E_USAGE, "too long for room.conf", "", "--token or --token-arguments");
+		    (int)sizeof config.token_arguments ||
+	    snprintf(config.module_folder, sizeof config.module_folder, "%s", module_folder ? module_folder : "") >=
+		    (int)sizeof config.module_folder)
+		return fail_why(E_USAGE, "too long for room.conf", "", "--token, --token-arguments or --module-folder");
 	if (pin_file && login_read(&pin, pin_file)) {
 		login_wipe(&pin);
 		return fail_why(E_ROOM, "no PIN of 1 to 255 bytes", "", "%s", pin_file);
@@ -52,11 +55,33 @@ static int init(void)
 	return 0;
 }
 
+/* Asks a token without making or opening a room. */
+static int probe(void)
+{
+	const struct token_place at = { .uri = token, .arguments = arguments };
+	struct login pin = { NULL, 0 };
+	struct worker w;
+	enum err e;
+
+	if (!token || !pin_file)
+		return fail_why(E_USAGE, "needs --token and --pin-file", "", "--probe");
+	if (login_read(&pin, pin_file)) {
+		login_wipe(&pin);
+		return fail_why(E_ROOM, "no PIN of 1 to 255 bytes", "", "%s", pin_file);
+	}
+	e = worker_start(&w, &at, ROOM_CA, login_span(&pin)); /* the purpose that may ask least */
+	login_wipe(&pin);
+	worker_stop(&w);
+	if (w.probe.about[0])
+		probe_print(stdout, &w.probe, json);
+	return e ? fail_why(e, "the token cannot serve a room", "see doc/TOKENS.md", "%s", token) : 0;
+}
+
 static int serve(bool locked)
 {
 	static struct room room;
 	struct server *server = NULL;
-	char why[ROOM_WHY] = "";
+	char why[ROOM_WHY] = "", blame[256];
 	struct rlimit files;
 	enum err e;
 
@@ -76,6 +101,9 @@ static int serve(bool locked)
 		fprintf(stderr, "bdkd: warning: a test room%s: its PIN lies in a file%s\n",
 			room_config_software(&room.config) ? " on a software token" : "",
 			locked ? "" : ", and memory is not locked");
+	probe_blame(blame, sizeof blame, &room.worker[0].probe);
+	if (*blame)
+		fprintf(stderr, "bdkd: warning: the token allows what must fail, no production room may use it: %s\n", blame);
 	e = server_open(&server, &room, why);
 	if (!e) {
 		printf("bdkd: serving %s (%s, %s)\n", room.config.name, room_purpose_name(room.config.purpose),
@@ -97,24 +125,32 @@ static int run(int operands, char **operand)
 	(void)operands;
 	(void)operand;
 	if (guard_secrets(&locked))
-		return fail_why(E_INTERNAL, "the walls around this process could not be built", "", "%s", room_dir);
-	if (!init_purpose && (name || test || token || arguments || pin_file))
-		return fail_why(E_USAGE, "go with --init", "",
-				"--name, --test, --token, --token-arguments and --pin-file");
-	return init_purpose ? init() : serve(locked);
+		return fail_why(E_INTERNAL, "the walls around this process could not be built", "", "bdkd");
+	if (!init_purpose && (name || test || module_folder))
+		return fail_why(E_USAGE, "go with --init", "", "--name, --test and --module-folder");
+	if (!init_purpose && !ask && (token || arguments || pin_file))
+		return fail_why(E_USAGE, "go with --init or --probe", "", "--token, --token-arguments and --pin-file");
+	if (json && !ask)
+		return fail_why(E_USAGE, "goes with --probe", "", "--json");
+	if (!room_dir == !ask)
+		return fail_why(E_USAGE, "one of them, and not both, is needed", "", "--room DIR and --probe");
+	return ask ? probe() : init_purpose ? init() : serve(locked);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct opt opts[] = {
-		{ "room", "DIR", "folder of the room", &room_dir, true },
+		{ "room", "DIR", "folder of the room", &room_dir, false },
 		{ "init", "PURPOSE", "make the room instead of serving it: ca, load or acquirer", &init_purpose,
 		  false },
 		{ "name", "NAME", "its name, which stands in certificates (default: the folder's)", &name, false },
 		{ "test", NULL, "make a test room", &test, false },
-		{ "token", "URI", "its token (RFC 7512; default: a SoftHSM token in the folder)", &token, false },
+		{ "token", "URI", "the token (RFC 7512; a new room's default: a SoftHSM token in the folder)", &token, false },
 		{ "token-arguments", "TEXT", "what the token's module wants at C_Initialize", &arguments, false },
+		{ "module-folder", "DIR", "where the token's module writes, outside the room", &module_folder, false },
 		{ "pin-file", "FILE", "the PIN of a token that is not blank", &pin_file, false },
+		{ "probe", NULL, "ask the token of --token what it can do, and print its answers", &ask, false },
+		{ "json", NULL, "print JSON", &json, false },
 		{ 0 },
 	};
 	static const struct command bdkd = { "bdkd", "", "", opts, 0, 0, run };

@@ -18,6 +18,18 @@ uint8_t construct_parts(enum dukpt_scheme scheme);
 MUST_USE enum err construct_tdes(struct token *t, CK_OBJECT_HANDLE born[static 2], unsigned may);
 MUST_USE enum err construct_aes(struct token *t, CK_OBJECT_HANDLE born[static 2], unsigned may);
 
+/* construct_xor - a DES2 session object: the base, which MAY_MIX, xor mask */
+MUST_USE enum err construct_xor(struct token *t, CK_OBJECT_HANDLE *h, CK_OBJECT_HANDLE base,
+				const uint8_t mask[static BDK_LEN], unsigned may);
+
+/* construct_settle - the copy that stays: a token object of that label, or with label NULL a session object, that may
+ * derive and can never leave. Its list of mechanisms it inherits. */
+MUST_USE enum err construct_settle(struct token *t, CK_OBJECT_HANDLE *h, CK_OBJECT_HANDLE born, const char *label);
+
+/* construct_join - both halves of a TDES initial key, which MAY_MIX, as one session object */
+MUST_USE enum err construct_join(struct token *t, CK_OBJECT_HANDLE *whole, const CK_OBJECT_HANDLE part[static 2],
+				 unsigned may);
+
 /* construct_initial - the parts of an initial key under the objects of its BDK: AES one, TDES left and right half */
 MUST_USE enum err construct_initial(struct token *t, CK_OBJECT_HANDLE part[static 2],
 				    const CK_OBJECT_HANDLE bdk[static 2], enum dukpt_scheme scheme,

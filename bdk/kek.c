@@ -88,14 +88,14 @@ enum err kek_agree(struct token *t, struct kdf *k, CK_OBJECT_HANDLE priv, const 
 
 	if (e)
 		return e;
-	attrs_secret(&l, CKK_AES, 32, MAY_ENCRYPT | MAY_DERIVE, NULL);
+	attrs_secret(t, &l, CKK_AES, 32, MAY_ENCRYPT | MAY_DERIVE, NULL);
 	e = token_check(t, "C_DeriveKey (ECDH)", t->f->C_DeriveKey(t->session, &m, priv, l.a, l.n, &k->z));
 	return e ? e : kek_begin(t, k);
 }
 
 enum err kek_wrap(struct token *t, struct wrapped *item, CK_OBJECT_HANDLE kek, CK_OBJECT_HANDLE key)
 {
-	CK_MECHANISM m = { CKM_AES_KEY_WRAP_PAD, NULL, 0 };
+	CK_MECHANISM m = { t->made.wrap, NULL, 0 };
 	CK_ULONG len = sizeof item->b;
 	enum err e = token_check(t, "C_WrapKey", t->f->C_WrapKey(t->session, &m, kek, key, item->b, &len));
 
@@ -120,14 +120,16 @@ enum err kek_wrap_item(struct token *t, struct wrapped *item, struct kdf *k, con
 enum err kek_unwrap(struct token *t, CK_OBJECT_HANDLE *key, CK_OBJECT_HANDLE kek, const struct wrapped *item,
 		    CK_KEY_TYPE type, unsigned may, const char *label)
 {
-	CK_MECHANISM m = { CKM_AES_KEY_WRAP_PAD, NULL, 0 };
+	CK_MECHANISM m = { t->made.wrap, NULL, 0 };
 	struct attrs l;
+	enum err e;
 	CK_RV rv;
 
-	attrs_secret(&l, type, 0, may, label);
+	attrs_secret(t, &l, type, 0, may, label);
 	rv = t->f->C_UnwrapKey(t->session, &m, kek, (unsigned char *)item->b, item->len, l.a, l.n, key);
+	e = token_check(t, "C_UnwrapKey", rv);
 	/* SoftHSM says general error when the integrity check fails */
 	if (rv == CKR_WRAPPED_KEY_INVALID || rv == CKR_WRAPPED_KEY_LEN_RANGE || rv == CKR_GENERAL_ERROR)
-		return E_UNWRAP;
-	return token_check(t, "C_UnwrapKey", rv);
+		e = E_UNWRAP;
+	return e;
 }

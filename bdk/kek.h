@@ -13,6 +13,11 @@
 
 #define KEK_LEN 32
 
+/* RFC 5649 by its newer name; some tokens know it by CKM_AES_KEY_WRAP_PAD, some mean something else by that. */
+#ifndef CKM_AES_KEY_WRAP_KWP
+#define CKM_AES_KEY_WRAP_KWP 0x210BUL
+#endif
+
 /* The labels: initial key, its TDES halves, BDK, variant of a TDES BDK */
 #define KEK_IK "KRM1-IK"
 #define KEK_IL "KRM1-IL"

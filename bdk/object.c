@@ -5,12 +5,14 @@
 
 enum err token_refuse(struct token *t, const char *why)
 {
+	t->rv = CKR_OK;
 	snprintf(t->why, sizeof t->why, "%s", why);
 	return E_TOKEN;
 }
 
 enum err token_check(struct token *t, const char *function, CK_RV rv)
 {
+	t->rv = rv;
 	if (rv == CKR_OK)
 		return E_OK;
 	snprintf(t->why, sizeof t->why, "%s answers %#lx", function, rv);
@@ -43,14 +45,29 @@ void attrs_head(struct attrs *l, CK_OBJECT_CLASS class, const char *label)
 		attrs_put(l, CKA_LABEL, label, strlen(label));
 }
 
-/* A secret key that may do this and nothing else. len 0 where the type says it. */
-void attrs_secret(struct attrs *l, CK_KEY_TYPE type, size_t len, unsigned may, const char *label)
+/* The mechanisms of a key, where the token keeps to a list of them. Where there is none, the key is bytes to the token. */
+static void attrs_mechanisms(const struct token *t, struct attrs *l, CK_KEY_TYPE type, unsigned may)
 {
 	static const CK_MECHANISM_TYPE tdes[] = { CKM_DES3_ECB_ENCRYPT_DATA, CKM_DES3_ECB },
 				       aes[] = { CKM_AES_ECB_ENCRYPT_DATA, CKM_AES_ECB },
-				       kek[] = { CKM_AES_KEY_WRAP_PAD };
+				       mix[] = { CKM_XOR_BASE_AND_DATA, CKM_CONCATENATE_BASE_AND_KEY };
 	size_t two = may & MAY_ENCRYPT ? 2 : 1;
 
+	if (!t->made.lists)
+		return;
+	if (may & MAY_MIX)
+		attrs_put(l, CKA_ALLOWED_MECHANISMS, mix, sizeof mix);
+	else if (type == CKK_DES2)
+		attrs_put(l, CKA_ALLOWED_MECHANISMS, tdes, two * sizeof *tdes);
+	else if (may & (MAY_WRAP | MAY_UNWRAP))
+		attrs_put(l, CKA_ALLOWED_MECHANISMS, &t->made.wrap, sizeof t->made.wrap);
+	else if (type == CKK_AES)
+		attrs_put(l, CKA_ALLOWED_MECHANISMS, aes, two * sizeof *aes);
+}
+
+/* A secret key that may do this and nothing else. len 0 where the type says it. */
+void attrs_secret(const struct token *t, struct attrs *l, CK_KEY_TYPE type, size_t len, unsigned may, const char *label)
+{
 	attrs_head(l, CKO_SECRET_KEY, label);
 	l->type = type;
 	l->len = len;
@@ -60,18 +77,13 @@ void attrs_secret(struct attrs *l, CK_KEY_TYPE type, size_t len, unsigned may, c
 	attrs_flag(l, CKA_SENSITIVE, !(may & MAY_BE_READ));
 	attrs_flag(l, CKA_EXTRACTABLE, may & (MAY_LEAVE | MAY_BE_READ));
 	attrs_flag(l, CKA_ENCRYPT, may & MAY_ENCRYPT);
-	attrs_flag(l, CKA_DERIVE, may & MAY_DERIVE);
+	attrs_flag(l, CKA_DERIVE, may & (MAY_DERIVE | MAY_MIX));
 	attrs_flag(l, CKA_WRAP, may & MAY_WRAP);
 	attrs_flag(l, CKA_UNWRAP, may & MAY_UNWRAP);
 	attrs_flag(l, CKA_DECRYPT, false);
 	attrs_flag(l, CKA_SIGN, false);
 	attrs_flag(l, CKA_VERIFY, false);
-	if (type == CKK_DES2)
-		attrs_put(l, CKA_ALLOWED_MECHANISMS, tdes, two * sizeof *tdes);
-	else if (may & (MAY_WRAP | MAY_UNWRAP))
-		attrs_put(l, CKA_ALLOWED_MECHANISMS, kek, sizeof kek);
-	else if (type == CKK_AES)
-		attrs_put(l, CKA_ALLOWED_MECHANISMS, aes, two * sizeof *aes);
+	attrs_mechanisms(t, l, type, may);
 	/* last: SoftHSM 2.6.1 goes through a template in its order and changes nothing after this */
 	attrs_flag(l, CKA_MODIFIABLE, may & MAY_BE_COPIED);
 }
@@ -90,7 +102,7 @@ enum err object_create(struct token *t, CK_OBJECT_HANDLE *h, CK_KEY_TYPE type, c
 {
 	struct attrs l;
 
-	attrs_secret(&l, type, 0, may, NULL);
+	attrs_secret(t, &l, type, 0, may, NULL);
 	attrs_put(&l, CKA_VALUE, value, len);
 	return token_check(t, "C_CreateObject", t->f->C_CreateObject(t->session, l.a, l.n, h));
 }
@@ -103,7 +115,7 @@ enum err object_derive(struct token *t, CK_OBJECT_HANDLE *child, CK_OBJECT_HANDL
 	CK_MECHANISM m = { ecb, &p, sizeof p };
 	struct attrs l;
 
-	attrs_secret(&l, type, len, may, NULL);
+	attrs_secret(t, &l, type, len, may, NULL);
 	return token_check(t, "C_DeriveKey", t->f->C_DeriveKey(t->session, &m, parent, l.a, l.n, child));
 }
 

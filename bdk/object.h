@@ -9,10 +9,10 @@
 
 #include "bdk/token.h"
 
-/* token_refuse - E_TOKEN, and why: one sentence without a full stop */
+/* token_refuse - E_TOKEN, and why: one sentence without a full stop; t->rv is CKR_OK then */
 enum err token_refuse(struct token *t, const char *why);
 
-/* token_check - what a function of the module answered. E_OK, E_TOKEN */
+/* token_check - what a function of the module answered, in t->rv too. E_OK, E_TOKEN */
 MUST_USE enum err token_check(struct token *t, const char *function, CK_RV rv);
 
 /* A template. It points into itself: not to be copied. */
@@ -32,7 +32,8 @@ enum may {
 	MAY_UNWRAP = 8,
 	MAY_LEAVE = 16,     /* extractable: it is about to be wrapped */
 	MAY_BE_COPIED = 32, /* modifiable: a BDK that is about to be copied into the token */
-	MAY_BE_READ = 64    /* an initial key in an acquirer room */
+	MAY_BE_READ = 64,   /* an initial key in an acquirer room */
+	MAY_MIX = 128       /* derive, but by XOR or concatenation */
 };
 
 /* attrs_put - one more attribute; what p points to has to outlive the template. attrs_flag - a boolean one */
@@ -43,7 +44,7 @@ void attrs_flag(struct attrs *l, CK_ATTRIBUTE_TYPE type, bool v);
 void attrs_head(struct attrs *l, CK_OBJECT_CLASS class, const char *label);
 
 /* attrs_secret - the whole template of a secret key. len 0 where the type says it */
-void attrs_secret(struct attrs *l, CK_KEY_TYPE type, size_t len, unsigned may, const char *label);
+void attrs_secret(const struct token *t, struct attrs *l, CK_KEY_TYPE type, size_t len, unsigned may, const char *label);
 
 /* --- Session objects: *h is 0 before, and to be destroyed after --------------------------------------------------- */
 

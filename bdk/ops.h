@@ -10,7 +10,7 @@
 typedef enum err op_handler(struct ask *a);
 
 /* ops_people.c */
-op_handler op_info, op_list, op_devices, op_audit, op_digest;
+op_handler op_info, op_list, op_devices, op_audit, op_digest, op_probe;
 op_handler op_request, op_certify, op_anchors, op_install, op_install_crl;
 op_handler op_generate, op_package, op_import, op_state;
 /* ops_enrol.c */

@@ -135,6 +135,19 @@ enum err op_digest(struct ask *a)
 	return e;
 }
 
+enum err op_probe(struct ask *a)
+{
+	uint8_t b[PROBE_BYTES];
+	struct wr w;
+
+	wr_init(&w, b, sizeof b);
+	probe_put(&w, &a->room->worker[0].probe);
+	if (wr_end(&w))
+		return E_INTERNAL;
+	record_put(a->answer, F_PROBE, (struct span){ b, w.len });
+	return E_OK;
+}
+
 /* --- Identities and anchors --------------------------------------------------------------------------------------- */
 
 enum err op_request(struct ask *a)

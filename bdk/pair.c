@@ -23,7 +23,8 @@ enum err pair_make(struct token *t, CK_OBJECT_HANDLE *pub, CK_OBJECT_HANDLE *pri
 	attrs_flag(&r, CKA_DERIVE, agree);
 	attrs_flag(&r, CKA_DECRYPT, false);
 	attrs_flag(&r, CKA_UNWRAP, false);
-	attrs_put(&r, CKA_ALLOWED_MECHANISMS, may + !sign, (sign + agree) * sizeof may[0]);
+	if (t->made.lists)
+		attrs_put(&r, CKA_ALLOWED_MECHANISMS, may + !sign, (sign + agree) * sizeof may[0]);
 	attrs_flag(&r, CKA_MODIFIABLE, false);
 	return token_check(t, "C_GenerateKeyPair",
 			   t->f->C_GenerateKeyPair(t->session, &m, u.a, u.n, r.a, r.n, pub, priv));

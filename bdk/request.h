@@ -28,6 +28,7 @@ enum bdk_op {
 				   the last row's F_HASH is the head */
 	OP_DIGEST = 5,		/* -> F_HASH: SHA-256 over key sets, devices and loads: attempts and audit are not in
 				   it */
+	OP_PROBE = 6,		/* -> F_PROBE: what the token answered when the room was opened (bdk/probe.h) */
 	/* people: what is longer than a record. The ops below say what they take and leave. */
 	OP_PUT = 8,		/* F_PIECE -> : comes behind what this connection has put since an op last took it; at
 				   most BULK_MAX bytes in all */
@@ -83,6 +84,7 @@ enum bdk_op {
 enum bdk_field {
 	F_RESULT = 1, F_WHY = 2, F_ROW = 3, F_MORE = 4 /* 1/0 */, F_SINCE = 5, F_SEQUENCE = 6,
 	F_TIME = 7 /* seconds since 1970 */, F_WHO = 8, F_WHAT = 9, F_OBJECT = 10, F_REASON = 11, F_HASH = 12,
+	F_PROBE = 19,
 	F_PURPOSE = 20, F_NAME = 21, F_TEST_ROOM = 22, F_ENVIRONMENT = 23 /* 32 bytes */, F_SOFTWARE_TOKEN = 24,
 	F_ROLE = 25,
 	F_ROOT = 26 /* 32 bytes: SHA-256 of the device CA's SPKI, as it stands in the images of terminals */,

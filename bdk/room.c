@@ -139,22 +139,50 @@ static enum err mend_token(const struct room *r)
 	return e;
 }
 
-/* How to reach the token; conf is for the path of SoftHSM's configuration. */
-static struct token_place place(const struct room *r, char conf[static PATH])
+/* What a token_place points to. */
+struct place_text {
+	char conf[PATH], folder[PATH], arguments[PATH];
+};
+
+/* How to reach the token. A room may be moved: {room} in the arguments is where it is. E_OK, E_RANGE (too long) */
+static enum err place(struct token_place *at, struct place_text *text, const struct room *r)
 {
-	path_of(conf, r, "token/softhsm2.conf");
-	return (struct token_place){ r->config.token, room_config_softhsm(&r->config) ? conf : NULL,
-				     r->config.token_arguments[0] ? r->config.token_arguments : NULL,
-				     r->config.module_folder[0] ? r->config.module_folder : NULL, !r->config.test };
+	const char *arguments = r->config.token_arguments, *here = strstr(arguments, "{room}");
+	int n = here ? snprintf(text->arguments, PATH, "%.*s%s%s", (int)(here - arguments), arguments, r->dir,
+				here + strlen("{room}"))
+		     : snprintf(text->arguments, PATH, "%s", arguments);
+
+	path_of(text->conf, r, "token/softhsm2.conf");
+	path_of(text->folder, r, "token");
+	*at = (struct token_place){ .uri = r->config.token, .strict = !r->config.test };
+	if (room_config_softhsm(&r->config))
+		at->softhsm_conf = text->conf;
+	if (*arguments)
+		at->arguments = text->arguments;
+	if (r->config.module_folder[0])
+		at->folder = r->config.module_folder;
+	else if (here)
+		at->folder = text->folder;
+	return n < PATH ? E_OK : E_RANGE;
 }
 
+/* E_OK, E_TOKEN, E_DENIED (a production room, and the probe of its token found what has to fail) */
 static enum err start_worker(struct room *r, unsigned which)
 {
-	char conf[PATH];
-	struct token_place at = place(r, conf);
-	enum err e = at.softhsm_conf ? mend_token(r) : E_OK;
+	struct worker *w = &r->worker[which];
+	struct place_text text;
+	struct token_place at;
+	enum err e = place(&at, &text, r);
 
-	return e ? e : worker_start(&r->worker[which], &at, r->config.purpose, login_span(&r->pin));
+	if (!e && at.softhsm_conf)
+		e = mend_token(r);
+	if (!e)
+		e = worker_start(w, &at, r->config.purpose, login_span(&r->pin));
+	if (!e && !r->config.test && probe_verdict(&w->probe) != PROBE_PRODUCTION) {
+		worker_stop(w);
+		e = E_DENIED;
+	}
+	return e;
 }
 
 /* Looked at, not reaped: that is worker_stop()'s. */
@@ -416,20 +444,22 @@ enum { CONF = 1024 };
 /* The text of room.conf, which is read again at every start. E_OK, E_RANGE (it could not be) */
 static enum err config_text(char text[static CONF], const struct room *r, char why[static ROOM_WHY])
 {
-	const char *arguments = r->config.token_arguments;
+	const char *arguments = r->config.token_arguments, *folder = r->config.module_folder;
 	struct room_config again;
 
 	snprintf(text, CONF,
 		 "# A Keyroom room; bdkd(8) tells what may stand here.\n"
-		 "[room]\nversion = %u\npurpose = %s\nkind = %s\nname = %s\ntoken = %s\n%s%s%s%s",
+		 "[room]\nversion = %u\npurpose = %s\nkind = %s\nname = %s\ntoken = %s\n%s%s%s%s%s%s%s",
 		 (unsigned)ROOM_VERSION, room_purpose_name(r->config.purpose), r->config.test ? "test" : "production",
 		 r->config.name, r->config.token, *arguments ? "token-arguments = " : "", arguments,
-		 *arguments ? "\n" : "", r->config.purpose == ROOM_CA ? "epoch = 1\n" : "");
+		 *arguments ? "\n" : "", *folder ? "module-folder = " : "", folder, *folder ? "\n" : "",
+		 r->config.purpose == ROOM_CA ? "epoch = 1\n" : "");
 	if (room_config_parse(&again, (struct span){ (const uint8_t *)text, strlen(text) }, why))
 		return E_RANGE;
-	if (!strcmp(again.token, r->config.token) && !strcmp(again.token_arguments, arguments))
+	if (!strcmp(again.token, r->config.token) && !strcmp(again.token_arguments, arguments) &&
+	    !strcmp(again.module_folder, folder))
 		return E_OK;
-	snprintf(why, ROOM_WHY, "room.conf could not hold the token's URI or arguments: blanks at an end, or \" ;\"");
+	snprintf(why, ROOM_WHY, "room.conf could not hold what was said of the token: blanks at an end, or \" ;\"");
 	return E_RANGE;
 }
 
@@ -458,8 +488,9 @@ static enum err own_token(struct room *r)
 /* given: the PIN of a token that has one; else the token is blank and gets a random one */
 static enum err make_token(struct room *r, struct span given, char why[static ROOM_WHY])
 {
-	char conf[PATH], path[PATH];
+	char path[PATH];
 	uint8_t random[PIN_BYTES];
+	struct place_text text;
 	struct token_place at;
 	enum err e = login_page(&r->pin);
 
@@ -468,13 +499,14 @@ static enum err make_token(struct room *r, struct span given, char why[static RO
 		e = E_RANDOM;
 	if (!e && !r->config.token[0])
 		e = own_token(r);
+	if (!e)
+		e = place(&at, &text, r);
 	if (e)
 		goto done;
 	hex_encode((char *)r->pin.page, random, PIN_BYTES);
 	r->pin.len = given.len ? given.len : 2 * PIN_BYTES;
 	if (given.len)
 		memcpy(r->pin.page, given.p, given.len);
-	at = place(r, conf);
 	e = worker_init_token(&at, login_span(&r->pin));
 	if (e == E_EXISTS && given.len)
 		e = E_OK;
@@ -690,7 +722,7 @@ static enum err check_modes(const struct room *r, char why[static ROOM_WHY])
 
 enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
 {
-	char journal[PATH];
+	char journal[PATH], blame[100];
 	uint64_t bad;
 	enum err e;
 
@@ -723,8 +755,13 @@ enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
 		if (e == E_ROOM)
 			snprintf(why, ROOM_WHY, "the token's PIN is not in the file pin");
 	}
-	for (unsigned i = 0; !e && i < r->config.workers; i++)
+	for (unsigned i = 0; !e && i < r->config.workers; i++) {
 		e = start_worker(r, i);
+		if (e == E_DENIED) {
+			probe_blame(blame, sizeof blame, &r->worker[i].probe);
+			snprintf(why, ROOM_WHY, "a production room, and its token allows what must fail: %s", blame);
+		}
+	}
 	if (!e)
 		e = read_certs(r, why);
 	if (e)

@@ -55,6 +55,7 @@ static const struct row {
 	{ OP_DEVICES,      ROLE_PEOPLE,   CA | LOAD,  NOTHING,    READ,  op_devices,      "devices" },
 	{ OP_AUDIT,        ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_audit,        "audit" },
 	{ OP_DIGEST,       ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_digest,       "digest" },
+	{ OP_PROBE,        ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_probe,        "probe" },
 	{ OP_PUT,          ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    READ,  op_put,          "put" },
 	{ OP_FETCH,        ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_fetch,        "fetch" },
 	{ OP_REQUEST,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    0,     op_request,      "request" },

@@ -87,28 +87,13 @@ static enum err check_value(struct token *t, struct kcv *kcv, CK_OBJECT_HANDLE k
 	return e;
 }
 
-/* The copy that stays: a token object that may derive and can never leave. Its list of mechanisms it inherits. */
-static enum err settle(struct token *t, CK_OBJECT_HANDLE born, const char *label)
-{
-	CK_OBJECT_HANDLE h;
-	struct attrs l = { .n = 0 };
-
-	attrs_flag(&l, CKA_TOKEN, true);
-	attrs_put(&l, CKA_LABEL, label, strlen(label));
-	attrs_flag(&l, CKA_EXTRACTABLE, false);
-	attrs_flag(&l, CKA_ENCRYPT, false);
-	attrs_flag(&l, CKA_DERIVE, true);
-	attrs_flag(&l, CKA_MODIFIABLE, false);
-	return token_check(t, "C_CopyObject", t->f->C_CopyObject(t->session, born, l.a, l.n, &h));
-}
-
 enum err token_make_bdk(struct token *t, struct kcv *kcv, struct wrapped item[static 2], uint8_t *items,
 			uint64_t handle, const uint8_t peer[static P256_POINT], const uint8_t ctx[static 32],
 			const struct key_set_id *set)
 {
 	static const char *const label[2] = { KEK_BD, KEK_BV };
 	const unsigned may = MAY_ENCRYPT | MAY_LEAVE | MAY_BE_COPIED;
-	CK_OBJECT_HANDLE born[2] = { 0, 0 };
+	CK_OBJECT_HANDLE born[2] = { 0, 0 }, h;
 	struct token_pair pair = { 0, 0, 0 };
 	struct wrapped out[2] = { { .len = 0 } };
 	struct kcv value = { .len = 0 };
@@ -129,7 +114,7 @@ enum err token_make_bdk(struct token *t, struct kcv *kcv, struct wrapped item[st
 	for (unsigned i = 0; !e && i < b.n; i++)
 		e = kek_wrap_item(t, &out[i], &k, label[i], ctx, born[i]);
 	for (unsigned i = 0; !e && i < b.n; i++) {
-		e = settle(t, born[i], b.label[i]);
+		e = construct_settle(t, &h, born[i], b.label[i]);
 		if (e && drop_bdk(t, &b))
 			e = E_TOKEN;
 	}
@@ -254,14 +239,18 @@ enum err token_wrap_initial_key(struct token *t, struct wrapped item[static 2], 
 
 enum err token_initial_key(struct token *t, struct key *ik, const struct key_set_id *set, const struct ksn *iksn)
 {
-	CK_OBJECT_HANDLE bdk[2], part[2] = { 0, 0 };
+	CK_OBJECT_HANDLE bdk[2], part[3] = { 0, 0, 0 };
 	struct key out = { { 0 }, 0 };
-	size_t each = BDK_LEN / construct_parts(set->scheme);
+	uint8_t parts = construct_parts(set->scheme);
+	bool join = parts == 2 && t->made.joins;
+	size_t each = join ? BDK_LEN : BDK_LEN / parts;
 	enum err e = find_bdk(t, bdk, set, iksn);
 
 	if (!e)
-		e = construct_initial(t, part, bdk, set->scheme, iksn, MAY_BE_READ);
-	for (unsigned i = 0; !e && i < construct_parts(set->scheme); i++) {
+		e = construct_initial(t, part, bdk, set->scheme, iksn, MAY_BE_READ | (join ? MAY_MIX : 0));
+	if (!e && join)
+		e = construct_join(t, &part[2], part, MAY_BE_READ);
+	for (unsigned i = join ? 2 : 0; !e && i < (join ? 3 : parts); i++) {
 		CK_ATTRIBUTE a = { CKA_VALUE, out.b + out.len, each };
 
 		e = token_check(t, "C_GetAttributeValue", t->f->C_GetAttributeValue(t->session, part[i], &a, 1));
@@ -273,8 +262,8 @@ enum err token_initial_key(struct token *t, struct key *ik, const struct key_set
 		wipe(&out, sizeof out);
 	*ik = out;
 	wipe(&out, sizeof out);
-	object_destroy(t, &part[0]);
-	object_destroy(t, &part[1]);
+	for (unsigned i = 0; i < 3; i++)
+		object_destroy(t, &part[i]);
 	return e;
 }
 

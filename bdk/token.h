@@ -14,6 +14,7 @@
 #ifndef KEYROOM_BDK_TOKEN_H
 #define KEYROOM_BDK_TOKEN_H
 
+#include "bdk/probe.h"
 #include "bdk/worker.h"
 
 #include <p11-kit/pkcs11.h>
@@ -36,6 +37,14 @@ struct token_known {
 	CK_OBJECT_HANDLE object;
 };
 
+/* How keys are made on this token: the probe chooses. */
+struct construction {
+	CK_MECHANISM_TYPE wrap; /* RFC 5649: CKM_AES_KEY_WRAP_PAD or CKM_AES_KEY_WRAP_KWP */
+	bool lists;             /* keys keep to a list of their mechanisms */
+	bool mixes;             /* CKM_XOR_BASE_AND_DATA: TDES BDKs are made in the token */
+	bool joins;             /* CKM_CONCATENATE_BASE_AND_KEY: a TDES initial key is read as one object */
+};
+
 struct token {
 	PKCS11_CTX *p11;
 	PKCS11_SLOT *slots, *slot; /* all, and the one with the token */
@@ -46,6 +55,9 @@ struct token {
 	struct token_pair ephemeral[TOKEN_EPHEMERALS];
 	struct token_known known[TOKEN_KNOWN];
 	unsigned oldest; /* of known[], the next to be replaced */
+	struct construction made;
+	struct probe probe;
+	CK_RV rv;        /* what the last function answered */
 	char why[96];    /* after E_TOKEN: one sentence without a full stop */
 };
 

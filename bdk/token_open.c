@@ -2,7 +2,7 @@
 #include "base/hex.h"
 #include "base/wipe.h"
 #include "bdk/object.h"
-#include "bdk/probe.h"
+#include "bdk/token_probe.h"
 #include "bdk/token_uri.h"
 
 #include <dlfcn.h>
@@ -65,6 +65,26 @@ static enum err choose(struct token *t, const struct token_uri *u, bool blank)
 	return e ? e : t->slot ? E_OK : E_KEY;
 }
 
+/* What the token and its module say that they are, for people */
+static void introduce(struct token *t)
+{
+	CK_TOKEN_INFO token = { .flags = 0 };
+	CK_INFO module = { .flags = 0 };
+	char *p = t->probe.about;
+
+	if (t->f->C_GetInfo(&module) != CKR_OK ||
+	    t->f->C_GetTokenInfo(PKCS11_get_slotid_from_slot(t->slot), &token) != CKR_OK)
+		return;
+	snprintf(p, PROBE_ABOUT, "%.16s by %.32s, library %u.%u", (const char *)token.model,
+		 (const char *)token.manufacturerID, module.libraryVersion.major, module.libraryVersion.minor);
+	for (const char *q = p; *q; q++) /* padding, and what JSON would want escaped */
+		if (*q > ' ' && *q < 0x7f && !strchr("\"\\", *q))
+			*p++ = *q;
+		else if (*q == ' ' && q[1] > ' ' && q[1] != ',')
+			*p++ = ' ';
+	*p = 0;
+}
+
 /* The PIN as the text that libp11 wants */
 static enum err pin_text(struct token *t, char out[static PIN_TEXT], struct span pin)
 {
@@ -94,7 +114,9 @@ enum err token_open(struct token *t, const struct token_place *at, struct span p
 				t->f->C_OpenSession(PKCS11_get_slotid_from_slot(t->slot),
 						    CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &t->session));
 	if (!e)
-		e = probe_token(t);
+		introduce(t);
+	if (!e)
+		e = token_probe(t);
 	token_uri_free(&u);
 	wipe(text, sizeof text);
 	return e;

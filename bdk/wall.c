@@ -172,8 +172,8 @@ static const struct row {
 	{ SCMP_SYS(unlink),		SW,  ANY_WAY },
 	{ SCMP_SYS(unlinkat),		SW,  ANY_WAY },
 	{ SCMP_SYS(uname),		SW,  ANY_WAY },
-	/* SQLite, and the room's folder */
-	{ SCMP_SYS(fchown),		S,   ANY_WAY },
+	/* SQLite (NSS softokn's too), and the room's folder */
+	{ SCMP_SYS(fchown),		SW,  ANY_WAY },
 	{ SCMP_SYS(chmod),		S,   ANY_WAY },
 	{ SCMP_SYS(fchmodat),		S,   ANY_WAY },
 	{ SCMP_SYS(setxattr),		S,   ANY_WAY },

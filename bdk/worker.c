@@ -25,7 +25,7 @@
 #define RPC_MAX (4096 + 64) /* the longest: worker_random() */
 #define RPC_SECONDS 30      /* longer than any act takes: a worker that hangs is dead */
 #define RANDOM_MAX 4096
-#define PLACE_MAX (2 * PATH_MAX + 2048)
+#define PLACE_MAX (3 * PATH_MAX + 2048)
 
 enum act {
 	ACT_RANDOM,
@@ -442,11 +442,12 @@ void worker_main(void)
 {
 	static struct token t;
 	uint8_t place[PLACE_MAX], pin[LOGIN_MAX], answer;
-	char uri[512], conf[PATH_MAX + 64], arguments[512], folder[PATH_MAX];
+	char uri[512], conf[PATH_MAX + 64], arguments[PATH_MAX + 64], folder[PATH_MAX + 64];
 	struct token_place at = { .uri = uri, .softhsm_conf = conf };
 	unsigned purpose;
 	size_t len;
 	struct rd r;
+	struct wr w;
 
 	if (!process_receive(PROCESS_FD, place, &len, sizeof place))
 		return;
@@ -464,7 +465,11 @@ void worker_main(void)
 		fail_why(E_TOKEN, t.why, "", "token");
 	if (!answer && purpose)
 		answer = (uint8_t)wall_in(conf, folder, at.strict);
-	if (process_send(PROCESS_FD, &answer, 1) && !answer && purpose)
+	wr_init(&w, place, sizeof place);
+	wr_u8(&w, E_OK);
+	wr_u8(&w, answer); /* with what the probe found either way */
+	probe_put(&w, &t.probe);
+	if (!wr_end(&w) && process_send(PROCESS_FD, place, w.len) && !answer && purpose)
 		serve(&t, (enum room_purpose)purpose);
 	if (purpose)
 		token_close(&t);
@@ -542,9 +547,10 @@ static enum err begin_with(struct worker *w, const struct token_place *at, unsig
 	uint8_t place[PLACE_MAX];
 	struct wr o;
 	struct call c;
-	enum err e;
+	enum err e, said;
 
 	w->asked = 0;
+	memset(&w->probe, 0, sizeof w->probe);
 	if (process_start(&w->fd, &w->pid, PROCESS_WORKER, RPC_SECONDS))
 		return E_TOKEN;
 	wr_init(&o, place, sizeof place);
@@ -556,7 +562,10 @@ static enum err begin_with(struct worker *w, const struct token_place *at, unsig
 	put_text(&o, at->folder ? at->folder : "");
 	c.e = wr_end(&o) || !process_send(w->fd, place, o.len) || !process_send(w->fd, pin.p, pin.len) ? E_TOKEN : E_OK;
 	get(w, &c);
+	said = (enum err)rd_u8(&c.r);
+	probe_take(&c.r, &w->probe);
 	e = end(w, &c);
+	e = e ? e : said;
 	if (e)
 		worker_stop(w);
 	return e;

@@ -13,6 +13,7 @@
 #define KEYROOM_BDK_WORKER_H
 
 #include "bdk/key_set.h"
+#include "bdk/probe.h"
 #include "crypto/kbkdf.h"
 #include "crypto/p256.h"
 #include "dukpt/ksn.h"
@@ -28,6 +29,7 @@ struct worker {
 	int fd; /* -1: none */
 	pid_t pid;
 	unsigned asked; /* acts since it was started */
+	struct probe probe; /* what its token answered then */
 	enum { WORKER_KEY_NONE, WORKER_KEY_ORDERED, WORKER_KEY_MADE } state;
 	uint64_t until; /* of an order, CLOCK_MONOTONIC milliseconds: later the worker is dead */
 	enum err made;	/* what became of it, and KEY without its type */
@@ -74,7 +76,8 @@ MUST_USE enum err worker_init_token(const struct token_place *at, struct span pi
  *   purpose  in  what this room may ask: a worker of a load or ca room never gives out an initial key
  *
  *   E_OK, E_TOKEN (no module, no token, wrong PIN, or a probe gave a wrong answer: why is said on standard error),
- *   E_DENIED (a wall that at->strict asks for cannot be built: likewise)
+ *   E_DENIED (a wall that at->strict asks for cannot be built: likewise). Either way w->probe has what the token answered;
+ *   whether it is fit for the room is the caller's to judge: probe_verdict()
  */
 MUST_USE enum err worker_start(struct worker *w, const struct token_place *at, enum room_purpose purpose,
 			       struct span pin);

@@ -1,7 +1,8 @@
-/* init, info, list, devices, audit, digest */
+/* init, info, list, devices, audit, digest, probe */
 #include "bdk/cli/cli.h"
 #include "base/hex.h"
 #include "base/host/fail.h"
+#include "bdk/probe.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -12,30 +13,30 @@
 int cli_init(int operands, char **operand)
 {
 	char path[PATH_MAX + 8];
-	const char *arg[15] = { "bdkd", "--room", operand[0], "--init", cli.purpose };
+	/* what is passed on as it is */
+	const struct {
+		const char *option, *value;
+	} given[] = {
+		{ "--name", cli.name },
+		{ "--token", cli.token },
+		{ "--token-arguments", cli.token_arguments },
+		{ "--module-folder", cli.module_folder },
+		{ "--pin-file", cli.pin_file },
+	};
+	const char *arg[17] = { "bdkd", "--room", operand[0], "--init", cli.purpose };
 	size_t n = 5;
 	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX);
 	char *slash;
 
 	(void)operands;
-	if (cli.name) {
-		arg[n++] = "--name";
-		arg[n++] = cli.name;
+	for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+		if (given[i].value) {
+			arg[n++] = given[i].option;
+			arg[n++] = given[i].value;
+		}
 	}
 	if (cli.test)
 		arg[n++] = "--test";
-	if (cli.token) {
-		arg[n++] = "--token";
-		arg[n++] = cli.token;
-	}
-	if (cli.token_arguments) {
-		arg[n++] = "--token-arguments";
-		arg[n++] = cli.token_arguments;
-	}
-	if (cli.pin_file) {
-		arg[n++] = "--pin-file";
-		arg[n++] = cli.pin_file;
-	}
 	arg[n] = NULL;
 	/* bdkd makes rooms, because no other program loads a PKCS#11 module: the one beside this program, else on the
 	 * PATH. */
@@ -172,6 +173,33 @@ int cli_digest(int operands, char **operand)
 		digest = field_get(c.fields, F_HASH);
 		hex_encode(text, digest.p, digest.len == 32 ? 32 : 0);
 		printf("%s\n", text);
+	}
+	client_close(&c);
+	return status;
+}
+
+int cli_probe(int operands, char **operand)
+{
+	static struct client c;
+	static struct record request;
+	struct probe p;
+	struct span value;
+	struct rd r;
+	int status = 0;
+
+	(void)operands;
+	(void)operand;
+	if (!cli_open(&c, &status))
+		return status;
+	record_begin(&request, OP_PROBE);
+	if (cli_ask(&c, &request, &status, cli.room)) {
+		value = field_get(c.fields, F_PROBE);
+		rd_init(&r, value.p, value.len);
+		probe_take(&r, &p);
+		if (rd_end(&r))
+			status = cli_fail(&c, E_FORMAT, cli.room);
+		else
+			probe_print(stdout, &p, cli.json);
 	}
 	client_close(&c);
 	return status;

@@ -8,6 +8,7 @@
 #include "dukpt/tdes.h"
 #include "tests/lib/test.h"
 #include "tests/lib/token_folder.h"
+#include "tests/shim/lies.h"
 
 #include <string.h>
 
@@ -573,118 +574,53 @@ START_TEST(random_bytes_differ)
 }
 END_TEST
 
-/*
- * The probe's own test: the module's function list is replaced by one that spoils one function, as a careless token
- * would. Each has to be noticed, with its name.
- */
-static CK_FUNCTION_LIST good, twin;
-
-static CK_RV leaky_get(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE h, CK_ATTRIBUTE *a, CK_ULONG n)
+/* Each of tests/shim/lies.h is noticed, by its name, and nothing else is blamed. */
+START_TEST(the_probe_notices_a_token_that_lies)
 {
-	return a->type == CKA_VALUE ? CKR_OK : good.C_GetAttributeValue(s, h, a, n);
-}
-
-static CK_RV loose_set(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE h, CK_ATTRIBUTE *a, CK_ULONG n)
-{
-	(void)s, (void)h, (void)a, (void)n;
-	return CKR_OK;
-}
-
-static CK_RV loose_wrap(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE kek, CK_OBJECT_HANDLE key, CK_BYTE *out,
-			CK_ULONG *len)
-{
-	CK_RV rv = good.C_WrapKey(s, m, kek, key, out, len);
-
-	return rv == CKR_KEY_UNEXTRACTABLE ? CKR_OK : rv;
-}
-
-static CK_RV loose_encrypt(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE key)
-{
-	CK_RV rv = good.C_EncryptInit(s, m, key);
-
-	return rv == CKR_KEY_FUNCTION_NOT_PERMITTED ? CKR_OK : rv;
-}
-
-/* One bit of the data to encrypt is lost, for children of one length */
-static CK_ULONG spoiled_len;
-
-static CK_RV wrong_derive(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE parent, CK_ATTRIBUTE *a, CK_ULONG n,
-			  CK_OBJECT_HANDLE *child)
-{
-	CK_KEY_DERIVATION_STRING_DATA *d = m->pParameter, p;
-	CK_MECHANISM other = { m->mechanism, &p, sizeof p };
-	uint8_t data[32];
-
-	if (m->mechanism == CKM_ECDH1_DERIVE || d->ulLen != spoiled_len)
-		return good.C_DeriveKey(s, m, parent, a, n, child);
-	memcpy(data, d->pData, d->ulLen);
-	data[0] ^= 1;
-	p = (CK_KEY_DERIVATION_STRING_DATA){ data, d->ulLen };
-	return good.C_DeriveKey(s, &other, parent, a, n, child);
-}
-
-static CK_RV wrong_sign(CK_SESSION_HANDLE s, CK_BYTE *in, CK_ULONG in_len, CK_BYTE *out, CK_ULONG *out_len)
-{
-	CK_RV rv = good.C_Sign(s, in, in_len, out, out_len);
-
-	out[40] ^= 1;
-	return rv;
-}
-
-static CK_RV wrong_create(CK_SESSION_HANDLE s, CK_ATTRIBUTE *a, CK_ULONG n, CK_OBJECT_HANDLE *h)
-{
-	(void)s, (void)a, (void)n, (void)h;
-	return CKR_DEVICE_ERROR;
-}
-
-START_TEST(the_probe_notices_a_token_that_is_wrong)
-{
-	static const char *const why[] = {
-		"probe: a sensitive value can be read",
-		"probe: an unmodifiable key can be changed",
-		"probe: an unextractable key can be wrapped",
-		"probe: a key that may only derive encrypts",
-		"probe: a wrong TDES initial key",
-		"probe: a wrong AES initial key",
-		"probe: a wrong key-encryption key",
-		"probe: a wrong signature",
-		"C_CreateObject answers 0x30",
+	static const struct {
+		enum probe_question q;
+		enum probe_answer answer;
+		const char *why; /* NULL: test rooms are served */
+	} row[] = {
+		{ PROBE_READ, PROBE_WRONG, NULL },
+		{ PROBE_PRIVATE, PROBE_WRONG, NULL },
+		{ PROBE_CHANGE, PROBE_WRONG, NULL },
+		{ PROBE_WRAP_BOUND, PROBE_WRONG, NULL },
+		{ PROBE_LOOSEN, PROBE_WRONG, NULL },
+		{ PROBE_ENCRYPT, PROBE_WRONG, NULL },
+		{ PROBE_MECHANISM, PROBE_WRONG, NULL },
+		{ PROBE_SPOILED, PROBE_WRONG, NULL },
+		{ PROBE_PAD, PROBE_WRONG, "probe: kdf: no way to wrap by RFC 5649" },
+		{ PROBE_KDF, PROBE_WRONG, "probe: kdf: another key than it should be" },
+		{ PROBE_TDES, PROBE_WRONG, "probe: tdes-initial-key: another key than it should be" },
+		{ PROBE_AES, PROBE_WRONG, "probe: aes-initial-key: another key than it should be" },
+		{ PROBE_UNWRAP, PROBE_WRONG, "probe: unwrap: C_UnwrapKey answers 0x110" },
+		{ PROBE_COPY, PROBE_WRONG, "probe: copy: C_CopyObject answers 0x54" },
+		{ PROBE_SIGNATURE, PROBE_WRONG, "probe: signature: a wrong signature" },
+		{ PROBE_AGREEMENT, PROBE_WRONG, "probe: agreement: another key than it should be" },
 	};
 	static struct token other;
 	CK_FUNCTION_LIST *list = t.f;
+	char blame[256];
 
-	good = twin = *list;
-	switch (_i) {
-	case 0:
-		twin.C_GetAttributeValue = leaky_get;
-		break;
-	case 1:
-		twin.C_SetAttributeValue = loose_set;
-		break;
-	case 2:
-		twin.C_WrapKey = loose_wrap;
-		break;
-	case 3:
-		twin.C_EncryptInit = loose_encrypt;
-		break;
-	case 4:
-	case 5:
-	case 6:
-		spoiled_len = (CK_ULONG[]){ 8, 16, 32 }[_i - 4];
-		twin.C_DeriveKey = wrong_derive;
-		break;
-	case 7:
-		twin.C_Sign = wrong_sign;
-		break;
-	case 8:
-		twin.C_CreateObject = wrong_create;
-		break;
+	if (_i == sizeof row / sizeof *row) { /* the lies are not in the figures: without one nothing is noticed */
+		ck_assert_int_eq(token_open(&other, &folder.at, TOKEN_FOLDER_PIN), E_OK);
+		ck_assert_int_eq(probe_verdict(&other.probe), PROBE_PRODUCTION);
+		return;
 	}
 	/* the list is the module's own and shared: what token_open() will find there */
-	*list = twin;
-	ck_assert_int_eq(token_open(&other, &folder.at, TOKEN_FOLDER_PIN), E_TOKEN);
-	*list = good;
-	ck_assert_str_eq(other.why, why[_i]);
+	ck_assert(lie(list, probe_rows[row[_i].q].name));
+	ck_assert_int_eq(token_open(&other, &folder.at, TOKEN_FOLDER_PIN), row[_i].why ? E_TOKEN : E_OK);
+	*list = honest;
+	ck_assert_int_eq(other.probe.of[row[_i].q].answer, row[_i].answer);
+	if (row[_i].why) {
+		ck_assert_str_eq(other.why, row[_i].why);
+		ck_assert_int_eq(probe_verdict(&other.probe), PROBE_UNUSABLE);
+	} else {
+		probe_blame(blame, sizeof blame, &other.probe);
+		ck_assert_str_eq(blame, probe_rows[row[_i].q].name);
+		ck_assert_int_eq(probe_verdict(&other.probe), PROBE_TEST);
+	}
 }
 END_TEST
 
@@ -692,11 +628,12 @@ END_TEST
  * A token whose AES under Z answers what an attacker would like: 0: the second query of each chain is the block 0,
  * which was queried before; 1: the last block of each chain, whose image is the key, is that block.
  */
+static CK_FUNCTION_LIST twin;
 static int encrypts, collide_at;
 
 static CK_RV colliding_encrypt(CK_SESSION_HANDLE s, CK_BYTE *in, CK_ULONG len, CK_BYTE *out, CK_ULONG *out_len)
 {
-	CK_RV rv = good.C_Encrypt(s, in, len, out, out_len);
+	CK_RV rv = honest.C_Encrypt(s, in, len, out, out_len);
 	uint8_t block[KBKDF_INPUT];
 
 	if (encrypts == 0)
@@ -722,7 +659,7 @@ START_TEST(a_kek_that_could_have_been_seen_is_never_used)
 
 	make_set(set, &bdk, &variant, &kcv);
 	ck_assert_int_eq(ksn_make(&iksn, set->scheme, set->b, 1), E_OK);
-	good = twin = *list;
+	honest = twin = *list;
 	twin.C_Encrypt = colliding_encrypt;
 	encrypts = 0;
 	collide_at = _i + 1;
@@ -764,7 +701,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(open, a_short_or_long_bdk_is_refused, 0, 2);
 	tcase_add_test(open, random_bytes_differ);
 	tcase_add_loop_test(open, a_kek_that_could_have_been_seen_is_never_used, 0, 2);
-	tcase_add_loop_test(open, the_probe_notices_a_token_that_is_wrong, 0, 9);
+	tcase_add_loop_test(open, the_probe_notices_a_token_that_lies, 0, 17);
 	return s;
 }
 

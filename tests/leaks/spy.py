@@ -3,7 +3,7 @@
 
     spy.py LOG NEEDLES ASSEMBLIES
 
-Permitted are these functions alone, none of which decrypts; no CKA_VALUE is read; no template says SENSITIVE false; no secret is
+Permitted are these functions alone, none of which decrypts but for what the probe unwraps; no CKA_VALUE is read; no template says SENSITIVE false; no secret is
 created but the probe's published values and, ASSEMBLIES times, the two objects of a TDES BDK that is being assembled: the BDK and
 its variant, as NEEDLES has them (the random bytes that become it by setting parity cross before, as C_GenerateRandom's). Apart
 from those two calls no dump holds a needle ("NAME HEX", tests/leaks/keys.c) or half of one.
@@ -12,19 +12,25 @@ Prints one line for each breach; status 0: none, 1: some, 2: not a log.
 import re
 import sys
 
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
+
 FUNCTIONS = """C_GetFunctionList C_Initialize C_Finalize C_GetInfo C_GetSlotList C_GetSlotInfo C_GetTokenInfo C_OpenSession
 C_CloseSession C_CloseAllSessions C_Login C_GenerateRandom C_FindObjectsInit C_FindObjects C_FindObjectsFinal C_GetAttributeValue
 C_SetAttributeValue C_CreateObject C_CopyObject C_DestroyObject C_GenerateKey C_GenerateKeyPair C_DeriveKey C_WrapKey
 C_EncryptInit C_Encrypt C_SignInit C_Sign""".split()
 
-# bdk/probe.c: Z = 00..1F, the BDKs of X9.24-1 (and its variant) and X9.24-3, the initial key of the latter
+# bdk/token_probe.c: Z = 00..1F, the BDKs of X9.24-1 (and its variant) and X9.24-3, the initial key of the latter, the KEK of Z
 PUBLISHED = {
     bytes(range(32)),
     bytes.fromhex("0123456789ABCDEFFEDCBA9876543210"),
     bytes.fromhex("C1E385A789ABCDEF3E1C7A5876543210"),
     bytes.fromhex("FEDCBA9876543210F1F1F1F1F1F1F1F1"),
     bytes.fromhex("1273671EA26AC29AFA4D1084127652A1"),
+    bytes.fromhex("8A7EF1098E60EF6843545F716146E0631B15C5E543F12573E872A7BBDA03FA89"),
 }
+KEK = bytes.fromhex("8A7EF1098E60EF6843545F716146E0631B15C5E543F12573E872A7BBDA03FA89")
+WRAPPED = {aes_key_wrap_with_padding(KEK, v) for v in PUBLISHED if len(v) == 16}
+WRAPPED |= {w[:9] + bytes([w[9] ^ 1]) + w[10:] for w in WRAPPED}  # and it tries what is spoiled
 
 DUMP = re.compile(r"^    [0-9A-F]{8}  ((?:[0-9A-F]{2} ?){1,16})")
 WORDS = re.compile(r"^    ((?:[0-9A-F]{2,8} ?)+)$")
@@ -77,7 +83,8 @@ def main():
             breaches.append(f"{sys.argv[1]}: call {number}, {function}: {what}")
 
         assembly = False
-        if function not in FUNCTIONS:
+        unwrapped = function == "C_UnwrapKey" and any(w in stretch for stretch in dumps(lines) for w in WRAPPED)
+        if function not in FUNCTIONS and not unwrapped:
             breach("is not for such a room")
         if function == "C_GetAttributeValue" and succeeded and any(re.match(r"    CKA_VALUE ", line) for line in lines):
             breach("a value was read")
