@@ -194,9 +194,10 @@ cover-build: $(addsuffix .openssl,$(call tests_of,dukpt,test))
 check-long: deps	## the long runs: every key, every byte, random kills, an hour of noise (SECS=3600): hours
 	@$(MAKE) --no-print-directory -s -j$$(nproc) unit
 	@LIMIT=14400 tests/run $(B) $(wildcard tests/long/*.sh)
-bench: deps	## a load by part, loads a second, memory over many loads; ratios, and JSON (BENCH_LOADS=2000)
+bench: deps firmware	## a load by part, loads a second, instructions on the Cortex-M4; ratios, and JSON (BENCH_LOADS=2000)
 	@$(MAKE) --no-print-directory -s -j$$(nproc) unit
 	@tools/bench $(B)
+	@tools/bench-board $(B)
 SECS ?= 60
 fuzz: deps	## fuzz every parser for SECS=60 seconds each
 	@$(MAKE) --no-print-directory -s -j$$(nproc) V=fuzz fuzz-build

@@ -8,27 +8,29 @@
 #include "terminal/firmware.h"
 #include "terminal/port/mps2-an386/board.h"
 
-#include <string.h>
+#include <stddef.h>
 
 #define PROBE ((volatile struct probe *)(BOARD_FACTORY + UINT32_C(0x10000)))
 
-enum { TYPES = 16, LOG = 65536, SECRETS = 4096, SYS_EXIT = 0x18, EXITED = 0x20026 };
+enum { LOG = 65536, MARKS = 4096, SECRETS = 4096, SYS_EXIT = 0x18, EXITED = 0x20026, POWER_ON = 512 };
 
 struct probe {
-	uint32_t boots;  /* firmware_start() has returned, so often */
-	uint32_t stores; /* words stored */
-	uint32_t cut;    /* the power goes before the store of this number, from 1; 0: never */
-	uint32_t stack;  /* the deepest it was, bytes */
-	uint32_t boot;   /* time from main() to READY; all times in ticks of BOARD_HZ */
-	uint32_t secrets;
-	uint32_t answers;
-	uint32_t answer; /* type of the last request, the till's plus 256; and the time that its answer took */
-	uint32_t time;
-	uint32_t pad[7];
+	uint32_t boots;   /* firmware_start() has returned, so often */
+	uint32_t stores;  /* words stored */
+	uint32_t cut;     /* the power goes before the store of this number, from 1; 0: never */
+	uint32_t stack;   /* the deepest it was, bytes */
+	uint32_t marks;   /* what was done, so often */
+	uint32_t secrets; /* keys spent, so many */
+	uint32_t layout[10];
+	struct {
+		uint32_t type;   /* of the request, the till's plus 256; or POWER_ON */
+		uint32_t stores; /* when it was done */
+		uint32_t time;   /* that it took, in ticks of BOARD_HZ */
+	} mark[MARKS];
 	struct {
 		uint32_t at, word;
 	} log[LOG];                  /* every store, in order */
-	uint8_t secret[SECRETS][16]; /* keys that are spent: nothing may keep them */
+	uint8_t secret[SECRETS][16]; /* nothing may keep these */
 };
 
 void __wrap_board_store(volatile uint32_t *at, uint32_t word);
@@ -109,22 +111,37 @@ enum err __wrap_dukpt_registers_load(struct dukpt_registers *r, enum dukpt_schem
 	return __real_dukpt_registers_load(r, scheme, ik, iksn);
 }
 
-enum err __wrap_firmware_start(struct firmware *f, const struct port *port)
+static void done(uint32_t type, uint32_t since)
 {
-	enum err e = __real_firmware_start(f, port);
+	uint32_t n = PROBE->marks, time = now() - since;
 
-	PROBE->boot = now();
 	look_at_stack();
-	PROBE->boots++;
-	return e;
+	if (n == MARKS)
+		return;
+	PROBE->mark[n].type = type;
+	PROBE->mark[n].stores = PROBE->stores;
+	PROBE->mark[n].time = time;
+	PROBE->marks = n + 1;
 }
 
-static void answered(uint32_t type, uint32_t since)
+enum err __wrap_firmware_start(struct firmware *f, const struct port *port)
 {
-	PROBE->time = now() - since;
-	PROBE->answer = type;
-	look_at_stack();
-	PROBE->answers++;
+	static const uint32_t layout[10] = { STORE_BYTES,
+					     STORE_PAPERS,
+					     STORE_RECORDS,
+					     sizeof(struct state),
+					     STORE_SLOTS,
+					     sizeof(struct slot_record),
+					     sizeof(struct slot),
+					     offsetof(struct state, boots),
+					     offsetof(struct state, life) };
+	enum err e = __real_firmware_start(f, port);
+
+	for (unsigned i = 0; i < sizeof layout / sizeof *layout; i++)
+		PROBE->layout[i] = layout[i];
+	done(POWER_ON, 0);
+	PROBE->boots++;
+	return e;
 }
 
 size_t __wrap_krd_answer(struct krd *k, uint8_t *reply, struct span request)
@@ -132,7 +149,7 @@ size_t __wrap_krd_answer(struct krd *k, uint8_t *reply, struct span request)
 	uint32_t type = request.len ? request.p[0] : 0, since = now();
 	size_t len = __real_krd_answer(k, reply, request);
 
-	answered(type, since);
+	done(type, since);
 	return len;
 }
 
@@ -141,6 +158,6 @@ size_t __wrap_trade_answer(struct trade *t, uint8_t *reply, struct span request)
 	uint32_t type = 256 + (request.len ? request.p[0] : 0u), since = now();
 	size_t len = __real_trade_answer(t, reply, request);
 
-	answered(type, since);
+	done(type, since);
 	return len;
 }

@@ -1,0 +1,255 @@
+"""
+Power cuts on the board. A terminal with the probe has lived through everything that writes; the probe kept every store of
+that life in order. So the memory after any number of stores is known exactly, and the firmware, on the board, is booted
+from it.
+
+    cuts.py stores FOLDER NAME         every store of every operation; FOLDER/NAME.nv is the memory of that life
+    cuts.py forgets FOLDER NAME        the terminal runs still, with a monitor at FOLDER/NAME.qmp: what is spent is nowhere
+    cuts.py exits FOLDER NAME EVERY    QEMU ends at a store while the terminal sells: every EVERY-th
+    cuts.py kills FOLDER NAME COUNT    QEMU is killed anywhere, so often, while the terminal sells
+"""
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(__file__))
+from board import KINDS, NV, SIZE, Board, Memory, Monitor, State, Wrong, need, replay  # noqa: E402
+
+B = os.environ.get("B", "build/gcc")
+PROBE, PLAIN = "build/arm/bin/keyroom-probe.elf", "build/arm/bin/keyroom.elf"
+PIN = "907856"
+SALE = f"pan = 4111111111111111\npin = {PIN}\namount = 1\ndata = x\n"
+
+
+def operations(memory):
+    """(name, first store, end) of each request and power-on that stored something."""
+    begin, out = 0, []
+    for kind, end, _ in memory.marks():
+        if end > begin:
+            out.append((KINDS.get(kind, str(kind)), begin, end))
+        begin = end
+    need(begin == memory.stores, "stores that belong to nothing")
+    return out
+
+
+def verdict(after, before, done, found):
+    """0: as before, 1: as after; or Wrong."""
+    need(found.whole, "it is tampered")
+    need(found.tidy, "pieces are left")
+    need(all(a >= b for a, b in zip(found.seq, before.seq)), "a counter went back")
+    need(found.boots >= before.boots, "the boot counter went back")
+    if found.same(done):
+        return 1
+    need(found.same(before), f"{after} stores: neither the state before nor the one after")
+    return 0
+
+
+class Cutter:
+    def __init__(self, board, layout):
+        self.board, self.layout = board, layout
+
+    def state(self, image):
+        """What the firmware makes of a memory at power-on."""
+        self.board.memory.set(1, 0)
+        self.board.memory.put_nv(image)
+        self.board.reset()
+        return State(self.board.memory.nv(), self.layout)
+
+    def run(self, name, image, log):
+        """The number of the store from which on the operation counts as done; every one before leaves it undone."""
+        before, done = self.state(image), self.state(replay(image, log))
+        if name == "power-on" and not before.born or not any(image):
+            # What is born at first boot is random; all that counts is that nothing was there before.
+            for n in range(0, len(log), 7):
+                found = self.state(replay(image, log[:n]))
+                need(found.whole and found.tidy and found.life == 0 and found.born, f"first boot cut at {n}")
+            return len(log)
+        flip = None
+        need(not before.same(done) or name == "power-on", "it changes nothing")
+        for n in range(len(log) + 1):
+            try:
+                is_done = verdict(n, before, done, self.state(replay(image, log[:n])))
+            except Wrong as why:
+                raise Wrong(f"{name}, power cut before store {n + 1} of {len(log)}: {why}") from why
+            if is_done and flip is None:
+                flip = n
+            need(name == "power-on" or (flip is None) == (not is_done), f"{name}: done, and then undone at {n}")
+        need(flip is not None, f"{name} is never done")
+        return flip
+
+    def mutant(self, name, image, log, flip):
+        """The head, ~seq and seq, goes first instead of last: most cuts must show that."""
+        bad = log[flip - 2:flip] + log[:flip - 2] + log[flip:]
+        before, done = self.state(image), self.state(replay(image, log))
+        caught, tried = 0, range(2, flip, max(1, flip // 20))
+        for n in tried:
+            try:
+                verdict(n, before, done, self.state(replay(image, bad[:n])))
+            except Wrong:
+                caught += 1
+        need(caught > len(tried) * 3 // 4, f"{name}, head first: only {caught} of {len(tried)} cuts were caught")
+        return caught, len(tried)
+
+
+def counted(seen):
+    """The stores of each operation against tests/board/stores.txt: fewer would be tested less, and nobody would know."""
+    least = {}
+    with open(os.path.join(os.path.dirname(__file__), "stores.txt")) as f:
+        for line in f:
+            w = line.split("#")[0].split()
+            if w:
+                least[w[0]] = int(w[1])
+    for name, n in least.items():
+        need(seen.get(name, 0) >= n, f"{name} stored {seen.get(name, 0)} words, not {n} as tests/board/stores.txt knows")
+    need(set(seen) <= set(least), f"not in tests/board/stores.txt: {set(seen) - set(least)}")
+
+
+def stores(folder, name):
+    life = Memory(os.path.join(folder, name + ".nv"))
+    log, layout, ops = life.log(), life.layout, operations(life)
+    need(replay(bytes(NV), log) == life.nv(), "the log is not the memory")
+    seen = {}
+    for op, begin, end in ops:
+        seen[op] = max(seen.get(op, 0), end - begin)
+    counted(seen)
+    board = Board(folder, "cut", PROBE, "CUT-1", "00" * 32)
+    try:
+        cutter, tried = Cutter(board, layout), set()
+        for op, begin, end in ops:
+            # One of a kind and length; registers fill more or fewer, and slots of both schemes are written.
+            if (op, end - begin, begin == 0) in tried:
+                continue
+            tried.add((op, end - begin, begin == 0))
+            image, own, since = replay(bytes(NV), log[:begin]), log[begin:end], time.monotonic()
+            flip = cutter.run(op, image, own)
+            line = f"{op}: {len(own)} stores, done from {flip} on"
+            if op in ("KEY", "KEYPAD"):
+                line += ", head first: %d of %d caught" % cutter.mutant(op, image, own, flip)
+            print(f"{line}, {time.monotonic() - since:.1f} s", flush=True)
+    finally:
+        board.kill()
+
+
+def register_keys(image, layout):
+    """The halves of every key in the registers of a memory, as 8 bytes each."""
+    size, papers, records, state, slots, slot, own = layout[:7]
+    out, at = set(), records + 2 * (state + 40)
+    for copy_at in range(at, at + 2 * slots * (slot + 40), slot + 40):
+        for i in range(copy_at + own + 20, copy_at + slot, 8):
+            out.add(image[i:i + 8])
+    return out - {bytes(8)}
+
+
+def forgets(folder, name):
+    life = Memory(os.path.join(folder, name + ".nv"))
+    log, layout = life.log(), life.layout
+    held, image, spent = register_keys(life.nv(), layout), bytes(NV), {}
+    for op, begin, end in operations(life):
+        image = replay(image, log[begin:end])
+        for key in register_keys(image, layout) - held:
+            spent[key] = "a key that a register held after " + op
+    for key in life.secrets():
+        spent[key[:8]] = spent[key[8:]] = "half of a key that was taken, or of an initial key"
+    need(len(spent) > 60, f"only {len(spent)} spent keys")
+    spent[PIN.encode()] = spent[bytes(int(d) for d in PIN)] = "the PIN"
+    places = {"the non-volatile memory": life.nv(), "RAM": Monitor(os.path.join(folder, name + ".qmp")).ram()}
+    need(any(k in places["the non-volatile memory"] for k in held), "the broken twin, a key that is held, is not found")
+    need(life.map[NV + 40:NV + 72] in places["RAM"], "the broken twin, the root that stands in RAM, is not found")
+    for where, image in places.items():
+        for what in sorted({spent[k] for k in spent if k in image}):
+            raise Wrong(f"{what}, is in {where}")
+    size = subprocess.run(["tools/size"], stdout=subprocess.PIPE, text=True, check=False).stdout
+    bound = int(re.search(r"^total.* (\d+)/\d+ *$", size, re.M)[1])
+    need(life.stack <= bound, f"the stack was {life.stack} bytes deep, and tools/size says {bound} at most")
+    print(f"the stack was {life.stack} bytes deep, of {bound} that tools/size calculates")
+    print(f"{len(spent)} spent halves of keys and the PIN are nowhere in {' or '.join(places)}")
+
+
+def sell(board, count):
+    """pos, selling: its process."""
+    p = subprocess.Popen([B + "/bin/pos", "--till", "unix:" + board.till, "--slot", "0", "--count", str(count)],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    p.stdin.write(SALE)
+    p.stdin.close()
+    return p
+
+
+def ksns(text):
+    return [int(k, 16) for k in re.findall(r"^ksn = ([0-9A-F]+)$", text, re.M)]
+
+
+def copy(folder, name, to):
+    path = os.path.join(folder, to + ".nv")
+    with open(os.path.join(folder, name + ".nv"), "rb") as f, open(path, "wb") as g:
+        g.write(f.read(NV))
+        g.truncate(SIZE)
+
+
+def exits(folder, name, every):
+    copy(folder, name, "exit")
+    whole = Board(folder, "exit", PROBE, "CUT-1", "00" * 32)
+    first, layout = whole.memory.stores, whole.memory.layout
+    pos = sell(whole, 1)
+    need(ksns(pos.stdout.read()) and pos.wait() == 0, "it does not sell")
+    count, done = whole.memory.stores - first, State(whole.memory.nv(), layout)
+    whole.kill()
+    sold = 0
+    for n in range(0, count, every):
+        copy(folder, name, "exit")
+        board = Board(folder, "exit", PROBE, "CUT-1", "00" * 32)
+        memory, before = board.memory, State(board.memory.nv(), layout)
+        memory.set(2, memory.stores + n + 1)
+        image, begin = memory.nv(), memory.stores
+        pos = sell(board, 1)
+        board.process.wait()
+        pos.kill()
+        need(not ksns(pos.stdout.read()), f"a cryptogram left before store {n + 1} of {count}")
+        need(memory.stores == begin + n, f"QEMU ended at store {memory.stores - begin}, not {n}")
+        need(memory.nv() == replay(image, memory.log()[begin:]), "the memory is not what was stored")
+        memory.set(2, 0)
+        board.kill()
+        again = Board(folder, "exit", PROBE, "CUT-1", "00" * 32)
+        found = State(memory.nv(), layout)
+        again.kill()
+        sold += verdict(n, before, done, found)
+    need(0 < sold < len(range(0, count, every)), "it is always the state before, or always the one after")
+    print(f"{len(range(0, count, every))} exits at stores 0 to {count - 1} of a sale, {sold} of them after it was done")
+
+
+def kills(folder, name, count):
+    copy(folder, name, "kill")
+    last, sold, lost = 0, 0, 0
+    for i in range(count):
+        board = Board(folder, "kill", PLAIN, "CUT-1", "00" * 32)
+        pos = sell(board, 50)
+        time.sleep(random.random() * 0.12)
+        board.process.kill()
+        board.process.wait()
+        pos.kill()
+        for k in ksns(pos.stdout.read()):
+            need(k > last, f"KSN {k:X} after {last:X}: a counter went back or stood")
+            last, sold = k, sold + 1
+        lost += 1
+        board.kill()
+    board = Board(folder, "kill", PLAIN, "CUT-1", "00" * 32)
+    pos = sell(board, 1)
+    k = ksns(pos.stdout.read())
+    board.kill()
+    need(k and k[0] > last, "it does not sell any more")
+    print(f"{count} kills, {sold} sales; the last KSN {k[0]:X}")
+
+
+try:
+    if sys.argv[1] == "stores":
+        stores(*sys.argv[2:4])
+    elif sys.argv[1] == "forgets":
+        forgets(*sys.argv[2:4])
+    elif sys.argv[1] == "exits":
+        exits(*sys.argv[2:4], int(sys.argv[4]))
+    else:
+        kills(*sys.argv[2:4], int(sys.argv[4]))
+except Wrong as why:
+    sys.exit(f"cuts: {why}")
