@@ -52,6 +52,7 @@ static const struct row {
 	ROW(E_TAMPERED, UNAVAILABLE, "the terminal is tampered and wiped", "set the device aside"),
 	ROW(E_STORE, IOERR, "the terminal's memory failed", "set the device aside"),
 	ROW(E_ENROLLED, NOPERM, "the terminal is enrolled already", "a terminal takes one enrolment in its life"),
+	ROW(E_WINDOW, TEMPFAIL, "the terminal's loading window is closed", "press the terminal's loading key, then run the same command again"),
 	ROW(E_ROOM, CONFIG, "not a room, or a damaged one", "check the folder; bdk init makes a new room"),
 	ROW(E_ROOM_VERSION, CONFIG, "the room was written by a newer version", "use that version"),
 	ROW(E_ROOM_BUSY, TEMPFAIL, "another bdkd serves this room", "use that one, or stop it first"),

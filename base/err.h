@@ -55,6 +55,7 @@ enum err {
 	E_TAMPERED = 54,	/* tampered: wiped */
 	E_STORE = 55,		/* non-volatile memory failed */
 	E_ENROLLED = 56,	/* enrolled already */
+	E_WINDOW = 57,		/* loading window closed */
 	/* room */
 	E_ROOM = 70,		/* not a room, or it is damaged */
 	E_ROOM_VERSION = 71,	/* written by a newer version */

@@ -96,6 +96,7 @@ bool firmware_step(struct firmware *f)
 {
 	if (f->port->tamper(f->port->ctx) && f->store.state.life != LIFE_TAMPERED) {
 		krd_end(&f->krd);
+		f->krd.window.open = false;
 		trade_init(&f->trade, f->port, &f->store, &f->random);
 		wipe(f->wire, sizeof f->wire);
 		wipe(f->link_frame, sizeof f->link_frame);
@@ -104,6 +105,9 @@ bool firmware_step(struct firmware *f)
 			say(f->port, err_text(E_STORE));
 		say(f->port, "TAMPERED");
 	}
+	if (f->port->loading(f->port->ctx) && f->store.state.life != LIFE_TAMPERED)
+		krd_open(&f->krd);
+	krd_tick(&f->krd);
 	for (enum uart u = UART_LINK; u < UARTS; u++)
 		receive(f, u);
 	trade_tick(&f->trade);

@@ -53,6 +53,28 @@ static enum err open_signed(struct span *body, const struct krd *k, enum msg_typ
 	return e;
 }
 
+/* The same as a check of secure.h. */
+struct signed_message {
+	struct span body; /* out */
+	const struct krd *k;
+	enum msg_type type;
+	struct span message;
+	const uint8_t *signer;
+};
+
+static enum err check_signature(void *ctx)
+{
+	struct signed_message *m = ctx;
+
+	return open_signed(&m->body, m->k, m->type, m->message, m->signer);
+}
+
+/* What has been checked since the session began, and nothing else, is this. Asked twice before anything is done. */
+static enum err passed(const struct krd *k, uint32_t marks)
+{
+	return secure_passed(&k->secure, marks) == SECURE_YES ? E_OK : E_SIGNATURE;
+}
+
 static enum err own_point(uint8_t point[static P256_POINT], const struct state *s)
 {
 	struct key identity = { { 0 }, sizeof s->identity };
@@ -143,6 +165,7 @@ static enum err on_identify(struct krd *k, struct answer *a, struct span message
 	if (e)
 		return e;
 	memcpy(csr.firmware_digest, k->port->firmware_digest, sizeof csr.firmware_digest);
+	k->secure = (struct secure){ 0, 0 };
 	e = transcript_start(&k->t);
 	if (!e)
 		e = transcript_add(&k->t, MSG_IDENTIFY, message);
@@ -155,24 +178,40 @@ static enum err on_identify(struct krd *k, struct answer *a, struct span message
 	return e;
 }
 
-/* Is this certificate of the root, for this terminal's key and serial? */
-static enum err check_own(const struct krd *k, struct span cert, const uint8_t root[static P256_POINT])
+/* CERT as checks of secure.h: is the root the one in the image; is the certificate of that root, for this terminal's key
+ * and serial? */
+struct papers {
+	const struct krd *k;
+	struct msg_cert m;
+};
+
+static enum err check_root(void *ctx)
 {
-	struct span serial = k->port->serial;
+	const struct papers *p = ctx;
+	uint8_t digest[32];
+	enum err e = p256_spki_digest(digest, p->m.root);
+
+	return e ? e : ct_equal(digest, p->k->port->root, sizeof digest) ? E_OK : E_ENVIRONMENT;
+}
+
+static enum err check_own(void *ctx)
+{
+	const struct papers *p = ctx;
+	struct span serial = p->k->port->serial;
 	uint8_t point[P256_POINT];
 	struct cert c;
-	enum err e = cert_signed_by(&c, cert, root);
+	enum err e = cert_signed_by(&c, p->m.cert, p->m.root);
 
 	if (!e)
-		e = own_point(point, &k->store->state);
-	if (!e && (!ct_equal(c.point, point, sizeof point) || serial.len >= CERT_TEXT ||
-		   c.serial[serial.len] || memcmp(c.serial, serial.p, serial.len)))
+		e = own_point(point, &p->k->store->state);
+	if (!e && (!ct_equal(c.point, point, sizeof point) || serial.len >= CERT_TEXT || c.serial[serial.len] ||
+		   memcmp(c.serial, serial.p, serial.len)))
 		e = E_CERTIFICATE;
 	return e;
 }
 
 /* The papers first: they count once the record says so. */
-static enum err enrol(struct krd *k, const struct msg_cert *m, const struct cert *anchor)
+static enum err enrol(struct krd *k, const struct msg_cert *m, const struct cert *anchor, uint32_t marks)
 {
 	struct state *next = store_draft(k->store);
 	struct text line = { { 0 }, 0 };
@@ -185,6 +224,8 @@ static enum err enrol(struct krd *k, const struct msg_cert *m, const struct cert
 		e = store_put_paper(k->store, PAPER_ANCHOR, m->anchor);
 	if (!e)
 		e = store_put_paper(k->store, PAPER_CONFIG, m->config);
+	if (!e)
+		e = passed(k, marks);
 	if (e) {
 		store_drop(k->store);
 		return e;
@@ -209,39 +250,40 @@ static bool holds(const struct state *s, enum paper which, struct span text)
 
 static enum err on_cert(struct krd *k, struct answer *a, struct span message)
 {
+	const uint32_t marks = SECURE_ROOT + SECURE_SIGNATURE + SECURE_OWN;
 	const struct state *now = &k->store->state;
-	uint8_t root[32];
+	struct signed_message in = { .k = k, .type = MSG_CERT, .message = message };
+	struct papers p = { .k = k };
 	struct msg_done done;
-	struct msg_cert m;
 	struct cert anchor;
-	struct span body;
 	const uint8_t *sig;
 	enum err e;
 
-	e = msg_open(&body, &sig, MSG_CERT, message);
+	e = msg_open(&in.body, &sig, MSG_CERT, message);
 	if (!e)
-		e = msg_get_cert(&m, body);
+		e = msg_get_cert(&p.m, in.body);
+	in.signer = p.m.root;
 	if (!e)
-		e = p256_spki_digest(root, m.root);
-	if (!e && !ct_equal(root, k->port->root, sizeof root))
-		e = E_ENVIRONMENT;
+		e = secure_add(&k->secure, SECURE_ROOT, check_root, &p);
 	if (!e)
-		e = open_signed(&body, k, MSG_CERT, message, m.root);
+		e = secure_add(&k->secure, SECURE_SIGNATURE, check_signature, &in);
 	if (!e)
-		e = cert_anchor(&anchor, m.anchor);
+		e = cert_anchor(&anchor, p.m.anchor);
 	if (!e)
-		e = check_own(k, m.cert, m.root);
+		e = secure_add(&k->secure, SECURE_OWN, check_own, &p);
 	if (!e)
-		e = sha256(done.cert_digest, &m.cert, 1);
+		e = passed(k, marks);
+	if (!e)
+		e = sha256(done.cert_digest, &p.m.cert, 1);
 	if (!e)
 		e = transcript_add(&k->t, MSG_CERT, message);
 	if (e)
 		return e;
 	if (now->life == LIFE_BLANK) {
-		e = enrol(k, &m, &anchor);
+		e = enrol(k, &p.m, &anchor, marks);
 	} else {
-		bool same = holds(now, PAPER_CERT, m.cert) && holds(now, PAPER_ANCHOR, m.anchor) &&
-			    holds(now, PAPER_CONFIG, m.config);
+		bool same = holds(now, PAPER_CERT, p.m.cert) && holds(now, PAPER_ANCHOR, p.m.anchor) &&
+			    holds(now, PAPER_CONFIG, p.m.config);
 
 		e = same ? E_OK : E_ENROLLED;
 	}
@@ -254,30 +296,72 @@ static enum err on_cert(struct krd *k, struct answer *a, struct span message)
 
 /* --- Loading --- */
 
-static enum err check_hello(struct krd *k, const struct msg_hello *m)
+/* HELLO as checks of secure.h */
+struct greeting {
+	struct krd *k;
+	struct msg_hello m;
+	struct cert kdh; /* out */
+};
+
+static enum err check_environment(void *ctx)
 {
-	const struct state *s = &k->store->state;
+	const struct greeting *g = ctx;
+	const struct state *s = &g->k->store->state;
+
+	return ct_equal(g->m.environment, s->environment, sizeof s->environment) ? E_OK : E_ENVIRONMENT;
+}
+
+static enum err check_certificate(void *ctx)
+{
+	struct greeting *g = ctx;
 	struct span anchor;
-	struct cert kdh;
+	enum err e = store_paper(&anchor, g->k->store, PAPER_ANCHOR);
+
+	if (!e)
+		e = cert_verify(&g->kdh, g->m.cert, anchor, g->m.utc);
+	store_drop(g->k->store);
+	return e;
+}
+
+static enum err check_epoch(void *ctx)
+{
+	struct greeting *g = ctx;
+	enum err e = cert_epoch(&g->k->epoch, &g->kdh);
+
+	return e ? e : g->k->epoch < store_epoch(g->k->store) ? E_EPOCH : E_OK;
+}
+
+static enum err check_hello(struct greeting *g)
+{
+	struct krd *k = g->k;
 	enum err e;
 
-	if (m->version != MSG_VERSION || m->suite != MSG_SUITE)
+	if (g->m.version != MSG_VERSION || g->m.suite != MSG_SUITE)
 		return E_VERSION;
-	if (s->life != LIFE_IDENTIFIED)
+	if (k->store->state.life != LIFE_IDENTIFIED)
 		return E_BLANK;
-	if (!ct_equal(m->environment, s->environment, sizeof s->environment))
-		return E_ENVIRONMENT;
-	e = store_paper(&anchor, k->store, PAPER_ANCHOR);
+	k->secure = (struct secure){ 0, 0 };
+	e = secure_add(&k->secure, SECURE_ENVIRONMENT, check_environment, g);
 	if (!e)
-		e = cert_verify(&kdh, m->cert, anchor, m->utc);
+		e = secure_add(&k->secure, SECURE_CERTIFICATE, check_certificate, g);
 	if (!e)
-		e = cert_epoch(&k->epoch, &kdh);
-	if (!e && k->epoch < store_epoch(k->store))
-		e = E_EPOCH;
+		e = secure_add(&k->secure, SECURE_EPOCH, check_epoch, g);
 	if (!e)
-		memcpy(k->kdh, kdh.point, sizeof k->kdh);
-	store_drop(k->store);
+		memcpy(k->kdh, g->kdh.point, sizeof k->kdh);
 	return e;
+}
+
+/* What has to be checked before a message of the KDH is obeyed, */
+#define KDH_MARKS (SECURE_ENVIRONMENT + SECURE_CERTIFICATE + SECURE_EPOCH + SECURE_SIGNATURE)
+
+/* ... the last of it here. */
+static enum err open_of_kdh(struct span *body, struct krd *k, enum msg_type type, struct span message)
+{
+	struct signed_message in = { .k = k, .type = type, .message = message, .signer = k->kdh };
+	enum err e = secure_add(&k->secure, SECURE_SIGNATURE, check_signature, &in);
+
+	*body = in.body;
+	return e ? e : passed(k, KDH_MARKS);
 }
 
 static enum err put_offer(struct krd *k, struct answer *a, struct drbg *d)
@@ -315,7 +399,7 @@ static enum err put_offer(struct krd *k, struct answer *a, struct drbg *d)
 
 static enum err on_hello(struct krd *k, struct answer *a, struct span message)
 {
-	struct msg_hello m;
+	struct greeting g = { .k = k };
 	struct drbg d;
 	struct span body;
 	const uint8_t *sig;
@@ -323,9 +407,9 @@ static enum err on_hello(struct krd *k, struct answer *a, struct span message)
 
 	e = msg_open(&body, &sig, MSG_HELLO, message);
 	if (!e)
-		e = msg_get_hello(&m, body);
+		e = msg_get_hello(&g.m, body);
 	if (!e)
-		e = check_hello(k, &m);
+		e = check_hello(&g);
 	if (!e)
 		e = transcript_start(&k->t);
 	if (!e)
@@ -491,7 +575,7 @@ static enum err on_key(struct krd *k, struct answer *a, struct span message)
 	e = again(k, a, message);
 	if (e != E_SEQUENCE)
 		return e;
-	e = open_signed(&body, k, MSG_KEY, message, k->kdh);
+	e = open_of_kdh(&body, k, MSG_KEY, message);
 	if (!e)
 		e = msg_get_key(&m, body);
 	if (!e)
@@ -517,6 +601,8 @@ static enum err on_key(struct krd *k, struct answer *a, struct span message)
 	if (!e)
 		e = dukpt_registers_load(&next->registers, (enum dukpt_scheme)m.scheme, &ik, &ksn);
 	wipe(&ik, sizeof ik);
+	if (!e)
+		e = passed(k, KDH_MARKS);
 	e = finish(k, a, m.slot, e);
 done:
 	wipe(&ik, sizeof ik);
@@ -593,6 +679,22 @@ static enum err on_update(struct krd *k, struct answer *a, struct span message)
 	return finish(k, a, m.slot, e);
 }
 
+/* As a check of secure.h: are they empty? Only then a RECEIPT may say so. */
+struct emptied {
+	const struct store *store;
+	unsigned slots;
+};
+
+static enum err check_emptied(void *ctx)
+{
+	const struct emptied *x = ctx;
+
+	for (unsigned i = 0; i < STORE_SLOTS; i++)
+		if (x->slots >> i & 1 && x->store->slot[i].state != SLOT_EMPTY)
+			return E_LOADED;
+	return x->store->failed || x->store->state.emptying ? E_STORE : E_OK;
+}
+
 static enum err on_zeroize(struct krd *k, struct answer *a, struct span message)
 {
 	struct store *s = k->store;
@@ -601,10 +703,10 @@ static enum err on_zeroize(struct krd *k, struct answer *a, struct span message)
 	struct slot was = { 0 };
 	struct msg_zeroize m;
 	struct span body;
-	unsigned slots;
+	struct emptied emptied = { .store = s };
 	enum err e;
 
-	e = open_signed(&body, k, MSG_ZEROIZE, message, k->kdh);
+	e = open_of_kdh(&body, k, MSG_ZEROIZE, message);
 	if (!e)
 		e = msg_get_zeroize(&m, body);
 	if (!e && !ct_equal(m.environment, s->state.environment, sizeof m.environment))
@@ -615,19 +717,25 @@ static enum err on_zeroize(struct krd *k, struct answer *a, struct span message)
 		e = transcript_add(&t, MSG_ZEROIZE, message);
 	if (e)
 		return e;
-	slots = m.slot == MSG_SLOT_ALL ? (1u << STORE_SLOTS) - 1 : 1u << m.slot;
+	emptied.slots = m.slot == MSG_SLOT_ALL ? (1u << STORE_SLOTS) - 1 : 1u << m.slot;
 	receipt.slot = m.slot;
 	if (m.slot != MSG_SLOT_ALL)
 		was = s->slot[m.slot];
 	receipt.ksn = part(was.ksn.b, was.ksn.len);
 	receipt.kcv = part(was.kcv, was.kcv_len);
-	e = store_empty(s, slots);
+	e = passed(k, KDH_MARKS);
+	if (!e)
+		e = store_empty(s, emptied.slots);
+	if (!e)
+		e = secure_add(&k->secure, SECURE_EMPTIED, check_emptied, &emptied);
 	if (e)
 		return e;
 	for (unsigned i = 0; i < STORE_SLOTS; i++)
-		if (slots >> i & 1)
+		if (emptied.slots >> i & 1)
 			krd_show_slot(k, i);
 	e = msg_put_receipt(a->reply + 1, &a->len, MSG_MAX, &receipt);
+	if (!e)
+		e = passed(k, KDH_MARKS + SECURE_EMPTIED);
 	if (!e)
 		e = seal(a, k, MSG_RECEIPT, &t);
 	return e;
@@ -635,27 +743,36 @@ static enum err on_zeroize(struct krd *k, struct answer *a, struct span message)
 
 /* --- The table --- */
 
+/* KEY outside a session: only the one that a slot was loaded with, and that at any time. */
+static enum err on_late_key(struct krd *k, struct answer *a, struct span message)
+{
+	enum err e = again(k, a, message);
+
+	return e == E_SEQUENCE && !k->window.open ? E_WINDOW : e;
+}
+
 static const struct row {
 	enum krd_at at;
 	enum msg_type got;
 	enum err (*act)(struct krd *k, struct answer *a, struct span message);
 	enum krd_at next;
+	bool window; /* only while the loading window is open */
 } rows[] = {
 	/* clang-format off */
-	/* at           got           act           next        */
-	{ KRD_IDLE,     MSG_IDENTIFY, on_identify,  KRD_ASKED   },
-	{ KRD_IDLE,     MSG_HELLO,    on_hello,     KRD_OFFERED },
-	{ KRD_IDLE,     MSG_KEY,      again,        KRD_IDLE    },
-	{ KRD_IDLE,     MSG_UPDATE,   on_update,    KRD_IDLE    },
-	{ KRD_ASKED,    MSG_IDENTIFY, on_identify,  KRD_ASKED   },
-	{ KRD_ASKED,    MSG_HELLO,    on_hello,     KRD_OFFERED },
-	{ KRD_ASKED,    MSG_CERT,     on_cert,      KRD_IDLE    },
-	{ KRD_ASKED,    MSG_UPDATE,   on_update,    KRD_IDLE    },
-	{ KRD_OFFERED,  MSG_IDENTIFY, on_identify,  KRD_ASKED   },
-	{ KRD_OFFERED,  MSG_HELLO,    on_hello,     KRD_OFFERED },
-	{ KRD_OFFERED,  MSG_KEY,      on_key,       KRD_IDLE    },
-	{ KRD_OFFERED,  MSG_ZEROIZE,  on_zeroize,   KRD_IDLE    },
-	{ KRD_OFFERED,  MSG_UPDATE,   on_update,    KRD_IDLE    },
+	/* at           got           act           next         window */
+	{ KRD_IDLE,     MSG_IDENTIFY, on_identify,  KRD_ASKED,   false },
+	{ KRD_IDLE,     MSG_HELLO,    on_hello,     KRD_OFFERED, true  },
+	{ KRD_IDLE,     MSG_KEY,      on_late_key,  KRD_IDLE,    false },
+	{ KRD_IDLE,     MSG_UPDATE,   on_update,    KRD_IDLE,    false },
+	{ KRD_ASKED,    MSG_IDENTIFY, on_identify,  KRD_ASKED,   false },
+	{ KRD_ASKED,    MSG_HELLO,    on_hello,     KRD_OFFERED, true  },
+	{ KRD_ASKED,    MSG_CERT,     on_cert,      KRD_IDLE,    false },
+	{ KRD_ASKED,    MSG_UPDATE,   on_update,    KRD_IDLE,    false },
+	{ KRD_OFFERED,  MSG_IDENTIFY, on_identify,  KRD_ASKED,   false },
+	{ KRD_OFFERED,  MSG_HELLO,    on_hello,     KRD_OFFERED, true  },
+	{ KRD_OFFERED,  MSG_KEY,      on_key,       KRD_IDLE,    true  },
+	{ KRD_OFFERED,  MSG_ZEROIZE,  on_zeroize,   KRD_IDLE,    true  },
+	{ KRD_OFFERED,  MSG_UPDATE,   on_update,    KRD_IDLE,    false },
 	/* clang-format on */
 };
 
@@ -674,17 +791,48 @@ void krd_init(struct krd *k, const struct port *port, struct store *store, struc
 
 void krd_end(struct krd *k)
 {
+	struct krd_window window = k->window;
+
 	wipe(&k->ephemeral, sizeof k->ephemeral);
 	krd_init(k, k->port, k->store, k->random);
+	k->window = window;
+}
+
+/* --- The loading window --- */
+
+static uint32_t now(const struct krd *k)
+{
+	return k->port->tick(k->port->ctx);
+}
+
+void krd_open(struct krd *k)
+{
+	if (!k->window.open)
+		k->port->display(k->port->ctx, "LOADING OPEN");
+	k->window = (struct krd_window){ true, now(k), now(k) };
+}
+
+void krd_tick(struct krd *k)
+{
+	const struct krd_window *w = &k->window;
+
+	if (w->open && (now(k) - w->opened >= KRD_WINDOW_MS || now(k) - w->used >= KRD_IDLE_MS)) {
+		k->window.open = false;
+		if (k->at == KRD_OFFERED)
+			krd_end(k);
+		k->port->display(k->port->ctx, "LOADING CLOSED");
+	}
 }
 
 /* The reason for answering ABORT, where there is no row. */
-static enum err no_row(unsigned type, struct span message)
+static enum err no_row(const struct krd *k, unsigned type, struct span message)
 {
 	struct msg_abort m;
 
 	if (type == MSG_ABORT && !msg_get_abort(&m, message))
 		return (enum err)m.reason;
+	if (type == MSG_ZEROIZE && !k->window.open)
+		return E_WINDOW; /* it may have closed under a session */
 	return msg_name(type) ? E_SEQUENCE : E_FORMAT;
 }
 
@@ -698,13 +846,18 @@ size_t krd_answer(struct krd *k, uint8_t reply[static LINK_PAYLOAD], struct span
 	if (!request.len)
 		return 0;
 	message = part(request.p + 1, request.len - 1);
+	krd_tick(k);
 	row = row_of(k->at, request.p[0]);
 	if (k->store->state.life == LIFE_TAMPERED)
 		e = E_TAMPERED;
+	else if (row && row->window && !k->window.open)
+		e = E_WINDOW;
 	else if (!row)
-		e = no_row(request.p[0], message);
+		e = no_row(k, request.p[0], message);
 	else
 		e = row->act(k, &a, message);
+	if (!e && row && row->window)
+		k->window.used = now(k);
 	if (!e && row && row->next != KRD_IDLE)
 		k->at = row->next;
 	else

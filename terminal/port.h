@@ -61,6 +61,10 @@ struct port {
 	/* tamper - has a tamper switch opened since power-on? */
 	bool (*tamper)(void *ctx);
 
+	/* loading - is the loading key pressed, or was it since the last call? A person's act at the terminal: no line may
+	 * bring it about. While it is true, the loading window does not close */
+	bool (*loading)(void *ctx);
+
 	/* tick - milliseconds since power-on, going round after 2^32 */
 	uint32_t (*tick)(void *ctx);
 

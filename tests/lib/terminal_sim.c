@@ -98,6 +98,11 @@ static bool tamper(void *ctx)
 	return false;
 }
 
+static bool loading(void *ctx)
+{
+	return ((const struct sim *)ctx)->loading;
+}
+
 static uint32_t tick(void *ctx)
 {
 	return ((const struct sim *)ctx)->now;
@@ -134,6 +139,7 @@ void sim_factory(struct sim *s, const char *serial)
 
 	memset(s, 0, sizeof *s);
 	s->budget = -1;
+	s->loading = true;
 	s->port = (struct port){
 		.ctx = s,
 		.serial = { (const uint8_t *)serial, strlen(serial) },
@@ -148,6 +154,7 @@ void sim_factory(struct sim *s, const char *serial)
 		.nv_write = nv_write,
 		.entropy = entropy,
 		.tamper = tamper,
+		.loading = loading,
 		.tick = tick,
 		.wait = wait_never,
 	};
@@ -160,6 +167,8 @@ enum err sim_boot(struct sim *s)
 	s->random = (struct random){ &s->port, &s->store, 0 };
 	krd_init(&s->krd, &s->port, &s->store, &s->random);
 	trade_init(&s->trade, &s->port, &s->store, &s->random);
+	s->krd.window.open = s->loading;
+	s->krd.window.opened = s->krd.window.used = s->now;
 	return store_open(&s->store, &s->port);
 }
 

@@ -35,6 +35,7 @@ struct sim {
 
 	uint32_t entropy_count; /* the noise source's state */
 	enum sim_noise noise;
+	bool loading;                     /* the loading key is pressed: from the factory on, yes */
 	uint32_t now;                     /* tick */
 	char shown[16][DISPLAY_LINE + 1]; /* last lines of the display, newest first */
 };
@@ -42,7 +43,7 @@ struct sim {
 /* sim_factory - a terminal fresh from the factory, without power */
 void sim_factory(struct sim *s, const char *serial);
 
-/* sim_boot - power on with the memory as it is. As store_open() */
+/* sim_boot - power on with the memory as it is; if the loading key is pressed, the window opens. As store_open() */
 MUST_USE enum err sim_boot(struct sim *s);
 
 /* sim_registers - what a slot has in the memory. Only between drafts */

@@ -1014,6 +1014,111 @@ START_TEST(every_message_in_every_state_does_what_the_table_says_and_nothing_els
 }
 END_TEST
 
+/* --- The loading window --- */
+
+static void shut(void)
+{
+	sim.loading = false;
+	ck_assert_int_eq(sim_boot(&sim), E_OK);
+}
+
+START_TEST(outside_the_loading_window_nothing_is_loaded_or_zeroized_and_the_rest_goes_on)
+{
+	struct sim_host kept;
+	struct sim_key k;
+
+	loaded();
+	shut();
+	saved = sim;
+	kept = host;
+	for (enum krd_at at = KRD_IDLE; at <= KRD_ASKED; at++)
+		for (unsigned type = 0; type < 40; type++) {
+			enum err reason = type == MSG_ABORT  ? E_TIMEOUT
+					  : msg_name(type) ? E_SEQUENCE
+							   : E_FORMAT;
+
+			if (type == MSG_HELLO || type == MSG_ZEROIZE || (type == MSG_KEY && at == KRD_IDLE))
+				reason = E_WINDOW;
+			if (type == MSG_IDENTIFY || type == MSG_UPDATE || (type == MSG_CERT && at == KRD_ASKED))
+				reason = E_OK;
+			sim = saved;
+			host = kept;
+			go(at);
+			compose(type);
+			if (reason)
+				ck_assert_msg(refused((enum msg_type)type, reason), "state %d, message %u", (int)at,
+					      type);
+			else
+				ck_assert_msg(sim_ask(&sim, type, msg()) != MSG_ABORT, "state %d, message %u", (int)at,
+					      type);
+		}
+	sim = saved;
+	host = kept;
+	krd_open(&sim.krd);
+	ck_assert_str_eq(sim.shown[0], "LOADING OPEN");
+	k = sim_key_of(&host, 2, DUKPT_TDES, "FFFF9876543210C00000");
+	ck_assert(sim_load(&sim, &host, &k));
+}
+END_TEST
+
+/* From a tick of 0, and from one just before it goes round. */
+START_TEST(the_loading_window_closes_after_its_time_and_with_it_the_session)
+{
+	static const struct key none;
+
+	loaded();
+	saved = sim;
+	for (unsigned i = 0; i < 2; i++) {
+		sim = saved;
+		sim.now = i ? UINT32_MAX - 1000 : 0;
+		sim.loading = false;
+		ck_assert_int_eq(sim_boot(&sim), E_OK);
+		krd_open(&sim.krd);
+		sim.now += KRD_IDLE_MS - 1;
+		ck_assert(sim_greet(&sim, &host)); /* which keeps it open */
+		len = sim_zeroize(&host, message, 2);
+		sim.now += KRD_IDLE_MS - 1;
+		krd_tick(&sim.krd);
+		ck_assert_int_eq(sim.krd.at, KRD_OFFERED);
+		sim.now++;
+		krd_tick(&sim.krd);
+		ck_assert_str_eq(sim.shown[0], "LOADING CLOSED");
+		ck_assert_int_eq(sim.krd.at, KRD_IDLE);
+		ck_assert_mem_eq(&sim.krd.ephemeral, &none, sizeof none);
+		ck_assert(refused(MSG_ZEROIZE, E_WINDOW));
+		len = sim_hello(&host, message);
+		ck_assert(refused(MSG_HELLO, E_WINDOW));
+		krd_tick(&sim.krd);
+		ck_assert_str_eq(sim.shown[0], err_text(E_WINDOW)); /* it closed once */
+
+		/* never silent for long, it closes all the same */
+		krd_open(&sim.krd);
+		for (unsigned t = 0; t < KRD_WINDOW_MS / 60000; t++) {
+			ck_assert(sim_greet(&sim, &host));
+			sim.now += 60000;
+		}
+		len = sim_hello(&host, message);
+		ck_assert(refused(MSG_HELLO, E_WINDOW));
+	}
+}
+END_TEST
+
+START_TEST(messages_that_are_refused_keep_no_window_open)
+{
+	loaded();
+	shut();
+	krd_open(&sim.krd);
+	for (uint32_t t = 0; t < KRD_IDLE_MS; t += 1000) {
+		len = sim_hello(&host, message);
+		message[0]++;
+		ck_assert(refused(MSG_HELLO, E_VERSION));
+		sim.now += 1000;
+	}
+	len = sim_hello(&host, message);
+	ck_assert(refused(MSG_HELLO, E_WINDOW));
+}
+END_TEST
+
 START_TEST(an_empty_payload_is_answered_with_an_empty_one_and_ends_nothing)
 {
 	uint8_t reply[LINK_PAYLOAD];
@@ -1078,6 +1183,9 @@ static Suite *suite(void)
 	tcase_add_test(t, without_permission_in_its_configuration_a_terminal_takes_no_update);
 	tcase_add_test(t, a_power_cut_in_an_update_leaves_the_old_key_or_the_new_one);
 	tcase_add_test(t, every_message_in_every_state_does_what_the_table_says_and_nothing_else);
+	tcase_add_test(t, outside_the_loading_window_nothing_is_loaded_or_zeroized_and_the_rest_goes_on);
+	tcase_add_test(t, the_loading_window_closes_after_its_time_and_with_it_the_session);
+	tcase_add_test(t, messages_that_are_refused_keep_no_window_open);
 	tcase_add_test(t, an_empty_payload_is_answered_with_an_empty_one_and_ends_nothing);
 	tcase_add_test(t, a_tampered_terminal_says_only_that);
 	suite_add_tcase(s, t);

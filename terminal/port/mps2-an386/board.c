@@ -130,6 +130,12 @@ static bool tamper(void *ctx)
 	return *(volatile uint32_t *)BOARD_TAMPER;
 }
 
+static bool loading(void *ctx)
+{
+	(void)ctx;
+	return !*(volatile uint32_t *)BOARD_LOADING;
+}
+
 static bool wait(void *ctx)
 {
 	(void)ctx;
@@ -179,6 +185,7 @@ enum err board_port(struct port *port)
 	port->nv_write = nv_write;
 	port->entropy = board_entropy;
 	port->tamper = tamper;
+	port->loading = loading;
 	port->tick = tick;
 	port->wait = wait;
 	return E_OK;

@@ -30,6 +30,9 @@ struct factory {
 /* SIMULATED: the tamper switch is a word of that memory, which the host pokes; open is anything but zero. */
 #define BOARD_TAMPER (BOARD_FACTORY + UINT32_C(0x1000))
 
+/* SIMULATED: the loading key is the next word; zero is pressed, since nobody is there to press it. */
+#define BOARD_LOADING (BOARD_TAMPER + UINT32_C(4))
+
 #define BOARD_HZ UINT32_C(25000000)
 
 /* board_init - UARTs, timers, watchdog */

@@ -17,7 +17,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-static const char *nv_path, *link_address, *till_address, *serial, *root, *display_path;
+static const char *nv_path, *link_address, *till_address, *serial, *root, *display_path, *loading = "always";
 
 static const struct opt options[] = {
 	{ "nv", "FILE", "non-volatile memory, made if it is missing", &nv_path, true },
@@ -26,6 +26,7 @@ static const struct opt options[] = {
 	{ "serial", "S", "serial number, 1 to 32 of A-Z a-z 0-9 -", &serial, true },
 	{ "root", "HEX64", "SHA-256 of the SPKI of the device CA that may enrol this terminal", &root, true },
 	{ "display", "FILE", "append what the display shows to FILE as well", &display_path, false },
+	{ "loading", "HOW", "loading key: always (pressed, unless told) or key (SIGUSR2 presses it)", &loading, false },
 	{ 0 },
 };
 
@@ -61,6 +62,9 @@ static int open_all(struct posix *p, struct port *port)
 		return fail_why(E_USAGE, "is not a serial number", "1 to 32 of A-Z a-z 0-9 -", "--serial %s", serial);
 	if (hex_decode(port->root, &len, sizeof port->root, root, strlen(root)) || len != sizeof port->root)
 		return fail_why(E_USAGE, "is not a SHA-256 digest", "64 hexadecimal digits", "--root %s", root);
+	if (strcmp(loading, "always") && strcmp(loading, "key"))
+		return fail_why(E_USAGE, "is no loading key", "always or key", "--loading %s", loading);
+	p->always = !strcmp(loading, "always");
 	port->serial = (struct span){ (const uint8_t *)serial, strlen(serial) };
 	port->chip = port->serial; /* a process has no chip: its serial tells it from others */
 	port->firmware = (struct span){ (const uint8_t *)"keyroom-posix " KEYROOM_VERSION,
@@ -124,6 +128,6 @@ int main(int argc, char **argv)
 	};
 
 	return opt_run(&command,
-		       "Runs a payment terminal as a process. SIGUSR1 is its tamper switch; SIGTERM powers it off.",
+		       "Runs a payment terminal as a process. SIGUSR1 is its tamper switch, SIGUSR2 its loading key; SIGTERM powers it off.",
 		       argc, argv);
 }

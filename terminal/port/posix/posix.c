@@ -18,7 +18,7 @@
 
 enum { WRITE_MS = 5000 };
 
-static volatile sig_atomic_t stopping, tampered;
+static volatile sig_atomic_t stopping, tampered, pressed;
 
 /* --- Addresses --- */
 
@@ -205,6 +205,15 @@ static bool tamper(void *ctx)
 	return tampered;
 }
 
+static bool loading(void *ctx)
+{
+	const struct posix *p = ctx;
+	bool now = pressed;
+
+	pressed = 0;
+	return now || p->always;
+}
+
 static uint32_t tick(void *ctx)
 {
 	struct timespec t;
@@ -241,20 +250,28 @@ static void on_tamper(int signal)
 	tampered = 1;
 }
 
+static void on_loading(int signal)
+{
+	(void)signal;
+	pressed = 1;
+}
+
 void posix_signals(void)
 {
 	struct sigaction stop = { .sa_handler = on_stop }, alarm = { .sa_handler = on_tamper },
-			 ignore = { .sa_handler = SIG_IGN };
+			 loading_key = { .sa_handler = on_loading }, ignore = { .sa_handler = SIG_IGN };
 	sigset_t blocked;
 
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGTERM);
 	sigaddset(&blocked, SIGINT);
 	sigaddset(&blocked, SIGUSR1);
+	sigaddset(&blocked, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGUSR1, &alarm, NULL);
+	sigaction(SIGUSR2, &loading_key, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 }
 
@@ -267,6 +284,7 @@ void posix_port(struct port *port, struct posix *p)
 	port->display = display;
 	port->entropy = entropy;
 	port->tamper = tamper;
+	port->loading = loading;
 	port->tick = tick;
 	port->wait = wait_ready;
 }

@@ -1,6 +1,6 @@
 /*
  * The terminal's hardware as a process has it: a file for the non-volatile memory, sockets or pseudo-terminals for the
- * UARTs, standard output for the display, the kernel for entropy, SIGUSR1 for the tamper switch.
+ * UARTs, standard output for the display, the kernel for entropy, SIGUSR1 for the tamper switch, SIGUSR2 for the loading key.
  *
  * A file system may keep old blocks (copy on write, journals, flash): this memory is durable, but not one that forgets
  * as battery-backed SRAM does. That is what a simulation cannot give.
@@ -25,6 +25,7 @@ struct posix_uart {
 struct posix {
 	int nv;
 	FILE *display; /* second display, or NULL */
+	bool always;   /* the loading key stays pressed */
 	struct posix_uart uart[UARTS];
 };
 
@@ -51,7 +52,7 @@ void posix_nv(struct port *port);
  */
 MUST_USE enum err posix_uart_open(struct posix *p, enum uart u, const char *address, char why[static POSIX_WHY]);
 
-/* posix_signals - SIGTERM and SIGINT stop, SIGUSR1 is the tamper switch */
+/* posix_signals - SIGTERM and SIGINT stop, SIGUSR1 is the tamper switch, SIGUSR2 the loading key */
 void posix_signals(void);
 
 /* posix_port - fill in the functions, ctx and nv_size */
