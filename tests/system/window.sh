@@ -7,11 +7,12 @@ WORK=$(mktemp -d) fail=0
 trap 'stop_all; rm -rf "$WORK"' EXIT
 complain() { echo "$*"; fail=1; }
 
-for r in ca load; do
+for r in ca load acquirer; do
 	room $r $r >/dev/null && serve $r || exit 1
 done
-certify ca load load || exit 1
-"$BIN/bdk" generate --room "$WORK/load" --scheme aes128 >/dev/null || exit 1
+certify ca load load && certify ca acquirer acquirer || exit 1
+"$BIN/bdk" generate --room "$WORK/load" --scheme aes128 --for "$WORK/acquirer.crt" \
+	--out "$WORK/set.krx" >/dev/null || exit 1
 SET=$("$BIN/bdk" list --room "$WORK/load" --json | sed -n 's/.*"key_set": *"\([0-9A-F]*\)".*/\1/p' | head -n 1)
 LINK=unix:$WORK/t1.link
 start t1 READY "$BIN/terminal" --nv "$WORK/t1.nv" --link "$LINK" --till "unix:$WORK/t1.till" --serial TC-1 \
