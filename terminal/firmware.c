@@ -31,7 +31,7 @@ enum err firmware_start(struct firmware *f, const struct port *port)
 
 	wipe(f, sizeof *f);
 	f->port = port;
-	f->random = (struct random){ .port = port, .store = &f->store };
+	random_start(&f->random, port, &f->store);
 	krd_init(&f->krd, port, &f->store, &f->random);
 	trade_init(&f->trade, port, &f->store, &f->random);
 	e = store_open(&f->store, port);

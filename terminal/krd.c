@@ -114,7 +114,7 @@ static enum err make_identity(struct krd *k, struct span room)
 	struct drbg d;
 	enum err e;
 
-	e = random_birth(&d, k->port, room);
+	e = random_birth(&d, &k->random->health, k->port, room);
 	if (!e)
 		e = p256_generate(&identity, &d);
 	if (!e)

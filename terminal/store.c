@@ -193,12 +193,14 @@ static enum err check_unborn(const struct store *s)
 static enum err first_boot(struct store *s)
 {
 	static const uint32_t born = STORE_BORN;
+	struct health h;
 	struct drbg d;
 	enum err e = check_unborn(s);
 
 	if (e)
 		return e;
-	e = random_birth(&d, s->port, (struct span){ NULL, 0 });
+	health_start(&h, s->port);
+	e = random_birth(&d, &h, s->port, (struct span){ NULL, 0 });
 	if (!e)
 		e = drbg_take(&d, s->key, sizeof s->key);
 	wipe(&d, sizeof d);

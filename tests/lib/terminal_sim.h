@@ -18,7 +18,7 @@ struct sim_word {
 	uint8_t b[4];
 };
 
-enum sim_noise { NOISE_GOOD, NOISE_FAILS, NOISE_STUCK, NOISE_REPEATS };
+enum sim_noise { NOISE_GOOD, NOISE_FAILS, NOISE_STUCK, NOISE_REPEATS, NOISE_BIASED };
 
 struct sim {
 	struct port port;

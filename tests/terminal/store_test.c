@@ -362,11 +362,13 @@ START_TEST(a_bad_noise_source_is_noticed_and_nothing_is_born_of_it)
 {
 	static const uint8_t zero[SIM_NV];
 	uint8_t b[RANDOM_ENTROPY];
+	struct health h;
 
-	for (int n = NOISE_FAILS; n <= NOISE_REPEATS; n++) {
+	for (int n = NOISE_FAILS; n <= NOISE_BIASED; n++) {
 		sim_factory(&sim, "S1");
 		sim.noise = (enum sim_noise)n;
-		ck_assert_int_eq(random_entropy(b, &sim.port), E_RANDOM);
+		health_start(&h, &sim.port);
+		ck_assert_int_eq(random_entropy(b, &h, &sim.port), E_RANDOM);
 		ck_assert_mem_eq(b, zero, sizeof b);
 		ck_assert_int_eq(sim_boot(&sim), E_RANDOM);
 		ck_assert_mem_eq(sim.nv, zero, sizeof zero);
@@ -377,9 +379,72 @@ END_TEST
 START_TEST(a_good_noise_source_passes)
 {
 	uint8_t b[RANDOM_ENTROPY];
+	struct health h;
 
-	for (int n = 0; n < 2000; n++)
-		ck_assert_int_eq(random_entropy(b, &sim.port), E_OK);
+	health_start(&h, &sim.port);
+	for (int n = 0; n < 20000; n++)
+		ck_assert_int_eq(random_entropy(b, &h, &sim.port), E_OK);
+}
+END_TEST
+
+START_TEST(a_source_that_failed_is_not_believed_until_the_next_power_on)
+{
+	uint8_t b[RANDOM_ENTROPY];
+	struct health h;
+
+	health_start(&h, &sim.port);
+	sim.noise = NOISE_STUCK;
+	ck_assert_int_eq(random_entropy(b, &h, &sim.port), E_RANDOM);
+	sim.noise = NOISE_GOOD;
+	ck_assert_int_eq(random_entropy(b, &h, &sim.port), E_RANDOM);
+	health_start(&h, &sim.port);
+	ck_assert_int_eq(random_entropy(b, &h, &sim.port), E_OK);
+}
+END_TEST
+
+/* A source that says what it is told to: the cut-offs are where random.h says. */
+static struct {
+	uint8_t b[2 * RANDOM_WINDOW];
+	size_t at;
+} script;
+
+static enum err scripted(void *ctx, uint8_t *out, size_t len)
+{
+	(void)ctx;
+	memcpy(out, script.b + script.at, len);
+	script.at = (script.at + len) % sizeof script.b;
+	return E_OK;
+}
+
+/* Bytes that never come twice in a row, and 0x77 not at all. */
+static bool passes(size_t run_at, size_t run, size_t same)
+{
+	uint8_t b[RANDOM_ENTROPY];
+	struct health h;
+
+	for (size_t i = 0; i < sizeof script.b; i++) {
+		script.b[i] = (uint8_t)(i * 37 + (i >> 8) * 11);
+		script.b[i] = (uint8_t)(script.b[i] ^ (script.b[i] == 0x77));
+	}
+	memset(script.b + run_at, 0x78, run);
+	for (size_t i = 0; i < same; i++)
+		script.b[RANDOM_WINDOW + i * 8] = 0x77;
+	script.at = 0;
+	health_start(&h, &sim.port);
+	return !random_entropy(b, &h, &sim.port);
+}
+
+START_TEST(the_health_tests_fail_at_their_cut_offs_and_not_before)
+{
+	sim.port.entropy = scripted;
+	ck_assert(passes(0, 0, 0));
+	for (size_t at = 0; at < RANDOM_STARTUP - RANDOM_REPEATS; at += 7) {
+		/* 0x78 next to a run would lengthen it: so it is not exact to one there */
+		ck_assert(passes(at, RANDOM_REPEATS - 2, 0));
+		ck_assert(!passes(at, RANDOM_REPEATS, 0));
+	}
+	ck_assert(passes(0, 0, RANDOM_SAME - 1));
+	ck_assert(!passes(0, 0, RANDOM_SAME));
 }
 END_TEST
 
@@ -428,6 +493,8 @@ static Suite *suite(void)
 	tcase_add_test(t, a_cell_that_does_not_keep_its_word_is_found_while_the_old_record_stands);
 	tcase_add_test(t, a_bad_noise_source_is_noticed_and_nothing_is_born_of_it);
 	tcase_add_test(t, a_good_noise_source_passes);
+	tcase_add_test(t, a_source_that_failed_is_not_believed_until_the_next_power_on);
+	tcase_add_test(t, the_health_tests_fail_at_their_cut_offs_and_not_before);
 	tcase_add_test(t, sessions_differ_even_when_the_noise_repeats);
 	suite_add_tcase(s, t);
 	return s;
