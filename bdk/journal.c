@@ -93,7 +93,7 @@ enum statement {
 	BEGIN, COMMIT, ROLLBACK, META_GET, META_SET, AUDIT_HEAD, AUDIT_AFTER, AUDIT_ADD, ALL_KEY_SETS, ALL_DEVICES,
 	ALL_LOADS, ALL_EVENTS, SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE, KEY_SET_TAKE,
 	PACKAGE_GET, PACKAGE_ADD, DEVICE_BY_SERIAL, DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_TAKEN, LOAD_ADD,
-	LOAD_BY_ROW, LOAD_LAST, LOAD_COUNT, LOAD_AFTER, EVENT_ADD, SENT_ADD, SENT_HAS, SENT_NEXT, WIPE_ADD, WIPE_NEXT,
+	LOAD_BY_ROW, LOAD_LAST, LOAD_COUNT, LOAD_AFTER, LOAD_NEWEST_AFTER, EVENT_ADD, SENT_ADD, SENT_HAS, SENT_NEXT, WIPE_ADD, WIPE_NEXT,
 	WIPED, CERTIFIED_PUT, CERTIFIED_REVOKE, CERTIFIED_AFTER, MAKER_ADD, MAKER_GET, HANDED_PUT, HANDED_GET, STATEMENTS
 };
 
@@ -134,6 +134,7 @@ static const char *const sql[STATEMENTS] = {
 	[LOAD_COUNT] = "SELECT coalesce(max(max(l.first_count, e.load_count)), 0)"
 		       "  FROM load l JOIN event e ON e.load = l.row WHERE l.spki = ?",
 	[LOAD_AFTER] = LOAD "WHERE e.sequence > ? ORDER BY e.sequence LIMIT 1",
+	[LOAD_NEWEST_AFTER] = LOAD "WHERE e.sequence > ? " NEWEST "ORDER BY e.sequence LIMIT 1",
 	[EVENT_ADD] = "INSERT INTO event(load, state, load_count, kcv, utc)"
 		      "  SELECT row, ?, ?, ?, ? FROM load WHERE row = ?",
 	[SENT_ADD] = "INSERT INTO sent(load, h) VALUES(?, ?)",
@@ -1080,6 +1081,14 @@ enum err journal_load_set(struct journal *j, struct load *l)
 enum err journal_load_after(struct load *out, struct journal *j, uint64_t sequence)
 {
 	struct query q = query(j, LOAD_AFTER);
+
+	put_number(&q, sequence);
+	return find_load(out, &q, E_SHORT);
+}
+
+enum err journal_load_newest_after(struct load *out, struct journal *j, uint64_t sequence)
+{
+	struct query q = query(j, LOAD_NEWEST_AFTER);
 
 	put_number(&q, sequence);
 	return find_load(out, &q, E_SHORT);

@@ -176,6 +176,10 @@ MUST_USE enum err journal_load_set(struct journal *j, struct load *l);
 /* journal_load_after - the next event after a sequence: the load as it was then. E_OK, E_SHORT */
 MUST_USE enum err journal_load_after(struct load *out, struct journal *j, uint64_t sequence);
 
+/* journal_load_newest_after - the next event after a sequence that is its load's newest: the load as it is. E_OK,
+ * E_SHORT */
+MUST_USE enum err journal_load_newest_after(struct load *out, struct journal *j, uint64_t sequence);
+
 /* --- ZEROIZE (load room) ------------------------------------------------------------------------------------------ */
 
 /* One ZEROIZE, and all that its RECEIPT has to be held against. */

@@ -22,11 +22,14 @@ enum err op_key(struct ask *a, enum err made, struct span key);
 /* ops_acquirer.c */
 op_handler op_recover;
 
+/* ops_handover.c */
+op_handler op_handover, op_import_pack;
 /* ops_bulk.c */
 op_handler op_put, op_fetch;
 /* ops_take - what this connection has put, which is the caller's to free; len 0 if nothing */
 struct bulk ops_take(struct ask *a);
-/* ops_leave - what OP_FETCH gets next: b was malloc()ed, and is the connection's from here on */
+/* ops_leave - what OP_FETCH gets next: b was malloc()ed, and is the connection's from here on. A request that is refused
+ * leaves nothing. */
 void ops_leave(struct ask *a, struct bulk b);
 
 /* --- What several of them share (ops.c) --------------------------------------------------------------------------- */

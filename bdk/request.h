@@ -52,6 +52,9 @@ enum bdk_op {
 	OP_IMPORT = 21,		/* acquirer: F_PACKAGE -> F_KEY_SET, F_SCHEME, F_KCV, F_NAME who made it */
 	OP_PACKAGE = 23,	/* load: F_KEY_SET -> F_PACKAGE: what OP_GENERATE gave, once more */
 	OP_STATE = 22,		/* load, acquirer: F_KEY_SET, F_STATE "active"|"suspended" -> F_STATE */
+	OP_HANDOVER = 24,	/* load: [F_KEY_SET], [F_SINCE] -> F_SEQUENCE, F_USED loads. To fetch: the pack */
+	OP_IMPORT_PACK = 25,	/* acquirer: the pack that was put -> F_NAME of its room, F_SEQUENCE, F_USED loads of key sets
+				   that are here, F_REVOKED of these, F_STRANGE others */
 	/* people: enrolment (ca) */
 	OP_EXPECT = 30,		/* F_SERIAL* -> : put serials on the maker's list */
 	OP_ENROL = 31,		/* F_SERIAL -> F_MESSAGE IDENTIFY */
@@ -91,7 +94,7 @@ enum bdk_field {
 	F_EPOCH = 27, F_LIST = 28, F_UNTIL = 29 /* seconds since 1970 */, F_PIECE = 36,
 	F_CSR = 30, F_CERT = 31, F_DEVICE_CA = 32, F_KIF_CA = 33, F_EXCHANGE_CA = 34,
 	F_KEY_SET = 40 /* hex text */, F_SCHEME = 41 /* "tdes", "aes128" */, F_STATE = 42, F_KCV = 43 /* bytes */,
-	F_FIRST = 44, F_LAST = 45, F_USED = 46, F_PACKAGE = 47,
+	F_FIRST = 44, F_LAST = 45, F_USED = 46, F_PACKAGE = 47, F_REVOKED = 48, F_STRANGE = 49,
 	F_SERIAL = 50, F_SPKI = 51 /* SHA-256, 32 bytes */, F_MESSAGE = 52, F_DIGEST = 53, F_SLOT = 54,
 	F_KSN = 55 /* bytes */, F_LOAD_COUNT = 56, F_FIRMWARE = 57,
 	F_PIN_BLOCK = 60, F_PIN_FORMAT = 61 /* 0..4 */, F_PAN = 62, F_PIN = 63, F_MAC = 64, F_MAC_DATA = 65,

@@ -70,6 +70,8 @@ static const struct row {
 	{ OP_IMPORT,       ROLE_PEOPLE,   ACQ,        NOTHING,    0,     op_import,       "import" },
 	{ OP_PACKAGE,      ROLE_PEOPLE,   LOAD,       NOTHING,    0,     op_package,      "package" },
 	{ OP_STATE,        ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_state,        "state" },
+	{ OP_HANDOVER,     ROLE_PEOPLE,   LOAD,       NOTHING,    0,     op_handover,     "handover" },
+	{ OP_IMPORT_PACK,  ROLE_PEOPLE,   ACQ,        NOTHING,    WHOLE, op_import_pack,  "import-pack" },
 	{ OP_EXPECT,       ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_expect,       "expect" },
 	{ OP_ENROL,        ROLE_PEOPLE,   CA,         NOTHING,    0,     op_enrol,        "enrol" },
 	{ OP_ENROL_CSR,    ROLE_PEOPLE,   CA,         IDENTIFIED, 0,     op_enrol_csr,    "enrol-csr" },
@@ -184,8 +186,10 @@ static void conclude(struct server *s, struct ask *a, const char *name, unsigned
 	}
 	if (!e && flags & WHOLE && journal_commit(j))
 		e = E_JOURNAL;
-	if (e)
+	if (e) {
 		begin_answer(&s->out, op, e, a->why);
+		ops_leave(a, (struct bulk){ NULL, 0 });
+	}
 }
 
 /* Runs the request in s->in and leaves its answer in s->out, or queues the client. False: the connection ends after

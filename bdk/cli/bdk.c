@@ -67,6 +67,17 @@ static const struct opt of_revoke[] = {
 	END,
 };
 
+static const struct opt of_handover[] = {
+	ROOM,
+	{ "key-set", "ID", "of one key set (default: all)", &cli.key_set, false },
+	{ "since", "N", "only loads that have changed after this sequence, the last of the pack before", &cli.since, false },
+	{ "out", "FILE", "where the pack goes", &cli.out, true },
+	END,
+};
+static const struct opt of_verify[] = {
+	{ "anchors", "FILE", "the ca room's three certificates (bdk anchors)", &cli.anchors, true },
+	END,
+};
 static const struct opt of_epoch[] = {
 	ROOM,
 	{ "raise", NULL, "in a ca room: the next epoch, which disowns every KIF certificate issued so far", &cli.raise, false },
@@ -93,6 +104,11 @@ static const struct command commands[] = {
 	{ "package", "ID", "In a load room: writes the package of a key set once more.", of_package, 1, 1,
 	  cli_package },
 	{ "import", "PACKAGE", "In an acquirer room: takes a package.", just_room, 1, 1, cli_import },
+	{ "handover", "", "In a load room: writes what it has issued, signed, for acquirers and files.", of_handover, 0, 0,
+	  cli_handover },
+	{ "import-pack", "FILE", "In an acquirer room: takes what a load room has handed over.", just_room, 1, 1,
+	  cli_import_pack },
+	{ "verify", "FILE", "Checks a hand-over pack; needs no room.", of_verify, 1, 1, cli_verify },
 	{ "suspend", "ID", "Suspends a key set.", just_room, 1, 1, cli_suspend },
 	{ "resume", "ID", "Makes a suspended key set active again.", just_room, 1, 1, cli_resume },
 	{ "expect", "SERIAL...", "In a ca room: puts serials on the maker's list.", just_room, 1, -1, cli_expect },

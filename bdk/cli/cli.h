@@ -12,7 +12,7 @@
 /* The values of all options, NULL where not given; --room starts as $KEYROOM_ROOM. */
 struct cli {
 	const char *room, *purpose, *name, *test, *json, *role, *anchors, *crl, *scheme, *recipient, *id, *ids, *out,
-		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise;
+		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise, *key_set, *since;
 };
 extern struct cli cli;
 
@@ -21,6 +21,7 @@ typedef int cli_command(int operands, char **operand);
 cli_command cli_init, cli_info, cli_list, cli_devices, cli_audit, cli_digest, cli_probe;
 cli_command cli_request, cli_certify, cli_anchors, cli_install, cli_crl, cli_disown, cli_epoch;
 cli_command cli_generate, cli_package, cli_import, cli_suspend, cli_resume;
+cli_command cli_handover, cli_import_pack, cli_verify;
 cli_command cli_expect, cli_enrol, cli_revoke;
 
 /* --- Talking to bdkd (talk.c) ------------------------------------------------------------------------------------- */

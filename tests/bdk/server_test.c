@@ -135,6 +135,7 @@ static const struct {
 	{ 0, OP_CERTIFY, "c" },	   { 0, OP_ANCHORS, "c" },	 { 0, OP_INSTALL, "la" },
 	{ 0, OP_CRL, "c" },	   { 0, OP_INSTALL_CRL, "la" },	 { 0, OP_GENERATE, "l" },
 	{ 0, OP_PACKAGE, "l" },	   { 0, OP_RAISE, "c" },	 { 0, OP_DISOWN, "c" },
+	{ 0, OP_HANDOVER, "l" },	   { 0, OP_IMPORT_PACK, "a" },
 	{ 0, OP_PUT, "la" },	   { 0, OP_FETCH, "cla" },
 	{ 0, OP_IMPORT, "a" },	   { 0, OP_STATE, "la" },	 { 0, OP_EXPECT, "c" },
 	{ 0, OP_ENROL, "c" },	   { 0, OP_ENROL_CSR, "c+" },	 { 0, OP_ENROL_DIGEST, "c+" },
