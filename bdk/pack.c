@@ -303,7 +303,7 @@ static size_t find_line(const struct reader *r, const char *key)
 {
 	size_t end = (size_t)ftell(r->f), n = strlen(key);
 
-	for (size_t at = end < r->text.len ? end : r->text.len; at > r->linked + 1; at--)
+	for (size_t at = end < r->text.len ? end : r->text.len; at > r->linked; at--)
 		if (at + n <= r->text.len && r->text.p[at - 1] == '\n' && !memcmp(r->text.p + at, key, n))
 			return at;
 	return 0;
@@ -512,10 +512,13 @@ static void put_base64(struct pack_text *t, const char *key, struct span in)
 
 static void put_sig(struct pack_text *t, const char *key, const uint8_t sig[static P256_SIG])
 {
-	uint8_t der[SIG_DER];
+	uint8_t der[SIG_DER], low[P256_SIG];
 	size_t len = 0;
-	enum err e = sig_to_der(der, &len, sig);
+	enum err e;
 
+	memcpy(low, sig, sizeof low);
+	p256_low(low);
+	e = sig_to_der(der, &len, low);
 	if (e)
 		t->e = t->e ? t->e : e;
 	else
