@@ -50,7 +50,8 @@ static int init(void)
 	if (e == E_DENIED)
 		return fail_why(e, why, "--test makes a test room", "%s", room_dir);
 	if (e)
-		return *why ? fail_why(e, why, err_hint(e), "%s", room_dir) : fail_say(e, "%s", room_dir);
+		return *why ? fail_why(e, why, e == E_EXISTS && token ? "" : err_hint(e), "%s", room_dir)
+			    : fail_say(e, "%s", room_dir);
 	printf("%s: room %s (%s, test) made\n", room_dir, config.name, room_purpose_name(config.purpose));
 	return 0;
 }

@@ -561,6 +561,8 @@ static enum err furnish(struct room *r, struct span pin, char why[static ROOM_WH
 		e = start_worker(r, 0);
 	for (int i = 0; !e && pairs[r->config.purpose][i]; i++)
 		e = worker_make_pair(&r->worker[0], point, pairs[r->config.purpose][i]);
+	if (e == E_EXISTS && !why[0])
+		snprintf(why, ROOM_WHY, "the token serves a room already");
 	if (!e && r->config.purpose == ROOM_CA)
 		e = make_cas(r);
 	worker_stop(&r->worker[0]);
