@@ -166,10 +166,22 @@ static enum err place(struct token_place *at, struct place_text *text, const str
 	return n < PATH ? E_OK : E_RANGE;
 }
 
+enum err room_judge(char why[static ROOM_WHY], const struct room_config *c, const struct probe *p)
+{
+	char blame[100];
+
+	if (c->test || probe_verdict(p) == PROBE_PRODUCTION)
+		return E_OK;
+	probe_blame(blame, sizeof blame, p);
+	snprintf(why, ROOM_WHY, "a production room, and its token allows what must fail: %s", blame);
+	return E_DENIED;
+}
+
 /* E_OK, E_TOKEN, E_DENIED (a production room, and the probe of its token found what has to fail) */
 static enum err start_worker(struct room *r, unsigned which)
 {
 	struct worker *w = &r->worker[which];
+	char why[ROOM_WHY];
 	struct place_text text;
 	struct token_place at;
 	enum err e = place(&at, &text, r);
@@ -178,10 +190,10 @@ static enum err start_worker(struct room *r, unsigned which)
 		e = mend_token(r);
 	if (!e)
 		e = worker_start(w, &at, r->config.purpose, login_span(&r->pin));
-	if (!e && !r->config.test && probe_verdict(&w->probe) != PROBE_PRODUCTION) {
+	if (!e)
+		e = room_judge(why, &r->config, &w->probe);
+	if (e)
 		worker_stop(w);
-		e = E_DENIED;
-	}
 	return e;
 }
 
@@ -724,7 +736,7 @@ static enum err check_modes(const struct room *r, char why[static ROOM_WHY])
 
 enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
 {
-	char journal[PATH], blame[100];
+	char journal[PATH];
 	uint64_t bad;
 	enum err e;
 
@@ -759,10 +771,8 @@ enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
 	}
 	for (unsigned i = 0; !e && i < r->config.workers; i++) {
 		e = start_worker(r, i);
-		if (e == E_DENIED) {
-			probe_blame(blame, sizeof blame, &r->worker[i].probe);
-			snprintf(why, ROOM_WHY, "a production room, and its token allows what must fail: %s", blame);
-		}
+		if (e == E_DENIED && !room_judge(why, &r->config, &r->worker[i].probe))
+			snprintf(why, ROOM_WHY, "a worker's walls cannot be built");
 	}
 	if (!e)
 		e = read_certs(r, why);

@@ -117,6 +117,10 @@ MUST_USE enum err room_init(const char *dir, const struct room_config *config, s
  */
 MUST_USE enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY]);
 
+/* room_judge - may this room be served by a token that was probed so? E_OK, E_DENIED (a production room, and the token
+ * allows what must fail: why names it) */
+MUST_USE enum err room_judge(char why[static ROOM_WHY], const struct room_config *c, const struct probe *p);
+
 /* room_close - everything released, and wiped where secret */
 void room_close(struct room *r);
 

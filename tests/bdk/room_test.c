@@ -5,6 +5,7 @@
 #include "tests/lib/test.h"
 
 #include <dirent.h>
+#include <glob.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -62,6 +63,7 @@ static const struct {
 	{ GOOD "epoch = 2147483648\n", "line 7: bad value of \"epoch\"", E_ROOM },
 	{ GOOD "crl-days = -1\n", "bad value", E_ROOM },
 	{ GOOD "accept-software-token = maybe\n", "bad value", E_ROOM },
+	{ GOOD "token-arguments = a\ntoken-arguments = b\n", "twice", E_ROOM },
 	{ LOAD "epoch = 1\n", "line 7: only a ca room has \"epoch\"", E_ROOM },
 	{ GOOD "workers = 2\n", "line 7: only a load room has \"workers\"", E_ROOM },
 	{ LOAD "workers = 0\n", "line 7: bad value of \"workers\"", E_ROOM },
@@ -323,7 +325,7 @@ START_TEST(an_import_that_was_cut_off_can_be_done_again)
 	bytes.len = room_sim_package_bytes(&sim, package, &p);
 	ck_assert_int_eq(exchange_import(&taken, from, &sim.acquirer, bytes, why), E_OK);
 	ck_assert_int_eq(exchange_import(&taken, from, &sim.acquirer, bytes, why), E_EXISTS);
-	room_sim_meddle(&sim.acquirer, "DELETE FROM key_set");
+	room_sim_meddle(&sim.acquirer, "DELETE FROM maker; DELETE FROM key_set");
 	room_sim_reopen(&sim.acquirer);
 	ck_assert_int_eq(exchange_import(&taken, from, &sim.acquirer, bytes, why), E_OK);
 	ck_assert_mem_eq(taken.kcv.b, p.kcv.b, p.kcv.len);
@@ -371,6 +373,56 @@ START_TEST(a_worker_that_died_is_replaced)
 }
 END_TEST
 
+START_TEST(a_production_room_refuses_a_token_that_allows_what_must_fail)
+{
+	struct room_config c = { .test = false };
+	struct probe p = { .about = "" };
+	char why[ROOM_WHY] = "";
+
+	for (enum probe_question q = 0; q < PROBE_QUESTIONS; q++)
+		p.of[q].answer = PROBE_RIGHT;
+	ck_assert_int_eq(room_judge(why, &c, &p), E_OK);
+	for (enum probe_question q = 0; q < PROBE_QUESTIONS; q++) {
+		if (probe_rows[q].kind != PROBE_REFUSAL)
+			continue;
+		p.of[q].answer = PROBE_WRONG;
+		c.test = false;
+		ck_assert_int_eq(room_judge(why, &c, &p), E_DENIED);
+		ck_assert_ptr_nonnull(strstr(why, probe_rows[q].name));
+		c.test = true;
+		ck_assert_int_eq(room_judge(why, &c, &p), E_OK);
+		p.of[q].answer = PROBE_RIGHT;
+	}
+}
+END_TEST
+
+/* NSS softokn for a room that was opened as a test room and is a production room from then on */
+START_TEST(no_worker_starts_in_a_production_room_on_nss_softokn)
+{
+	struct room_config config = { .purpose = ROOM_LOAD, .test = true, .name = "Room 1",
+				      .token_arguments = "configdir='sql:{room}/token' dbTokenDescription='N'" };
+	char why[ROOM_WHY];
+	struct worker *w;
+	glob_t found;
+
+	ck_assert_int_eq(glob("/usr/lib/*/libsoftokn3.so", 0, NULL, &found), 0);
+	snprintf(config.token, sizeof config.token, "pkcs11:token=N?module-path=%s", found.gl_pathv[0]);
+	globfree(&found);
+	ck_assert_int_eq(room_init(dir, &config, (struct span){ NULL, 0 }, why), E_OK);
+	ck_assert_int_eq(room_open(&r, dir, why), E_OK);
+	ck_assert_int_eq(probe_verdict(&r.worker[0].probe), PROBE_TEST);
+	ck_assert_int_eq(room_worker(&w, &r), E_OK);
+	r.config.test = false;
+	for (unsigned i = 0; i < r.config.workers; i++)
+		worker_stop(&r.worker[i]);
+	ck_assert_int_eq(room_worker(&w, &r), E_DENIED);
+	ck_assert_int_eq(w->fd, -1);
+	ck_assert_int_eq(room_judge(why, &r.config, &w->probe), E_DENIED);
+	ck_assert_ptr_nonnull(strstr(why, "wrap-unextractable"));
+	room_close(&r);
+}
+END_TEST
+
 START_TEST(the_guard_closes_the_process)
 {
 	struct rlimit core;
@@ -399,6 +451,7 @@ static Suite *suite(void)
 	tcase_add_test(c, a_configuration_is_read);
 	tcase_add_loop_test(c, a_wrong_configuration_is_refused_with_its_line, 0, ROWS(configs));
 	tcase_add_test(c, a_line_that_is_too_long_is_not_cut);
+	tcase_add_test(c, a_production_room_refuses_a_token_that_allows_what_must_fail);
 	tcase_add_test(c, the_guard_closes_the_process);
 	suite_add_tcase(s, c);
 	tcase_add_checked_fixture(t, make_folder, remove_folder);
@@ -414,6 +467,7 @@ static Suite *suite(void)
 	tcase_add_test(t, an_import_that_was_cut_off_can_be_done_again);
 	tcase_add_test(t, certificates_of_another_token_are_seen);
 	tcase_add_test(t, a_worker_that_died_is_replaced);
+	tcase_add_test(t, no_worker_starts_in_a_production_room_on_nss_softokn);
 	suite_add_tcase(s, t);
 	return s;
 }
