@@ -8,11 +8,13 @@
 #include "bdk/login.h"
 #include "bdk/process.h"
 #include "bdk/server.h"
+#include "bdk/wall.h"
 
 #include <libgen.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const char *room_dir, *init_purpose, *name, *test, *token, *arguments, *pin_file, *module_folder, *ask, *json;
 
@@ -78,11 +80,62 @@ static int probe(void)
 	return e ? fail_why(e, "the token cannot serve a room", "see doc/TOKENS.md", "%s", token) : 0;
 }
 
-static int serve(bool locked)
+/* A production room's own user is nobody else, and nobody asks it by chance. */
+static enum err check_users(const struct door door[static ROLES], const struct room_config *c, char why[static ROOM_WHY])
+{
+	if (!geteuid()) {
+		snprintf(why, ROOM_WHY, "a production room has a user of its own: user = NAME in room.conf");
+		return E_DENIED;
+	}
+	for (int i = 0; i < ROLES; i++) {
+		const struct users *u = &door[i].users;
+
+		if (!door_there((enum role)i, c->purpose) || (u->n && !users_has(u, geteuid()) && !users_has(u, 0)))
+			continue;
+		snprintf(why, ROOM_WHY, "a production room names who may ask it, others than its own user and root: "
+					"%s-user = NAME in room.conf", door_name((enum role)i));
+		return E_DENIED;
+	}
+	return E_OK;
+}
+
+/*
+ * What has to be so before the room is opened: its own user, the users that its doors are for (whom the machine names
+ * now, or never), and the walls.
+ *
+ *   missing  out  which walls a test room goes without
+ */
+static enum err settle(struct door door[static ROLES], char missing[static WALL_WHY], char why[static ROOM_WHY])
+{
+	const char *writable[3] = { room_dir };
+	struct room_config c;
+	enum err e = room_config_read(&c, room_dir, why);
+
+	missing[0] = 0;
+	if (!e)
+		e = doors_find(door, &c, why);
+	if (!e && c.user[0])
+		e = users_become(c.user, room_dir, why);
+	if (!e && !c.test)
+		e = check_users(door, &c, why);
+	if (e)
+		return e;
+	if (c.module_folder[0])
+		writable[1] = c.module_folder;
+	return wall_build(WALL_SUPERVISOR, room_config_softhsm(&c) || writable[1] ? writable : NULL, !c.test, missing);
+}
+
+static int refuse(enum err e, const char *why)
+{
+	return *why ? fail_why(e, why, err_hint(e), "%s", room_dir) : fail_say(e, "%s", room_dir);
+}
+
+static int serve(void)
 {
 	static struct room room;
 	struct server *server = NULL;
-	char why[ROOM_WHY] = "", blame[256];
+	struct door door[ROLES];
+	char why[ROOM_WHY] = "", missing[WALL_WHY], blame[256];
 	struct rlimit files;
 	enum err e;
 
@@ -90,22 +143,20 @@ static int serve(bool locked)
 	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur < SERVER_DESCRIPTORS)
 		return fail_why(E_IO, "too few file descriptors are allowed", "raise the limit (ulimit -n)", "%s",
 				room_dir);
+	e = settle(door, missing, why);
+	if (e)
+		return refuse(e, *missing ? missing : why);
 	e = room_open(&room, room_dir, why);
 	if (e)
-		return *why ? fail_why(e, why, err_hint(e), "%s", room_dir) : fail_say(e, "%s", room_dir);
-	if (!locked && !room.config.test) {
-		room_close(&room);
-		return fail_why(E_DENIED, "memory cannot be locked, which a production room needs",
-				"raise RLIMIT_MEMLOCK", "%s", room_dir);
-	}
+		return refuse(e, why);
 	if (room.config.test)
-		fprintf(stderr, "bdkd: warning: a test room%s: its PIN lies in a file%s\n",
+		fprintf(stderr, "bdkd: warning: a test room%s: its PIN lies in a file%s%s%s\n",
 			room_config_software(&room.config) ? " on a software token" : "",
-			locked ? "" : ", and memory is not locked");
+			door[ROLE_PEOPLE].users.n ? "" : ", one user serves and asks", *missing ? "; " : "", missing);
 	probe_blame(blame, sizeof blame, &room.worker[0].probe);
 	if (*blame)
 		fprintf(stderr, "bdkd: warning: the token allows what must fail, no production room may use it: %s\n", blame);
-	e = server_open(&server, &room, why);
+	e = server_open(&server, &room, door, why);
 	if (!e) {
 		printf("bdkd: serving %s (%s, %s)\n", room.config.name, room_purpose_name(room.config.purpose),
 		       room.config.test ? "test" : "production");
@@ -114,9 +165,7 @@ static int serve(bool locked)
 	}
 	server_close(server);
 	room_close(&room);
-	if (e)
-		return *why ? fail_why(e, why, err_hint(e), "%s", room_dir) : fail_say(e, "%s", room_dir);
-	return 0;
+	return e ? refuse(e, why) : 0;
 }
 
 static int run(int operands, char **operand)
@@ -135,7 +184,7 @@ static int run(int operands, char **operand)
 		return fail_why(E_USAGE, "goes with --probe", "", "--json");
 	if (!room_dir == !ask)
 		return fail_why(E_USAGE, "one of them, and not both, is needed", "", "--room DIR and --probe");
-	return ask ? probe() : init_purpose ? init() : serve(locked);
+	return ask ? probe() : init_purpose ? init() : serve();
 }
 
 int main(int argc, char **argv)

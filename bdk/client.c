@@ -23,6 +23,8 @@ static enum err look(struct client *c, const char *room, const char *name)
 
 	snprintf(path, sizeof path, "%s/room.conf", room);
 	if (file_read(text, &len, sizeof text - 1, path)) {
+		if (errno == EACCES)
+			return E_OK; /* another user's room: its sockets say who may come in */
 		if (access(room, F_OK))
 			snprintf(c->why, sizeof c->why, "no such folder");
 		else
@@ -60,9 +62,12 @@ enum err client_open(struct client *c, const char *room, const char *socket_name
 	snprintf(to.sun_path, sizeof to.sun_path, "/proc/self/fd/%d/%s.sock", dir, socket_name);
 	c->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof to)) {
-		if (errno != ENOENT && errno != ECONNREFUSED)
+		e = errno == EACCES ? E_DENIED : E_UNREACHABLE;
+		if (e == E_DENIED)
+			snprintf(c->why, sizeof c->why, "this user may not use its %s socket: %s-user in room.conf", socket_name,
+				 socket_name);
+		else if (errno != ENOENT && errno != ECONNREFUSED)
 			snprintf(c->why, sizeof c->why, "%s", strerror(errno));
-		e = E_UNREACHABLE;
 		client_close(c);
 	}
 	close(dir);

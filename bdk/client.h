@@ -21,7 +21,7 @@ struct client {
  *   socket  in  "people", "station" or "acquirer"
  *
  *   E_OK, E_ROOM (no such folder, or not a room), E_ROOM_PURPOSE (a room of that purpose has no such socket),
- *   E_UNREACHABLE (no bdkd serves it). c->why tells more where there is more to tell; c needs no client_close() then.
+ *   E_UNREACHABLE (no bdkd serves it), E_DENIED (it is for other users). c->why tells more where there is more to tell; c needs no client_close() then.
  */
 MUST_USE enum err client_open(struct client *c, const char *room, const char *socket);
 

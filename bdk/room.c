@@ -665,22 +665,33 @@ enum err room_init(const char *dir, const struct room_config *config, struct spa
 
 /* --- Opening ------------------------------------------------------------------------------------------------------ */
 
-static enum err read_config(struct room *r, const char *dir, char why[static ROOM_WHY])
+enum err room_config_read(struct room_config *c, const char *dir, char why[static ROOM_WHY])
 {
 	char path[PATH];
 	uint8_t text[8192];
 	size_t len;
 
+	if (snprintf(path, sizeof path, "%s/room.conf", dir) >= PATH) {
+		snprintf(why, ROOM_WHY, "%s", strerror(ENAMETOOLONG));
+		return E_ROOM;
+	}
+	if (file_read(text, &len, sizeof text, path)) {
+		if (access(dir, F_OK))
+			snprintf(why, ROOM_WHY, "no such folder");
+		else
+			snprintf(why, ROOM_WHY, "room.conf cannot be read: %s", strerror(errno));
+		return E_ROOM;
+	}
+	return room_config_parse(c, (struct span){ text, len }, why);
+}
+
+static enum err read_config(struct room *r, const char *dir, char why[static ROOM_WHY])
+{
 	if (!realpath(dir, r->dir)) {
 		snprintf(why, ROOM_WHY, "%s", errno == ENOENT ? "no such folder" : strerror(errno));
 		return E_ROOM;
 	}
-	path_of(path, r, "room.conf");
-	if (file_read(text, &len, sizeof text, path)) {
-		snprintf(why, ROOM_WHY, "room.conf cannot be read: %s", strerror(errno));
-		return E_ROOM;
-	}
-	return room_config_parse(&r->config, (struct span){ text, len }, why);
+	return room_config_read(&r->config, r->dir, why);
 }
 
 static enum err take_lock(struct room *r, char why[static ROOM_WHY])

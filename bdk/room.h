@@ -18,6 +18,7 @@
 #include "bdk/key_set.h"
 #include "bdk/login.h"
 #include "bdk/pki.h"
+#include "bdk/users.h"
 #include "bdk/worker.h"
 
 #include <limits.h>
@@ -44,6 +45,10 @@ struct room_config {
 	char token_arguments[192];	/* token-arguments = configdir=...: what its module wants at C_Initialize */
 	bool accept_software_token;	/* accept-software-token = yes */
 	char module_folder[256];	/* module-folder = /PATH: the module writes there too; "": nowhere */
+	char user[USERS_TEXT];		/* user = NAME: who bdkd becomes when root starts it */
+	char people_user[USERS_TEXT];	/* people-user = NAME...: who may use people.sock, "": the room's own user */
+	char station_user[USERS_TEXT];	/* load: station-user */
+	char acquirer_user[USERS_TEXT];	/* acquirer: acquirer-user */
 	unsigned device_days;		/* ca: validity of device certificates, default 5475 (15 years) */
 	unsigned room_days;		/* ca: validity of rooms' certificates, default 730 */
 	unsigned crl_days;		/* ca: how long a revocation list holds, default 30 */
@@ -76,6 +81,9 @@ struct room {
  *   whatever else stands in it)
  */
 MUST_USE enum err room_config_parse(struct room_config *c, struct span text, char why[static ROOM_WHY]);
+
+/* room_config_read - of the room in that folder. E_OK, E_ROOM (also: no folder, or no room.conf in it), E_ROOM_VERSION */
+MUST_USE enum err room_config_read(struct room_config *c, const char *dir, char why[static ROOM_WHY]);
 
 /* room_config_name - is this a name for a room? */
 bool room_config_name(const char *name);

@@ -107,6 +107,35 @@ static bool set_module_folder(struct room_config *c, const char *v)
 	return v[0] == '/' && strlen(v) < sizeof c->module_folder;
 }
 
+/* Names of users: who they are shows when the room is served. */
+static bool users(char out[static USERS_TEXT], const char *v)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-, ";
+
+	snprintf(out, USERS_TEXT, "%s", v);
+	return *v && strlen(v) < USERS_TEXT && strspn(v, allowed) == strlen(v);
+}
+
+static bool set_user(struct room_config *c, const char *v)
+{
+	return users(c->user, v) && !strpbrk(v, ", ");
+}
+
+static bool set_people_user(struct room_config *c, const char *v)
+{
+	return users(c->people_user, v);
+}
+
+static bool set_station_user(struct room_config *c, const char *v)
+{
+	return users(c->station_user, v);
+}
+
+static bool set_acquirer_user(struct room_config *c, const char *v)
+{
+	return users(c->acquirer_user, v);
+}
+
 static bool set_device_days(struct room_config *c, const char *v)
 {
 	return number(&c->device_days, v, 36500);
@@ -147,6 +176,10 @@ static const struct key_row {
 	{ "token-arguments",       set_arguments,   false, 0         },
 	{ "accept-software-token", set_accept,      false, 0         },
 	{ "module-folder",         set_module_folder, false, 0       },
+	{ "user",                  set_user,        false, 0         },
+	{ "people-user",           set_people_user, false, 0         },
+	{ "station-user",          set_station_user, false, ROOM_LOAD },
+	{ "acquirer-user",         set_acquirer_user, false, ROOM_ACQUIRER },
 	{ "device-days",           set_device_days, false, ROOM_CA   },
 	{ "room-days",             set_room_days,   false, ROOM_CA   },
 	{ "crl-days",              set_crl_days,    false, ROOM_CA   },
@@ -244,7 +277,11 @@ enum err room_config_parse(struct room_config *c, struct span text, char why[sta
 			snprintf(why, ROOM_WHY, "room.conf has no \"%s\"", keys[i].key);
 		if (keys[i].only && r.seen[i] && r.c.purpose != keys[i].only) {
 			r.line = r.seen[i];
-			wrong(&r, keys[i].only == ROOM_CA ? "only a ca room has" : "only a load room has", keys[i].key);
+			wrong(&r,
+			      keys[i].only == ROOM_CA	? "only a ca room has"
+			      : keys[i].only == ROOM_LOAD ? "only a load room has"
+							  : "only an acquirer room has",
+			      keys[i].key);
 		}
 	}
 	if (r.c.purpose != ROOM_LOAD)

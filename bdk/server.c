@@ -20,9 +20,8 @@ enum { TEND_MS = 2000 };
 
 struct server {
 	struct room *room;
-	int dir; /* the room's folder */
-	uid_t owner;
-	int listener[ROLES]; /* -1: not in this room */
+	uid_t owner;		    /* of the room's folder */
+	struct door door[ROLES];
 	struct peer *peer[SERVER_CLIENTS];
 	struct recover recover;
 	struct record in, out;
@@ -92,15 +91,6 @@ static const struct row {
 enum { ROWS = sizeof rows / sizeof rows[0] };
 _Static_assert(ROWS <= 64, "struct peer has a bit for each row");
 
-static const struct {
-	const char *name, *socket;
-	unsigned purposes;
-} roles[ROLES] = {
-	[ROLE_PEOPLE] = { "people", "people.sock", ANY },
-	[ROLE_STATION] = { "station", "station.sock", LOAD },
-	[ROLE_ACQUIRER] = { "acquirer", "acquirer.sock", ACQ },
-};
-
 static bool in_state(const struct peer *p, enum state needs)
 {
 	switch (needs) {
@@ -165,7 +155,7 @@ static enum err audit(const struct ask *a, const char *what, const char *reason)
 {
 	char who[CERT_TEXT];
 
-	snprintf(who, sizeof who, "uid %u %s", (unsigned)a->peer->uid, roles[a->peer->role].name);
+	snprintf(who, sizeof who, "uid %u %s", (unsigned)a->peer->uid, door_name(a->peer->role));
 	return journal_audit(a->room->journal, who, what, a->object, reason);
 }
 
@@ -347,19 +337,25 @@ static void supply(struct server *s)
 	}
 }
 
+static bool may_enter(const struct server *s, enum role role, uid_t uid)
+{
+	const struct users *named = &s->door[role].users;
+
+	return !uid || (named->n ? users_has(named, uid) : uid == s->owner);
+}
+
 static void welcome(struct server *s, enum role role)
 {
 	struct ucred who = { 0 };
 	socklen_t len = sizeof who;
-	int fd = accept4(s->listener[role], NULL, NULL, SOCK_CLOEXEC);
+	int fd = accept4(s->door[role].listener, NULL, NULL, SOCK_CLOEXEC);
 	size_t i = role == ROLE_PEOPLE ? 0 : SERVER_PEOPLE;
 
 	if (fd < 0)
 		return;
 	while (i < SERVER_CLIENTS && s->peer[i])
 		i++;
-	if (i < SERVER_CLIENTS && !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) &&
-	    (who.uid == s->owner || who.uid == 0))
+	if (i < SERVER_CLIENTS && !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) && may_enter(s, role, who.uid))
 		s->peer[i] = calloc(1, sizeof *s->peer[i]);
 	if (i == SERVER_CLIENTS || !s->peer[i]) {
 		close(fd);
@@ -396,31 +392,7 @@ static void hold_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static int listen_at(int dir, const char *name)
-{
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	mode_t before;
-	int fd, bad;
-
-	/* A room's path may be longer than sun_path, so the folder is named by its descriptor. */
-	snprintf(at.sun_path, sizeof at.sun_path, "/proc/self/fd/%d/%s", dir, name);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -1;
-	unlinkat(dir, name, 0); /* left by one that was killed: we hold the room's lock */
-	before = umask(0177);
-	bad = bind(fd, (struct sockaddr *)&at, sizeof at);
-	umask(before);
-	if (bad || listen(fd, 16)) {
-		bad = errno;
-		close(fd);
-		errno = bad;
-		return -1;
-	}
-	return fd;
-}
-
-enum err server_open(struct server **out, struct room *r, char why[static ROOM_WHY])
+enum err server_open(struct server **out, struct room *r, const struct door door[static ROLES], char why[static ROOM_WHY])
 {
 	struct server *s = calloc(1, sizeof *s);
 	struct stat st;
@@ -430,23 +402,13 @@ enum err server_open(struct server **out, struct room *r, char why[static ROOM_W
 	if (!s)
 		return E_INTERNAL;
 	s->room = r;
-	for (int i = 0; i < ROLES; i++)
-		s->listener[i] = -1;
-	s->dir = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->dir < 0 || fstat(s->dir, &st)) {
+	memcpy(s->door, door, sizeof s->door);
+	if (stat(r->dir, &st)) {
 		snprintf(why, ROOM_WHY, "%s", strerror(errno));
 		e = E_IO;
 	} else {
 		s->owner = st.st_uid;
-	}
-	for (int i = 0; !e && i < ROLES; i++) {
-		if (!(roles[i].purposes & 1u << r->config.purpose))
-			continue;
-		s->listener[i] = listen_at(s->dir, roles[i].socket);
-		if (s->listener[i] < 0) {
-			snprintf(why, ROOM_WHY, "%s: %s", roles[i].socket, strerror(errno));
-			e = E_IO;
-		}
+		e = doors_open(s->door, r->dir, r->config.purpose, why);
 	}
 	if (e) {
 		server_close(s);
@@ -515,7 +477,7 @@ enum err server_run(struct server *s)
 	while (!told_to_stop) {
 		/* poll() passes over descriptors below 0, and tells of a hang-up unasked. */
 		for (int i = 0; i < ROLES; i++)
-			fds[i] = (struct pollfd){ s->listener[i], POLLIN, 0 };
+			fds[i] = (struct pollfd){ s->door[i].listener, POLLIN, 0 };
 		for (int i = 0; i < SERVER_CLIENTS; i++)
 			fds[AT_PEERS + i] = (struct pollfd){ s->peer[i] ? s->peer[i]->fd : -1,
 							     s->peer[i] && s->peer[i]->stage == PEER_READS ? POLLIN : 0, 0 };
@@ -554,13 +516,7 @@ void server_close(struct server *s)
 			give_up(s, &s->peer[i]);
 		else if (s->peer[i])
 			hang_up(s, &s->peer[i]);
-	for (int i = 0; i < ROLES; i++)
-		if (s->listener[i] >= 0) {
-			close(s->listener[i]);
-			unlinkat(s->dir, roles[i].socket, 0);
-		}
-	if (s->dir >= 0)
-		close(s->dir);
+	doors_close(s->door, s->room->dir);
 	recover_end(&s->recover);
 	wipe(s, sizeof *s);
 	free(s);

@@ -13,6 +13,7 @@
 #ifndef KEYROOM_BDK_SERVER_H
 #define KEYROOM_BDK_SERVER_H
 
+#include "bdk/door.h"
 #include "bdk/enrol.h"
 #include "bdk/kdh.h"
 #include "bdk/recover.h"
@@ -25,9 +26,10 @@
 
 struct server;
 
-/* server_open - the room's sockets, ready for clients; SIGTERM and SIGINT are held back from here on.
+/* server_open - the room's doors (doors_find()'s), open for clients; SIGTERM and SIGINT are held back from here on.
  * E_OK, E_IO (why says what), E_INTERNAL (no memory) */
-MUST_USE enum err server_open(struct server **s, struct room *r, char why[static ROOM_WHY]);
+MUST_USE enum err server_open(struct server **s, struct room *r, const struct door door[static ROLES],
+			      char why[static ROOM_WHY]);
 
 /* server_run - serve until SIGTERM or SIGINT. E_OK, E_IO */
 MUST_USE enum err server_run(struct server *s);
@@ -36,8 +38,6 @@ MUST_USE enum err server_run(struct server *s);
 void server_close(struct server *s);
 
 /* --- Inside bdkd: what a handler (bdk/ops.h) sees ----------------------------------------------------------------- */
-
-enum role { ROLE_PEOPLE = 0, ROLE_STATION = 1, ROLE_ACQUIRER = 2, ROLES = 3 };
 
 /* One connection, and how far it has come. */
 struct peer {

@@ -9,7 +9,6 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -239,28 +238,19 @@ static const struct {
 };
 /* clang-format on */
 
-enum { CALLS = 512, NAME = 32 };
-static char names[CALLS][NAME]; /* asked beforehand: what gives them allocates, which the handler may not */
 static const char *process;
-
-static void put_text(const char *text)
-{
-	if (write(STDERR_FILENO, text, strlen(text)) < 0)
-		return; /* nobody is left to be told */
-}
 
 static void on_denied(int sig, siginfo_t *info, void *context)
 {
-	unsigned n = (unsigned)info->si_syscall;
+	/* This allocates, which a handler may here: no call that malloc() makes is ever stopped, so it is not inside one. */
+	char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, info->si_syscall), line[160];
+	int len = snprintf(line, sizeof line,
+			   "bdkd: %s: the system call %s is not permitted here, so this process ends; please report this\n",
+			   process, name ? name : "without a name");
 
 	(void)sig;
 	(void)context;
-	put_text("bdkd: ");
-	put_text(process);
-	put_text(": the system call ");
-	put_text(n < CALLS && names[n][0] ? names[n] : "without a name");
-	put_text(" is not permitted here, so this process ends; please report this\n");
-	_exit(EX_SOFTWARE);
+	_exit(write(STDERR_FILENO, line, (size_t)len) == len ? EX_SOFTWARE : EX_OSERR);
 }
 
 void wall_watch(enum wall_around who)
@@ -268,12 +258,6 @@ void wall_watch(enum wall_around who)
 	struct sigaction a = { .sa_sigaction = on_denied, .sa_flags = SA_SIGINFO };
 
 	process = who == WALL_SUPERVISOR ? "supervisor" : who == WALL_WORKER ? "worker" : "parser";
-	for (int i = 0; i < CALLS; i++) {
-		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, i);
-
-		snprintf(names[i], NAME, "%s", name ? name : "");
-		free(name);
-	}
 	sigaction(SIGSYS, &a, NULL);
 }
 

@@ -27,8 +27,10 @@ static const struct key_set set = { .id = { { 0xff, 0xff, 1, 2, 3 }, 5, DUKPT_TD
 static void serve_until_told(int ready)
 {
 	struct server *s;
+	struct door door[ROLES];
 	char why[ROOM_WHY];
-	bool bad = journal_open(&room.journal, path, room.config.purpose) || server_open(&s, &room, why) ||
+	bool bad = journal_open(&room.journal, path, room.config.purpose) || doors_find(door, &room.config, why) ||
+		   server_open(&s, &room, door, why) ||
 		   write(ready, "x", 1) != 1 || server_run(s);
 
 	server_close(bad ? NULL : s);

@@ -37,8 +37,10 @@ static void serve_until_told(int ready)
 {
 	static struct room room;
 	struct server *s = NULL;
+	struct door door[ROLES];
 	char why[ROOM_WHY];
-	bool bad = room_open(&room, sim.load.dir, why) || server_open(&s, &room, why) || write(ready, "x", 1) != 1 ||
+	bool bad = room_open(&room, sim.load.dir, why) || doors_find(door, &room.config, why) ||
+		   server_open(&s, &room, door, why) || write(ready, "x", 1) != 1 ||
 		   server_run(s);
 
 	server_close(s);

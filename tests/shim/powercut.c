@@ -17,8 +17,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -49,6 +49,7 @@ static int keep_file(int fd, const char *to)
 	int in = fd, out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), bad;
 	char self[32];
 	off_t at = 0;
+	uint8_t part[65536];
 	ssize_t n;
 
 	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY) {
@@ -56,8 +57,10 @@ static int keep_file(int fd, const char *to)
 		in = open(self, O_RDONLY | O_CLOEXEC);
 	}
 	bad = in < 0 || out < 0;
-	while (!bad && (n = sendfile(out, in, &at, 1 << 20)))
-		bad = n < 0;
+	while (!bad && (n = pread(in, part, sizeof part, at))) {
+		bad = n < 0 || syscall(SYS_write, out, part, n) != n;
+		at += n;
+	}
 	if (in >= 0 && in != fd)
 		close(in);
 	if (out >= 0)

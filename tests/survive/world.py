@@ -320,6 +320,9 @@ class World:
 			self.tool("bdk", "init", work + "/" + name, "--purpose", name, "--test", "--name", name)
 		with open(work + "/load/room.conf", "a") as f:
 			f.write("workers = %d\n" % workers)
+		for name in ("ca", "load", "acquirer"):		# where the shims write, which are in bdkd
+			with open(work + "/" + name + "/room.conf", "a") as f:
+				f.write("module-folder = %s\n" % work)
 		self.ca, self.load, self.acquirer = (Room(self, name) for name in ("ca", "load", "acquirer"))
 		for room in (self.ca, self.load, self.acquirer):
 			room.settle()

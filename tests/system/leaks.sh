@@ -19,7 +19,7 @@ $cc -o "$TEST/leaks/scan" tests/leaks/scan.c $(libs base) || exit 1
 $cc -o "$TEST/leaks/halt.so" -shared -fPIC tests/leaks/halt.c || exit 1
 $cc $(pkg-config --cflags libp11 p11-kit-1) -o "$TEST/leaks/keys" tests/leaks/keys.c \
 	$(libs tests-lib bdk bdk-client dukpt protocol crypto crypto-openssl base-host base) \
-	-lcheck -lsubunit -lrt -lm -lpthread -lp11 -lp11-kit -lcrypto -lsqlite3 -linih -lseccomp -ldl || exit 1
+	-lcheck -lsubunit -lrt -lm -lpthread -lp11 -lp11-kit -lcrypto -lsqlite3 -linih -lseccomp -lacl -ldl || exit 1
 SCAN=$TEST/leaks/scan KEYS=$TEST/leaks/keys HALT=$B/test/leaks/halt.so
 
 # clean TITLE SCAN-ARGUMENTS: nothing is found. holds TITLE PATTERN SCAN-ARGUMENTS: something that fits is, and it is no mistake.
@@ -38,7 +38,11 @@ holds() {
 # --- Rooms whose tokens are spied on ----------------------------------------------------------------------------------
 # A room takes a module for SoftHSM by its name.
 ln -s "$(dpkg -L opensc-pkcs11 | grep -m 1 '/pkcs11-spy\.so$')" "$WORK/softhsm-spy.so"
-spied() { sed -i "s,module-path=.*,module-path=${WORK// /%20}/softhsm-spy.so," "$WORK/$1/room.conf"; }
+# Its log lies outside the room, where bdkd writes only with leave.
+spied() {
+	sed -i "s,module-path=.*,module-path=${WORK// /%20}/softhsm-spy.so," "$WORK/$1/room.conf" &&
+	echo "module-folder = $WORK" >>"$WORK/$1/room.conf"
+}
 serve_spied() { PKCS11SPY=/usr/lib/softhsm/libsofthsm2.so PKCS11SPY_OUTPUT="$WORK/$1.spy" serve "$1"; }
 for r in ca load acquirer; do
 	room $r $r >/dev/null && spied $r && serve_spied $r || die "$r"
