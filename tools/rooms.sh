@@ -71,7 +71,7 @@ TERMINAL=$BIN/terminal
 boot() {
 	start "$1" READY "$TERMINAL" --nv "$WORK/$1.nv" --link "$4" --till "unix:$WORK/$1.till" --serial "$2" \
 		--root "$(root_of "$3")" --display "$WORK/$1.display" || return
-	case $4 in pty:*) until [ -L "${4#pty:}" ]; do sleep 0.02; done ;; esac
+	case $4 in pty:*) timeout 20 sh -c 'until [ -L "$1" ]; do sleep 0.02; done' - "${4#pty:}" ;; esac
 }
 
 # read_display NAME: what a person reads off the terminal's display: the digits of its last SPKI line

@@ -16,7 +16,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from board import KINDS, NV, SIZE, Board, Memory, Monitor, State, Wrong, need, replay  # noqa: E402
+from board import KINDS, NV, PATIENCE, SIZE, Board, Memory, Monitor, State, Wrong, need, replay  # noqa: E402
 
 B = os.environ.get("B", "build/gcc")
 PROBE, PLAIN = "build/arm/bin/keyroom-probe.elf", "build/arm/bin/keyroom.elf"
@@ -204,7 +204,7 @@ def exits(folder, name, every):
         memory.set(2, memory.stores + n + 1)
         image, begin = memory.nv(), memory.stores
         pos = sell(board, 1)
-        board.process.wait()
+        board.process.wait(PATIENCE)
         pos.kill()
         need(not ksns(pos.stdout.read()), f"a cryptogram left before store {n + 1} of {count}")
         need(memory.stores == begin + n, f"QEMU ended at store {memory.stores - begin}, not {n}")

@@ -1,5 +1,39 @@
 #!/bin/bash
-# The whole main job with its terminals on a Cortex-M4: the same programs and the same checks as in demo.sh.
+# The whole main job with its terminals on a Cortex-M4: the same programs and the same checks as in demo.sh. Then what
+# tools/board has for itself: the tamper switch, one QEMU a memory, and one line for whatever is wrong.
 set -u
 . tests/board/need.sh
-BOARD=mps2-an386 tests/system/demo.sh
+BOARD=mps2-an386 tests/system/demo.sh || exit 1
+WORK=$(mktemp -d) BOARD=mps2-an386 fail=0
+. tools/rooms.sh
+trap 'stop_all; rm -rf "$WORK"' EXIT
+complain() { echo "$*"; fail=1; }
+root_of() { printf '%064d' 0; }
+
+boot t TC-1 - "unix:$WORK/t.link" || exit 1
+tools/board --tamper "$WORK/t.nv"
+for i in $(seq 400); do grep -q '^TAMPERED' "$WORK/t.display" && break; sleep 0.05; done
+grep -q '^TAMPERED' "$WORK/t.display" || complain "an open switch is not noticed"
+[ -z "$(head -c 32 "$WORK/t.nv" | tr -d '\0')" ] || complain "its store key is not wiped"
+# refused STATUS WORDS OPTION...: with one line that says so
+refused() {
+	local status=$1 words=$2
+	shift 2
+	tools/board "$@" >"$WORK/out" 2>&1 </dev/null
+	[ $? = "$status" ] && [ "$(wc -l <"$WORK/out")" = 1 ] && grep -q "$words" "$WORK/out" ||
+		complain "board $*: not $status and '$words' but: $(cat "$WORK/out")"
+}
+good="--link unix:$WORK/l --till unix:$WORK/p --serial TC-1 --root $(root_of)"
+refused 75 'another process' --nv "$WORK/t.nv" $good
+stop t
+start t TAMPERED "$TERMINAL" --nv "$WORK/t.nv" $good || complain "it does not say so when it is powered on again"
+stop t
+refused 64 'needed' --nv "$WORK/u.nv"
+refused 64 'no such option' --novram "$WORK/u.nv"
+refused 64 'serial number' --nv "$WORK/u.nv" ${good/TC-1/TC_1}
+refused 64 'digest' --nv "$WORK/u.nv" ${good%0}
+refused 64 'none of' --nv "$WORK/u.nv" ${good/unix:/usb:}
+refused 74 'cannot be' --nv "$WORK/no/u.nv" $good
+refused 66 'no such memory' --tamper "$WORK/u.nv.missing"
+ELF=$WORK/none refused 66 'make firmware' --nv "$WORK/u.nv" $good
+exit $fail

@@ -55,12 +55,3 @@ int memcmp(const void *a, const void *b, size_t len)
 		x++, y++;
 	return len ? *x - *y : 0;
 }
-
-size_t strlen(const char *s)
-{
-	size_t n = 0;
-
-	while (s[n])
-		n++;
-	return n;
-}
