@@ -34,6 +34,8 @@ CFLAGS  := -std=c17 -g -I. -D_GNU_SOURCE -DKEYROOM_VERSION='"$(VERSION)"' \
 	   -DKEYROOM_VECTORS='"$(PREFIX)/share/keyroom/vectors"' $(WARN) $(OPT_$V)
 LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack $(OPT_$V)
 ifeq ($V,arm)
+# ccache gives back objects without their call graphs, which tools/size needs
+export CCACHE_DISABLE := 1
 LDFLAGS := $(OPT_arm) -nostdlib -Wl,-T,$(M4)/board.ld -Wl,--gc-sections -Wl,--build-id=none
 else
 CFLAGS  += $(shell pkg-config --cflags libp11 p11-kit-1 libcrypto sqlite3 libserialport inih jansson check 2>/dev/null)
