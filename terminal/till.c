@@ -57,6 +57,12 @@ static bool result_ok(const struct till_result *m)
 	       m->data.len <= TILL_DATA_MAX + TILL_BLOCK;
 }
 
+static bool response_ok(const struct till_response *m)
+{
+	return (m->mac.len == 8 || m->mac.len == 16) && m->clear <= TILL_MAC_DATA_MAX && m->clear <= m->text.len &&
+	       m->text.len - m->clear <= TILL_DATA_MAX + TILL_BLOCK && (m->text.len - m->clear) % 8 == 0;
+}
+
 static enum err put_end(size_t *len, const struct wr *w, bool ok)
 {
 	enum err e = ok ? wr_end(w) : E_RANGE;
@@ -184,6 +190,54 @@ enum err till_get_result(struct till_result *m, struct span payload)
 	m->mac = rd_span8(&r);
 	m->data = rd_span16(&r);
 	return get_end(m, sizeof *m, &r, ok && result_ok(m));
+}
+
+enum err till_put_response(uint8_t *out, size_t *len, size_t size, const struct till_response *m)
+{
+	struct wr w;
+
+	wr_init(&w, out, size);
+	wr_u8(&w, TILL_RESPONSE);
+	wr_span8(&w, m->mac);
+	wr_u16(&w, m->clear);
+	wr_span16(&w, m->text);
+	return put_end(len, &w, response_ok(m));
+}
+
+enum err till_get_response(struct till_response *m, struct span payload)
+{
+	struct rd r;
+	bool ok;
+
+	memset(m, 0, sizeof *m);
+	rd_init(&r, payload.p, payload.len);
+	ok = rd_u8(&r) == TILL_RESPONSE;
+	m->mac = rd_span8(&r);
+	m->covered = (struct span){ r.p, r.left };
+	m->clear = rd_u16(&r);
+	m->text = rd_span16(&r);
+	return get_end(m, sizeof *m, &r, ok && response_ok(m));
+}
+
+enum err till_put_verified(uint8_t *out, size_t *len, size_t size, struct span data)
+{
+	struct wr w;
+
+	wr_init(&w, out, size);
+	wr_u8(&w, TILL_VERIFIED);
+	wr_span16(&w, data);
+	return put_end(len, &w, data.len <= TILL_DATA_MAX);
+}
+
+enum err till_get_verified(struct span *data, struct span payload)
+{
+	struct rd r;
+	bool ok;
+
+	rd_init(&r, payload.p, payload.len);
+	ok = rd_u8(&r) == TILL_VERIFIED;
+	*data = rd_span16(&r);
+	return get_end(data, sizeof *data, &r, ok && data->len <= TILL_DATA_MAX);
 }
 
 enum err till_put(uint8_t *out, size_t *len, size_t size, enum till_type type, unsigned value)

@@ -8,7 +8,8 @@
  *     KEYPAD            PROMPT     one key was pressed: so many digits stand
  *     KEYPAD (enter)    RESULT     the cryptograms; or PROMPT while there are fewer than 4 digits
  *     KEYPAD (cancel)   CANCELLED
- *     anything          REFUSAL    with the reason; the PIN is forgotten
+ *     RESPONSE          VERIFIED   the host's answer to the last RESULT: its MAC is right, here is its data in clear
+ *     anything          REFUSAL    with the reason; PIN and response keys are forgotten
  *
  * A key is used by a RESULT alone: not by a cancelled or refused entry, nor by asking again for a RESULT that was lost
  * on the line (the link repeats it). An entry ends after a minute.
@@ -21,6 +22,10 @@
  *   MAC        over the MAC data, under the MAC request key; whole: 8 bytes (retail MAC), 16 (CMAC)
  *   data       under the data request key, CBC, zero IV; padded by ISO 9797-1 method 2: always 80, then 00 to the end
  *              of the block
+ * and back, under the response keys of the same KSN:
+ *   MAC        over all that follows it in RESPONSE: count, length, text
+ *   data       the text's last bytes, encrypted as above under the data response key; may be missing
+ * A RESULT gets one RESPONSE, within a minute, and before the next BEGIN: right or wrong, the keys are gone then.
  *
  * Encoders: E_OK, E_SPACE, E_RANGE (a field is longer or larger than its comment says). Decoders take a payload and
  * give spans that point into it: E_OK, E_SHORT, E_FORMAT; *m is zeroed on an error.
@@ -49,7 +54,9 @@ enum till_type {
 	TILL_KEYPAD = 5,
 	TILL_RESULT = 6,
 	TILL_CANCELLED = 7,
-	TILL_REFUSAL = 8
+	TILL_REFUSAL = 8,
+	TILL_RESPONSE = 9,
+	TILL_VERIFIED = 10
 };
 
 /* Keys of the keypad other than '0' to '9' */
@@ -86,12 +93,23 @@ struct till_result {
 	struct span data;      /* encrypted, whole blocks */
 };
 
+struct till_response {
+	struct span mac;  /* 8 or 16 bytes, whole */
+	uint16_t clear;   /* so many bytes of text are not encrypted */
+	struct span text; /* 0..TILL_MAC_DATA_MAX bytes in clear, then 0..TILL_DATA_MAX + TILL_BLOCK encrypted: whole blocks */
+	struct span covered; /* decode only: what the MAC is over */
+};
+
 MUST_USE enum err till_put_state(uint8_t *out, size_t *len, size_t size, const struct till_state *m);
 MUST_USE enum err till_put_begin(uint8_t *out, size_t *len, size_t size, const struct till_begin *m);
 MUST_USE enum err till_put_result(uint8_t *out, size_t *len, size_t size, const struct till_result *m);
+MUST_USE enum err till_put_response(uint8_t *out, size_t *len, size_t size, const struct till_response *m);
+MUST_USE enum err till_put_verified(uint8_t *out, size_t *len, size_t size, struct span data);
 MUST_USE enum err till_get_state(struct till_state *m, struct span payload);
 MUST_USE enum err till_get_begin(struct till_begin *m, struct span payload);
 MUST_USE enum err till_get_result(struct till_result *m, struct span payload);
+MUST_USE enum err till_get_response(struct till_response *m, struct span payload);
+MUST_USE enum err till_get_verified(struct span *data, struct span payload); /* 0..TILL_DATA_MAX bytes */
 
 /* The small ones carry nothing (STATUS, CANCELLED) or one number: of digits (PROMPT), the key (KEYPAD), an enum err
  * (REFUSAL). */

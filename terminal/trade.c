@@ -48,6 +48,7 @@ static void show(const struct trade *t, const char *what, struct span more)
 static void forget(struct trade *t)
 {
 	wipe(&t->entry, sizeof t->entry);
+	wipe(&t->pending, sizeof t->pending);
 }
 
 static enum err on_status(struct trade *t, struct answer *a, struct span request)
@@ -158,11 +159,25 @@ static enum err make(struct cryptograms *c, const struct entry *n, const struct 
 	return e;
 }
 
+/* The keys for what the host will say. */
+static enum err expect(struct pending *p, const struct cryptograms *c, const struct key *txn, uint32_t now)
+{
+	enum err e = dukpt_txn_key(&p->mac, txn, c->scheme, &c->ksn, DUKPT_MAC_RESPONSE);
+
+	if (!e)
+		e = dukpt_txn_key(&p->data, txn, c->scheme, &c->ksn, DUKPT_DATA_RESPONSE);
+	p->open = !e;
+	p->scheme = (uint8_t)c->scheme;
+	p->since = now;
+	return e;
+}
+
 static enum err transact(struct trade *t, struct answer *a, struct span request)
 {
 	const struct entry *n = &t->entry;
 	struct cryptograms c = { .scheme = (enum dukpt_scheme)t->store->slot[n->slot].scheme };
 	struct slot_record *next = NULL;
+	struct pending pending = { 0 };
 	struct key txn = { { 0 }, 0 };
 	uint8_t random[8];
 	struct drbg d;
@@ -178,6 +193,8 @@ static enum err transact(struct trade *t, struct answer *a, struct span request)
 		e = dukpt_registers_take(&next->registers, &txn, &c.ksn, &next->registers);
 	if (!e)
 		e = make(&c, n, &txn, random);
+	if (!e)
+		e = expect(&pending, &c, &txn, t->port->tick(t->port->ctx));
 	wipe(&txn, sizeof txn);
 	/* commit */
 	if (!e && dukpt_registers_exhausted(&next->registers))
@@ -195,6 +212,10 @@ static enum err transact(struct trade *t, struct answer *a, struct span request)
 
 		e = till_put_result(a->reply, &a->len, LINK_PAYLOAD, &m);
 	}
+	wipe(&t->entry, sizeof t->entry);
+	if (!e)
+		t->pending = pending;
+	wipe(&pending, sizeof pending);
 	store_drop(t->store);
 	wipe(&c, sizeof c);
 	wipe(random, sizeof random);
@@ -217,7 +238,6 @@ static enum err on_keypad(struct trade *t, struct answer *a, struct span request
 	}
 	if (key == TILL_ENTER && pin->len >= PIN_MIN) {
 		e = transact(t, a, request);
-		forget(t);
 		if (!e)
 			show(t, "THANK YOU", part(NULL, 0));
 		return e;
@@ -231,15 +251,55 @@ static enum err on_keypad(struct trade *t, struct answer *a, struct span request
 	return till_put(a->reply, &a->len, LINK_PAYLOAD, TILL_PROMPT, pin->len);
 }
 
+/* What ISO 9797-1 method 2 padding leaves of len bytes. E_FORMAT: there is none */
+static enum err unpad(size_t *len, const uint8_t *p)
+{
+	while (*len && !p[*len - 1])
+		--*len;
+	return *len && p[--*len] == 0x80 ? E_OK : E_FORMAT;
+}
+
+static enum err on_response(struct trade *t, struct answer *a, struct span request)
+{
+	struct pending p = t->pending;
+	enum dukpt_scheme scheme = (enum dukpt_scheme)p.scheme;
+	uint8_t mac[DUKPT_MAC_MAX], data[TILL_DATA_MAX + TILL_BLOCK];
+	struct till_response m;
+	size_t mac_len, len = 0;
+	enum err e;
+
+	forget(t); /* right or wrong, there is no second one */
+	e = p.open ? till_get_response(&m, request) : E_SEQUENCE;
+	if (!e)
+		e = dukpt_mac(mac, &mac_len, scheme, &p.mac, m.covered.p, m.covered.len);
+	if (!e && (m.mac.len != mac_len || !ct_equal(m.mac.p, mac, mac_len)))
+		e = E_MAC;
+	if (!e && m.text.len > m.clear) {
+		len = m.text.len - m.clear;
+		e = dukpt_data(data, scheme, &p.data, DECRYPT, m.text.p + m.clear, len);
+		if (!e)
+			e = unpad(&len, data);
+	}
+	if (!e)
+		e = till_put_verified(a->reply, &a->len, LINK_PAYLOAD, part(data, len));
+	if (!e)
+		show(t, "VERIFIED", part(NULL, 0));
+	wipe(data, sizeof data);
+	wipe(mac, sizeof mac);
+	wipe(&p, sizeof p);
+	return e;
+}
+
 static const struct row {
 	enum till_type got;
 	bool needs_entry;
 	enum err (*act)(struct trade *t, struct answer *a, struct span request);
 } rows[] = {
 	/* clang-format off */
-	{ TILL_STATUS, false, on_status },
-	{ TILL_BEGIN,  false, on_begin  },
-	{ TILL_KEYPAD, true,  on_keypad },
+	{ TILL_STATUS,   false, on_status   },
+	{ TILL_BEGIN,    false, on_begin    },
+	{ TILL_KEYPAD,   true,  on_keypad   },
+	{ TILL_RESPONSE, false, on_response },
 	/* clang-format on */
 };
 
@@ -280,7 +340,11 @@ size_t trade_answer(struct trade *t, uint8_t reply[static LINK_PAYLOAD], struct 
 
 void trade_tick(struct trade *t)
 {
-	if (t->entry.open && t->port->tick(t->port->ctx) - t->entry.since >= TRADE_ENTRY_MS) {
+	uint32_t now = t->port->tick(t->port->ctx);
+
+	if (t->pending.open && now - t->pending.since >= TRADE_RESPONSE_MS)
+		wipe(&t->pending, sizeof t->pending);
+	if (t->entry.open && now - t->entry.since >= TRADE_ENTRY_MS) {
 		forget(t);
 		show(t, "CANCELLED", part(NULL, 0));
 	}

@@ -343,6 +343,142 @@ START_TEST(a_spent_key_is_nowhere_in_the_terminal)
 }
 END_TEST
 
+/* --- Responses --- */
+
+/* The host's answer to the transaction of this counter: text in clear, data encrypted behind it. */
+static struct till_response answer_to(const struct row *row, uint32_t counter, struct span clear, struct span data)
+{
+	static uint8_t covered[4 + TILL_MAC_DATA_MAX + TILL_DATA_MAX + TILL_BLOCK], *text = covered + 4;
+	static uint8_t mac[DUKPT_MAC_MAX];
+	const struct key ik = test_key(row->ik);
+	size_t block = dukpt_block_len(row->scheme), len = data.p ? (data.len / block + 1) * block : 0;
+	struct till_response m = { .mac = { mac, 0 }, .clear = (uint16_t)clear.len, .text = { text, clear.len + len } };
+	struct ksn ksn;
+	struct key key;
+
+	ksn_set_counter(&ksn, &sim.store.slot[row->slot].ksn, counter);
+	memset(covered, 0, sizeof covered);
+	put_be16(covered, (unsigned)clear.len);
+	put_be16(covered + 2, (unsigned)m.text.len);
+	memcpy(text, clear.p, clear.len);
+	if (data.p) {
+		memcpy(text + clear.len, data.p, data.len);
+		text[clear.len + data.len] = 0x80;
+		ck_assert_int_eq(dukpt_host_key(&key, &ik, row->scheme, &ksn, DUKPT_DATA_RESPONSE), E_OK);
+		ck_assert_int_eq(dukpt_data(text + clear.len, row->scheme, &key, ENCRYPT, text + clear.len, len), E_OK);
+	}
+	ck_assert_int_eq(dukpt_host_key(&key, &ik, row->scheme, &ksn, DUKPT_MAC_RESPONSE), E_OK);
+	ck_assert_int_eq(dukpt_mac(mac, &m.mac.len, row->scheme, &key, covered, 4 + m.text.len), E_OK);
+	return m;
+}
+
+static unsigned respond(const struct till_response *m)
+{
+	uint8_t out[TILL_REQUEST];
+	size_t len;
+
+	ck_assert_int_eq(till_put_response(out, &len, sizeof out, m), E_OK);
+	return send((struct span){ out, len });
+}
+
+static bool no_response_keys(void)
+{
+	static const struct pending none;
+
+	return !memcmp(&sim.trade.pending, &none, sizeof none);
+}
+
+START_TEST(a_response_under_the_keys_of_the_same_ksn_is_verified_and_its_data_come_out)
+{
+	const struct row *row = &slots[_i];
+	uint8_t data[TILL_DATA_MAX];
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < sizeof data; i++)
+		data[i] = (uint8_t)(i % 5 ? i : 0);
+	for (size_t len = 0; len <= sizeof data; len += len < 40 ? 1 : 59) {
+		struct till_response m;
+		struct span clear;
+
+		ck_assert_int_eq(transact(row->slot), TILL_RESULT);
+		m = answer_to(row, ++n, TEXT("approved 123456"), (struct span){ len ? data : NULL, len });
+		ck_assert_int_eq(respond(&m), TILL_VERIFIED);
+		ck_assert_int_eq(till_get_verified(&clear, got()), E_OK);
+		ck_assert_uint_eq(clear.len, len);
+		ck_assert(!len || !memcmp(clear.p, data, len));
+		ck_assert_str_eq(sim.shown[0], "VERIFIED");
+		ck_assert(no_response_keys());
+		ck_assert_int_eq(respond(&m), TILL_REFUSAL); /* once */
+		ck_assert(refused(E_SEQUENCE));
+	}
+}
+END_TEST
+
+START_TEST(a_changed_response_is_refused_and_the_keys_are_gone)
+{
+	const struct row *row = &slots[_i];
+	uint8_t good[TILL_REQUEST];
+	struct till_response m;
+	size_t len;
+
+	ck_assert_int_eq(transact(row->slot), TILL_RESULT);
+	m = answer_to(row, 1, TEXT("approved"), TEXT("secret"));
+	ck_assert_int_eq(till_put_response(good, &len, sizeof good, &m), E_OK);
+	saved = sim;
+	for (size_t i = 1; i < len; i++)
+		for (unsigned bit = 0; bit < 8; bit++) {
+			sim = saved;
+			good[i] ^= (uint8_t)(1u << bit);
+			ck_assert_msg(send((struct span){ good, len }) == TILL_REFUSAL, "byte %zu, bit %u", i, bit);
+			ck_assert(no_response_keys());
+			good[i] ^= (uint8_t)(1u << bit);
+		}
+	for (size_t n = 1; n < len; n++) {
+		sim = saved;
+		ck_assert_int_eq(send((struct span){ good, n }), TILL_REFUSAL);
+	}
+	sim = saved; /* unhurt it is taken: the loops tried what they say */
+	ck_assert_int_eq(send((struct span){ good, len }), TILL_VERIFIED);
+}
+END_TEST
+
+START_TEST(only_the_response_to_the_last_result_is_verified_and_only_for_a_while)
+{
+	const struct row *row = &slots[_i];
+	struct till_response m;
+
+	m = answer_to(row, 1, TEXT("early"), TEXT("x"));
+	ck_assert_int_eq(respond(&m), TILL_REFUSAL);
+	ck_assert(refused(E_SEQUENCE));
+	/* of the transaction before, of the next, and of this one's request keys */
+	ck_assert_int_eq(transact(row->slot), TILL_RESULT);
+	for (uint32_t of = 1; of <= 3; of += 2) {
+		ck_assert_int_eq(transact(row->slot), TILL_RESULT);
+		m = answer_to(row, of == 1 ? of : 4, TEXT("other"), TEXT("x"));
+		ck_assert_int_eq(respond(&m), TILL_REFUSAL);
+		ck_assert(refused(E_MAC));
+	}
+	/* after another BEGIN */
+	ck_assert_int_eq(transact(row->slot), TILL_RESULT);
+	m = answer_to(row, 4, TEXT("late"), TEXT("x"));
+	ck_assert_int_eq(begin(row->slot, TEXT("track")), TILL_PROMPT);
+	ck_assert_int_eq(respond(&m), TILL_REFUSAL);
+	ck_assert(refused(E_SEQUENCE));
+	/* after its time, but not after a STATUS */
+	ck_assert_int_eq(transact(row->slot), TILL_RESULT);
+	m = answer_to(row, 5, TEXT("late"), TEXT("x"));
+	ck_assert_int_eq(send(TEXT("\1")), TILL_STATE);
+	sim.now += TRADE_RESPONSE_MS - 1;
+	trade_tick(&sim.trade);
+	ck_assert(sim.trade.pending.open);
+	sim.now++;
+	trade_tick(&sim.trade);
+	ck_assert(no_response_keys());
+	ck_assert_int_eq(respond(&m), TILL_REFUSAL);
+	ck_assert(refused(E_SEQUENCE));
+}
+END_TEST
+
 START_TEST(every_field_goes_round_and_every_truncation_is_refused)
 {
 	struct till_begin b = { 3, TEXT("4012345678909"), TEXT("1.00"), TEXT("mac"), TEXT("data") }, b2;
@@ -397,6 +533,9 @@ static Suite *suite(void)
 	tcase_add_test(t, a_power_cut_at_any_word_never_lets_a_ksn_out_twice);
 	tcase_add_test(t, a_terminal_that_released_before_it_committed_would_be_caught);
 	tcase_add_test(t, a_spent_key_is_nowhere_in_the_terminal);
+	tcase_add_loop_test(t, a_response_under_the_keys_of_the_same_ksn_is_verified_and_its_data_come_out, 0, 2);
+	tcase_add_loop_test(t, a_changed_response_is_refused_and_the_keys_are_gone, 0, 2);
+	tcase_add_loop_test(t, only_the_response_to_the_last_result_is_verified_and_only_for_a_while, 0, 2);
 	tcase_add_test(t, every_field_goes_round_and_every_truncation_is_refused);
 	suite_add_tcase(s, t);
 	return s;
