@@ -2,7 +2,10 @@
 #include "tests/lib/test.h"
 #include "terminal/firmware.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TEXT(s) ((struct span){ (const uint8_t *)(s), sizeof(s) - 1 })
 
@@ -16,7 +19,7 @@ static bool opened; /* the tamper switch */
 static uint8_t in[UARTS][LINK_WIRE], out[UARTS][LINK_WIRE];
 static size_t in_len[UARTS], in_at[UARTS], out_len[UARTS];
 
-static size_t uart_read(void *ctx, enum uart u, uint8_t *p, size_t size)
+static size_t uart_take(void *ctx, enum uart u, uint8_t *p, size_t size)
 {
 	size_t n = in_len[u] - in_at[u] < size ? in_len[u] - in_at[u] : size;
 
@@ -26,6 +29,26 @@ static size_t uart_read(void *ctx, enum uart u, uint8_t *p, size_t size)
 	return n;
 }
 
+static size_t flood[UARTS]; /* so many bytes of noise come first */
+
+static size_t uart_read(void *ctx, enum uart u, uint8_t *p, size_t size)
+{
+	static uint64_t x = 0x9E3779B97F4A7C15;
+
+	if (flood[u]) {
+		size_t noise = flood[u] < size ? flood[u] : size;
+
+		for (size_t i = 0; i < noise; i++) {
+			x ^= x << 13;
+			x ^= x >> 7;
+			x ^= x << 17;
+			p[i] = (uint8_t)(x >> 40);
+		}
+		flood[u] -= noise;
+		return noise;
+	}
+	return uart_take(ctx, u, p, size);
+}
 static void uart_write(void *ctx, enum uart u, const uint8_t *p, size_t len)
 {
 	(void)ctx;
@@ -194,6 +217,259 @@ START_TEST(the_display_tells_at_power_on_what_the_terminal_is)
 }
 END_TEST
 
+START_TEST(after_700000_bytes_of_noise_the_next_good_frame_is_answered)
+{
+	for (enum uart u = UART_LINK; u < UARTS; u++)
+		for (unsigned i = 0; i < 5; i++) {
+			flood[u] = 700000 + i;
+			ck_assert_int_eq(ask(u, u == UART_LINK ? &line : &till, TEXT("")), 0);
+			ck_assert_uint_eq(flood[u], 0);
+		}
+	enter_pin();
+	ck_assert_int_eq(press(TILL_ENTER), TILL_RESULT);
+}
+END_TEST
+
+/* --- Messages that must be refused, over the line; the terminal serves on --- */
+
+static uint8_t payload[LINK_PAYLOAD + 1];
+
+static size_t a_hello(void)
+{
+	payload[0] = MSG_HELLO;
+	return 1 + sim_hello(&host, payload + 1);
+}
+
+static size_t one_too_long(void)
+{
+	size_t n = a_hello();
+
+	memset(payload + n, 0, sizeof payload - n);
+	return LINK_PAYLOAD;
+}
+
+static size_t every_field_twice(void)
+{
+	size_t n = a_hello();
+
+	memcpy(payload + n, payload + 1, n - 1);
+	return 2 * n - 1;
+}
+
+static size_t a_field_missing(void)
+{
+	size_t n = a_hello();
+
+	memmove(payload + 3, payload + 3 + 32, n - 3 - 32); /* without its environment */
+	return n - 32;
+}
+
+static size_t an_older_version(void)
+{
+	size_t n = a_hello();
+
+	payload[1] = MSG_VERSION - 1;
+	return n;
+}
+
+static size_t one_out_of_order(void)
+{
+	a_hello();
+	payload[0] = MSG_CERT;
+	return 1000;
+}
+
+static size_t an_epoch_too_low(void)
+{
+	size_t n;
+
+	sim_kdh_certificate(&host, 2, SIM_UTC - 86400, SIM_UTC + 86400);
+	n = a_hello();
+	sim_kdh_certificate(&host, 3, SIM_UTC - 86400, SIM_UTC + 86400);
+	return n;
+}
+
+static size_t no_type_at_all(void)
+{
+	payload[0] = 99;
+	return 1;
+}
+
+START_TEST(what_must_be_refused_is_refused_with_its_reason_and_the_terminal_serves_on)
+{
+	static const struct {
+		size_t (*make)(void);
+		enum err reason;
+	} rows[] = {
+		{ one_too_long, E_FORMAT },	 { every_field_twice, E_FORMAT }, { a_field_missing, E_SHORT },
+		{ an_older_version, E_VERSION }, { one_out_of_order, E_SEQUENCE }, { an_epoch_too_low, E_EPOCH },
+		{ no_type_at_all, E_FORMAT },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		size_t len = rows[i].make();
+
+		ck_assert_msg(ask(UART_LINK, &line, (struct span){ payload, len }) == MSG_ABORT, "row %zu", i);
+		ck_assert_msg(!strcmp(sim.shown[0], err_text(rows[i].reason)), "row %zu: %s", i, sim.shown[0]);
+		len = a_hello();
+		ck_assert_int_eq(ask(UART_LINK, &line, (struct span){ payload, len }), MSG_OFFER);
+	}
+}
+END_TEST
+
+START_TEST(a_request_that_is_too_long_for_the_till_is_no_frame)
+{
+	memset(payload, TILL_STATUS, sizeof payload);
+	ck_assert_int_eq(link_host_request(&till, in[UART_TILL], &in_len[UART_TILL], sizeof in[0],
+					   (struct span){ payload, TILL_REQUEST + 1 }),
+			 E_OK);
+	ck_assert(!step(UART_TILL));
+	ck_assert_int_eq(ask(UART_TILL, &till, TEXT("\1")), TILL_STATE);
+}
+END_TEST
+
+/* --- PIN digits: nowhere in this process once an entry is over --- */
+
+/* 9274815360, held so that this program does not hold it */
+static const volatile uint8_t masked[10] = { 9 ^ 0x5a, 2 ^ 0x5a, 7 ^ 0x5a, 4 ^ 0x5a, 8 ^ 0x5a,
+					     1 ^ 0x5a, 5 ^ 0x5a, 3 ^ 0x5a, 6 ^ 0x5a, 0 ^ 0x5a };
+
+static unsigned digit(unsigned i)
+{
+	return masked[i] ^ 0x5au;
+}
+
+/* As digits, as text, and two to a byte as a PIN block has them before it is encrypted */
+static bool is_pin(const uint8_t *p)
+{
+	bool digits = true, text = true, packed = true;
+
+	for (unsigned i = 0; i < 10; i++) {
+		digits &= p[i] == digit(i);
+		text &= p[i] == '0' + digit(i);
+	}
+	for (unsigned i = 0; i < 5; i++)
+		packed &= p[i] == (digit(2 * i) << 4 | digit(2 * i + 1));
+	return digits || text || packed;
+}
+
+/* How many times is it in what this process can write? */
+static unsigned pins_in_memory(void)
+{
+	static uint8_t b[1 << 16];
+	int mem = open("/proc/self/mem", O_RDONLY);
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned long from, to;
+	unsigned found = 0;
+	char line_of[512];
+
+	ck_assert(mem >= 0 && maps);
+	while (fgets(line_of, sizeof line_of, maps)) {
+		if (sscanf(line_of, "%lx-%lx rw", &from, &to) != 2 || !strstr(line_of, " rw"))
+			continue;
+		for (unsigned long at = from; at < to; at += sizeof b - 16) {
+			ssize_t n = pread(mem, b, to - at < sizeof b ? to - at : sizeof b, (off_t)at);
+
+			if (at <= (uintptr_t)b + sizeof b && (uintptr_t)b <= at + sizeof b)
+				continue; /* the place that it is looked at in */
+			for (ssize_t i = 0; i + 10 <= n; i++)
+				found += is_pin(b + i);
+		}
+	}
+	fclose(maps);
+	close(mem);
+	memset(b, 0, sizeof b);
+	return found;
+}
+
+static void type_pin(void)
+{
+	static const uint8_t begin[] = "\3\0\015"
+				       "4012345678909"
+				       "\0041.00"
+				       "\0\3mac"
+				       "\0\4data";
+
+	ck_assert_int_eq(ask(UART_TILL, &till, (struct span){ begin, sizeof begin - 1 }), TILL_PROMPT);
+	for (unsigned i = 0; i < 10; i++)
+		ck_assert_int_eq(press((char)('0' + digit(i))), TILL_PROMPT);
+}
+
+static void by_enter(void)
+{
+	ck_assert_int_eq(press(TILL_ENTER), TILL_RESULT);
+}
+
+static void by_cancel(void)
+{
+	ck_assert_int_eq(press(TILL_CANCEL), TILL_CANCELLED);
+}
+
+static void by_clear(void)
+{
+	ck_assert_int_eq(press(TILL_CLEAR), TILL_PROMPT);
+}
+
+static void by_time_out(void)
+{
+	sim.now += TRADE_ENTRY_MS;
+	in_len[UART_TILL] = in_len[UART_LINK] = 0;
+	step(UART_TILL);
+}
+
+static void by_a_key_that_is_none(void)
+{
+	ck_assert_int_eq(press('?'), TILL_REFUSAL);
+}
+
+static void by_another_begin(void)
+{
+	static const uint8_t cut[] = "\3\0";
+
+	ck_assert_int_eq(ask(UART_TILL, &till, (struct span){ cut, 2 }), TILL_REFUSAL);
+}
+
+static void by_bad_noise(void)
+{
+	sim.noise = NOISE_STUCK;
+	ck_assert_int_eq(press(TILL_ENTER), TILL_REFUSAL);
+}
+
+static void by_a_memory_that_fails(void)
+{
+	sim.budget = 3;
+	ck_assert_int_eq(press(TILL_ENTER), TILL_REFUSAL);
+}
+
+static void by_tamper(void)
+{
+	opened = true;
+	in_len[UART_TILL] = in_len[UART_LINK] = 0;
+	step(UART_TILL);
+	opened = false;
+}
+
+static void by_power_off(void)
+{
+	firmware_stop(&firmware);
+}
+
+START_TEST(no_pin_is_in_memory_after_any_end_of_an_entry)
+{
+	static void (*const ends[])(void) = { by_enter,	       by_cancel,	 by_clear,	by_time_out,
+					      by_a_key_that_is_none, by_another_begin, by_bad_noise,
+					      by_a_memory_that_fails, by_tamper,	 by_power_off };
+
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		setup();
+		type_pin();
+		ck_assert_uint_eq(pins_in_memory(), 1); /* in one buffer; and the search finds it */
+		ends[i]();
+		ck_assert_msg(!pins_in_memory(), "end %zu", i);
+	}
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("terminal/firmware");
@@ -206,6 +482,11 @@ static Suite *suite(void)
 	tcase_add_test(t, noise_on_the_line_is_not_answered);
 	tcase_add_test(t, an_opened_case_wipes_everything_and_the_terminal_says_only_that);
 	tcase_add_test(t, the_display_tells_at_power_on_what_the_terminal_is);
+	tcase_add_test(t, after_700000_bytes_of_noise_the_next_good_frame_is_answered);
+	tcase_add_test(t, what_must_be_refused_is_refused_with_its_reason_and_the_terminal_serves_on);
+	tcase_add_test(t, a_request_that_is_too_long_for_the_till_is_no_frame);
+	tcase_add_test(t, no_pin_is_in_memory_after_any_end_of_an_entry);
+	tcase_set_timeout(t, 300);
 	suite_add_tcase(s, t);
 	return s;
 }
