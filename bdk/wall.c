@@ -171,6 +171,7 @@ static const struct row {
 	{ SCMP_SYS(unlink),		SW,  ANY_WAY },
 	{ SCMP_SYS(unlinkat),		SW,  ANY_WAY },
 	{ SCMP_SYS(uname),		SW,  ANY_WAY },
+	{ SCMP_SYS(sysinfo),		SW,  ANY_WAY }, /* NSS, for its seed */
 	/* SQLite (NSS softokn's too), and the room's folder */
 	{ SCMP_SYS(fchown),		SW,  ANY_WAY },
 	{ SCMP_SYS(chmod),		S,   ANY_WAY },
