@@ -137,7 +137,7 @@ stop ca2
 sed -i 's/^version *= *1/version = 2/' "$WORK/ca2/room.conf"
 refused 78 'of version 2|newer version' "$BIN/bdkd" --room "$WORK/ca2"
 sed -i 's/^version *= *2/version = 1/' "$WORK/ca2/room.conf"
-sqlite3 "$WORK/ca2/journal.db" "UPDATE meta SET value = 2 WHERE name = 'version'" || complain "meta"
+sqlite3 "$WORK/ca2/journal.db" "UPDATE meta SET value = 99 WHERE name = 'version'" || complain "meta"
 refused 78 'of version 2|newer version' "$BIN/bdkd" --room "$WORK/ca2"
 refused 69 'does not answer' "$BIN/bdk" list --room "$WORK/ca2"
 refused 64 'no such command' "$BIN/bdk" dance
