@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -132,6 +133,7 @@ static const struct row {
 	{ SCMP_SYS(rt_sigreturn),	ALL, ANY_WAY },
 	{ SCMP_SYS(restart_syscall),	ALL, ANY_WAY },
 	{ SCMP_SYS(fstat),		ALL, ANY_WAY },
+	{ SCMP_SYS(ioctl),		ALL, IS(1, TCGETS) }, /* stdio: is this a terminal? */
 	{ SCMP_SYS(exit),		ALL, ANY_WAY },
 	{ SCMP_SYS(exit_group),		ALL, ANY_WAY },
 	/* memory: once a worker or a parser stands, no new code */

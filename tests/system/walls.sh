@@ -44,4 +44,12 @@ fail=$before
 [ "$(stat -c %a "$WORK/room")" = 700 ] || complain "the room's folder is open to others"
 [ "$(stat -c %a "$WORK/room/pin")" = 400 ] || complain "the PIN file is not 0400"
 for s in people station; do [ "$(stat -c %a "$WORK/room/$s.sock")" = 600 ] || complain "$s.sock is open to others"; done
+
+# Where its output is a device, stdio asks whether that is a terminal: no wall stands in the way.
+stop room
+$AS "$BIN/bdkd" --room "$WORK/room" >/dev/null 2>"$WORK/device.err" & PIDS="$PIDS $!"
+until $AS "$BIN/bdk" info --room "$WORK/room" >/dev/null 2>&1; do
+	kill -0 $! 2>/dev/null || { complain "bdkd with its output on a device: $(cat "$WORK/device.err")"; break; }
+	sleep 0.05
+done
 exit $fail
