@@ -8,7 +8,8 @@
  *         is in the file KIF
  *     keys of NEEDLES SCHEME KSN N
  *         prints, from the line "bdk" of NEEDLES, the initial key of that KSN, the transaction keys of counters 1..N
- *         ("past") and the one after them ("next"), with all their working keys
+ *         with all their working keys ("past", but the two of N that a host's response is under: "reply"), and the
+ *         transaction key after them ("next")
  *
  * Private keys are files of 32 bytes, certificates PEM. Lines are "NAME HEX": what tests/leaks/scan.c looks for.
  */
@@ -23,6 +24,7 @@
 #include "tests/lib/room_sim.h"
 
 #include <openssl/pem.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,8 +169,10 @@ static void derive(char **a)
 		need(dukpt_host_txn(&key, &ik, scheme, &ksn), "transaction key");
 		print(name, key.b, key.len);
 		for (int p = DUKPT_PIN; i <= n && p <= DUKPT_DATA_RESPONSE; p++) {
+			bool reply = i == n && (p == DUKPT_MAC_RESPONSE || p == DUKPT_DATA_RESPONSE);
+
 			need(dukpt_host_key(&key, &ik, scheme, &ksn, (enum dukpt_purpose)p), "working key");
-			print(name, key.b, key.len);
+			print(reply ? "reply" : name, key.b, key.len);
 		}
 	}
 }

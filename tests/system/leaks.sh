@@ -17,10 +17,12 @@ cc='gcc -std=c17 -O2 -I. -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Wstr
 libs() { for l in "$@"; do echo "$B/lib/lib$l.a"; done; }
 $cc -o "$TEST/leaks/scan" tests/leaks/scan.c $(libs base) || exit 1
 $cc -o "$TEST/leaks/halt.so" -shared -fPIC tests/leaks/halt.c || exit 1
+# Bound at once, as the terminal is: looking up a symbol in the middle of a sale would save vector registers to the stack.
+$cc -o "$TEST/leaks/halt_commit.so" -shared -fPIC -Wl,-z,now tests/leaks/halt_commit.c || exit 1
 $cc $(pkg-config --cflags libp11 p11-kit-1) -o "$TEST/leaks/keys" tests/leaks/keys.c \
 	$(libs tests-lib bdk bdk-client dukpt protocol crypto crypto-openssl base-host base) \
 	-lcheck -lsubunit -lrt -lm -lpthread -lp11 -lp11-kit -lcrypto -lsqlite3 -linih -lseccomp -lacl -ldl || exit 1
-SCAN=$TEST/leaks/scan KEYS=$TEST/leaks/keys HALT=$B/test/leaks/halt.so
+SCAN=$TEST/leaks/scan KEYS=$TEST/leaks/keys HALT=$B/test/leaks/halt.so COMMIT=$B/test/leaks/halt_commit.so
 
 # clean TITLE SCAN-ARGUMENTS: nothing is found. holds TITLE PATTERN SCAN-ARGUMENTS: something that fits is, and it is no mistake.
 clean() {
@@ -70,8 +72,10 @@ for i in 0 1 2 3 4 5 6 7; do
 done >"$WORK/ik.keys"
 cat "$WORK"/*.keys >"$WORK/needles"
 [ "$(grep -c ^ik "$WORK/needles")" = 16 ] && [ "$(grep -c ^bdk "$WORK/needles")" = 2 ] || die "keys"
-boot t1 TC-1 ca "unix:$WORK/t1.link" && enrol t1 TC-1 ca "unix:$WORK/t1.link" >/dev/null 2>&1 || die "t1"
-boot t2 TC-2 ca "unix:$WORK/t2.link" && enrol t2 TC-2 ca "unix:$WORK/t2.link" >/dev/null 2>&1 || die "t2"
+# A terminal that stops in its next commit once the file WORK/NAME.halt is there
+halting() { HALT_COMMIT="$WORK/$1.halt" LD_PRELOAD=$COMMIT boot "$@"; }
+halting t1 TC-1 ca "unix:$WORK/t1.link" && enrol t1 TC-1 ca "unix:$WORK/t1.link" >/dev/null 2>&1 || die "t1"
+halting t2 TC-2 ca "unix:$WORK/t2.link" && enrol t2 TC-2 ca "unix:$WORK/t2.link" >/dev/null 2>&1 || die "t2"
 ceremony=$(stat -c %s "$WORK/load.spy")
 inject TC-1 0 FFFF111111 "unix:$WORK/t1.link" >>"$WORK/kif.said" 2>&1 || die "inject t1"
 inject TC-2 0 22222222 "unix:$WORK/t2.link" >>"$WORK/kif.said" 2>&1 || die "inject t2"
@@ -121,20 +125,59 @@ twin "… is in the log" "bdk in a dump" "$WORK/ceremony.spy" "$WORK/needles" 0
 { cat "$WORK/loading.spy"; printf '\n9999: C_Decrypt\n2026-01-01\nReturned:  0 CKR_OK\n'; } >"$WORK/twin.spy"
 twin "a decryption" "C_Decrypt: is not for" "$WORK/twin.spy" "$WORK/needles" 0
 
-# --- Memory of the terminal: no initial key, no key of an earlier transaction; its own next one is there --------------
+# --- Memory of the terminal -------------------------------------------------------------------------------------------
+# Idle: no initial key, no key of an earlier transaction but those that the last one's response is waited for with, and no next
+# one: the registers stay in the non-volatile memory. The next one is in RAM while a sale is committed, and found there.
+halted() {
+	local i
+	for i in $(seq 400); do
+		grep -q '^State:	T' "/proc/$1/status" 2>/dev/null && return
+		sleep 0.02
+	done
+	return 1
+}
 "$KEYS" of "$WORK/tdes.keys" tdes FFFF1111110000000000 4 >"$WORK/t1.all"
 "$KEYS" of "$WORK/aes.keys" aes128 222222220000000000000000 4 >"$WORK/t2.all"
+"$KEYS" of "$WORK/tdes.keys" tdes FFFF1111110000000000 5 >"$WORK/t1.after"
+"$KEYS" of "$WORK/aes.keys" aes128 222222220000000000000000 5 >"$WORK/t2.after"
+printf 'pin "%s\npin %s\npan "%s\npan %s\n' $PIN $PIN $PAN $PAN >"$WORK/typed"
+# idle TERMINAL PID KEYS
+idle() {
+	grep -E '^(ik|past|reply)' "$3" >"$WORK/$1.spent"
+	grep '^next' "$3" >"$WORK/$1.next"
+	grep '^reply' "$3" >"$WORK/$1.reply"
+	[ "$(wc -l <"$WORK/$1.reply")" = 2 ] && [ "$(wc -l <"$WORK/$1.next")" = 1 ] || complain "keys of $1"
+	grep -vE '^reply' "$3" | cat - "$WORK/needles" "$WORK/typed" >"$WORK/$1.never"
+	clean "memory of terminal $1" memory "$WORK/$1.never" "$2"
+	holds "the twin: the response keys of $1 in its memory" 'reply bytes' memory "$WORK/$1.reply" "$2"
+	[ "$(grep -c 'reply bytes' "$WORK/found")" = 2 ] || complain "not each response key of $1 once: $(cat "$WORK/found")"
+	cat "$WORK/$1.spent" "$WORK/needles" "$WORK/typed" >"$WORK/$1.never"
+	clean "non-volatile memory of terminal $1" files "$WORK/$1.never" "$WORK/$1.nv"
+	holds "the twin: the next key of $1 in its non-volatile memory" next files "$WORK/$1.next" "$WORK/$1.nv"
+}
 for t in t1 t2; do
 	eval "pid=\$PID_$t"
-	grep -E '^(ik|past)' "$WORK/$t.all" >"$WORK/$t.spent"
-	grep '^next' "$WORK/$t.all" >"$WORK/$t.next"
-	cat "$WORK/needles" "$WORK/$t.spent" >"$WORK/$t.never"
-	printf 'pin "%s\npin %s\npan "%s\npan %s\n' $PIN $PIN $PAN $PAN >>"$WORK/$t.never"
-	clean "memory of terminal $t" memory "$WORK/$t.never" "$pid"
-	clean "non-volatile memory of terminal $t" files "$WORK/$t.never" "$WORK/$t.nv"
-	holds "the twin: the next key of $t in memory" next memory "$WORK/$t.next" "$pid"
-	holds "the twin: the next key of $t in its non-volatile memory" next files "$WORK/$t.next" "$WORK/$t.nv"
+	idle $t $pid "$WORK/$t.all"
+	: >"$WORK/$t.halt"
+	"$BIN/pos" --till "unix:$WORK/$t.till" --slot 0 --count 1 <"$WORK/sale" >"$WORK/$t.sold5" 2>>"$WORK/pos.said" &
+	pos=$!
+	if halted $pid; then
+		# With the next sale the response keys of the one before are gone as well.
+		cat "$WORK/$t.spent" "$WORK/needles" >"$WORK/$t.never"
+		clean "memory of terminal $t in a commit" memory "$WORK/$t.never" $pid
+		grep '^next' "$WORK/$t.after" >"$WORK/$t.next"
+		holds "the twin: the next key of $t in memory in a commit" 'next bytes' memory "$WORK/$t.next" $pid
+		kill -CONT $pid
+	else
+		complain "terminal $t did not stop in its commit"
+	fi
+	wait $pos || complain "the sale of $t that was stopped: status $?"
+	idle $t $pid "$WORK/$t.after"
 done
+# A sale with another slot's key leaves none of the first one's.
+"$BIN/pos" --till "unix:$WORK/t1.till" --slot 1 --count 1 <"$WORK/sale" >"$WORK/t1.sold1" 2>>"$WORK/pos.said" || complain "slot 1 of t1"
+cat "$WORK/t1.spent" "$WORK/t1.next" "$WORK/needles" "$WORK/typed" >"$WORK/t1.never"
+clean "memory of terminal t1 after a sale with slot 1" memory "$WORK/t1.never" $PID_t1
 
 # --- Memory of the rooms when nothing is going on ---------------------------------------------------------------------
 # Without the spy, whose buffers are not the room's.
@@ -196,14 +239,11 @@ sed 's/^process [0-9]* /the worker holds, in its /' "$WORK/found"
 # --- What is left at the end of a program -----------------------------------------------------------------------------
 # ended TITLE COMMAND...: runs it up to the end of main(), looks for keys, PIN and PAN, reads its core limit, lets it go
 ended() {
-	local title=$1 pid i
+	local title=$1 pid
 	shift
 	LD_PRELOAD=$HALT "$@" <&3 &
 	pid=$!
-	for i in $(seq 400); do
-		grep -q '^State:	T' "/proc/$pid/status" 2>/dev/null && break
-		sleep 0.02
-	done
+	halted $pid
 	clean "$title at its end" memory "$WORK/left" $pid
 	grep -qE '^Max core file size +0 +0 ' "/proc/$pid/limits" || complain "$title may dump core"
 	kill -CONT $pid
