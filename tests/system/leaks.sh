@@ -157,6 +157,9 @@ idle() {
 }
 for t in t1 t2; do
 	eval "pid=\$PID_$t"
+	# A signal must not put on the stack what a sale left in the registers.
+	kill -USR2 $pid
+	sleep 0.1
 	idle $t $pid "$WORK/$t.all"
 	: >"$WORK/$t.halt"
 	"$BIN/pos" --till "unix:$WORK/$t.till" --slot 0 --count 1 <"$WORK/sale" >"$WORK/$t.sold5" 2>>"$WORK/pos.said" &

@@ -106,7 +106,9 @@ static int run(int operands, char **operand)
 	if (!locked)
 		fail_why(E_INTERNAL, "keys may reach the swap space", "raise the limit (ulimit -l)",
 			 "memory is not locked");
-	posix_signals();
+	e = posix_signals();
+	if (e)
+		return fail_say(e, "signals");
 	status = open_all(&p, &port);
 	if (!status) {
 		posix_port(&port, &p);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -18,7 +19,8 @@
 
 enum { WRITE_MS = 5000 };
 
-static volatile sig_atomic_t stopping, tampered, pressed;
+static bool stopping, tampered, pressed;
+static int signals = -1;
 
 /* --- Addresses --- */
 
@@ -223,43 +225,42 @@ static uint32_t tick(void *ctx)
 	return (uint32_t)t.tv_sec * 1000u + (uint32_t)(t.tv_nsec / 1000000);
 }
 
+static void take_signals(void)
+{
+	struct signalfd_siginfo s;
+
+	while (read(signals, &s, sizeof s) == (ssize_t)sizeof s)
+		switch (s.ssi_signo) {
+		case SIGUSR1:
+			tampered = true;
+			break;
+		case SIGUSR2:
+			pressed = true;
+			break;
+		default:
+			stopping = true;
+		}
+}
+
 static bool wait_ready(void *ctx)
 {
-	static const struct timespec second = { 1, 0 };
+	enum { SECOND = 1000 };
 	const struct posix *p = ctx;
-	struct pollfd f[UARTS];
-	sigset_t none;
+	struct pollfd f[UARTS + 1];
 
 	for (unsigned i = 0; i < UARTS; i++)
 		f[i] = (struct pollfd){ p->uart[i].fd >= 0 ? p->uart[i].fd : p->uart[i].listener, POLLIN, 0 };
-	/* The signals are blocked but here, so that none is lost between looking and sleeping. */
-	sigemptyset(&none);
-	ppoll(f, UARTS, &second, &none);
+	f[UARTS] = (struct pollfd){ signals, POLLIN, 0 };
+	poll(f, UARTS + 1, SECOND);
+	take_signals();
 	return !stopping;
 }
 
-static void on_stop(int signal)
+/* Read, not handled: for a handler the kernel would save the vector registers, and what keys they still hold, on the
+ * stack. */
+enum err posix_signals(void)
 {
-	(void)signal;
-	stopping = 1;
-}
-
-static void on_tamper(int signal)
-{
-	(void)signal;
-	tampered = 1;
-}
-
-static void on_loading(int signal)
-{
-	(void)signal;
-	pressed = 1;
-}
-
-void posix_signals(void)
-{
-	struct sigaction stop = { .sa_handler = on_stop }, alarm = { .sa_handler = on_tamper },
-			 loading_key = { .sa_handler = on_loading }, ignore = { .sa_handler = SIG_IGN };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	sigset_t blocked;
 
 	sigemptyset(&blocked);
@@ -267,12 +268,9 @@ void posix_signals(void)
 	sigaddset(&blocked, SIGINT);
 	sigaddset(&blocked, SIGUSR1);
 	sigaddset(&blocked, SIGUSR2);
-	sigprocmask(SIG_BLOCK, &blocked, NULL);
-	sigaction(SIGTERM, &stop, NULL);
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGUSR1, &alarm, NULL);
-	sigaction(SIGUSR2, &loading_key, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
+	signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
+	return signals >= 0 && !sigprocmask(SIG_BLOCK, &blocked, NULL) ? E_OK : E_IO;
 }
 
 void posix_port(struct port *port, struct posix *p)

@@ -52,8 +52,8 @@ void posix_nv(struct port *port);
  */
 MUST_USE enum err posix_uart_open(struct posix *p, enum uart u, const char *address, char why[static POSIX_WHY]);
 
-/* posix_signals - SIGTERM and SIGINT stop, SIGUSR1 is the tamper switch, SIGUSR2 the loading key */
-void posix_signals(void);
+/* posix_signals - SIGTERM and SIGINT stop, SIGUSR1 is the tamper switch, SIGUSR2 the loading key. E_OK, E_IO */
+MUST_USE enum err posix_signals(void);
 
 /* posix_port - fill in the functions, ctx and nv_size */
 void posix_port(struct port *port, struct posix *p);
