@@ -336,7 +336,8 @@ class World:
 			self.tool("bdk", "install", "--room", room.root, "--anchors", work + "/anchors",
 				   work + "/" + name + ".crt")
 		self._file("crl", self.tool("bdk", "crl", "--room", self.ca.root))
-		self.tool("bdk", "install", "--room", self.load.root, "--crl", work + "/crl")
+		for room in (self.load, self.acquirer):
+			self.tool("bdk", "install", "--room", room.root, "--crl", work + "/crl")
 		for scheme, key_set in (("tdes", TDES), ("aes128", AES)):
 			self.tool("bdk", "generate", "--room", self.load.root, "--for", work + "/acquirer.crt",
 				  "--scheme", scheme, "--id", key_set, "--out", work + "/" + key_set)
