@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <link.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -264,27 +267,97 @@ void wall_watch(enum wall_around who)
 	sigaction(SIGSYS, &a, NULL);
 }
 
+/*
+ * The filter is made here and not by libseccomp: that one, out of memory, crashes, or loads a filter that is none. This
+ * needs no memory but the stack's.
+ */
+enum { RULE_MAX = 11, FILTER_MAX = 8 + RULE_MAX * (sizeof rows / sizeof *rows + sizeof refused / sizeof *refused + 1) };
+
+struct filter {
+	struct sock_filter op[FILTER_MAX];
+	unsigned short len;
+};
+
+static void add(struct filter *f, unsigned code, uint32_t k, uint8_t yes, uint8_t no)
+{
+	f->op[f->len++] = (struct sock_filter){ (uint16_t)code, yes, no, k };
+}
+
+static void load_word(struct filter *f, size_t offset)
+{
+	add(f, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
+}
+
+/* Where this call has such arguments, the filter ends with says; else it goes on with the next rule. */
+static void add_rule(struct filter *f, int call, uint32_t says, const struct scmp_arg_cmp with[], unsigned compared)
+{
+	static const bool little = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+	unsigned first = f->len, after;
+
+	if (call < 0) /* this machine has no such call */
+		return;
+	add(f, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 1);
+	for (unsigned i = 0; i < compared; i++) {
+		size_t arg = offsetof(struct seccomp_data, args) + with[i].arg * sizeof(uint64_t);
+		const struct {
+			size_t at;
+			uint32_t value;
+		} half[] = { { arg + (little ? 0 : 4), (uint32_t)with[i].datum_a },
+			     { arg + (little ? 4 : 0), (uint32_t)(with[i].datum_a >> 32) } };
+
+		for (size_t j = 0; j < 2; j++) {
+			load_word(f, half[j].at);
+			if (with[i].op == SCMP_CMP_EQ)
+				add(f, BPF_JMP | BPF_JEQ | BPF_K, half[j].value, 0, 1);
+			else
+				add(f, BPF_JMP | BPF_JSET | BPF_K, half[j].value, 1, 0);
+		}
+	}
+	add(f, BPF_RET | BPF_K, says, 0, 0);
+	/* What does not agree goes on behind the rule, with the call's number again. */
+	after = f->len;
+	if (compared)
+		load_word(f, offsetof(struct seccomp_data, nr));
+	f->op[first].jf = (uint8_t)(f->len - first - 1);
+	for (unsigned i = first + 1; i < after; i++) {
+		if (f->op[i].code == (BPF_JMP | BPF_JEQ | BPF_K))
+			f->op[i].jf = (uint8_t)(after - i - 1);
+		if (f->op[i].code == (BPF_JMP | BPF_JSET | BPF_K))
+			f->op[i].jt = (uint8_t)(after - i - 1);
+	}
+}
+
 static bool wall_calls(enum wall_around who, const char *const writable[])
 {
-	scmp_filter_ctx f = seccomp_init(SCMP_ACT_TRAP);
-	bool good = f;
+	static const struct scmp_arg_cmp undumpable[] = { { 0, SCMP_CMP_EQ, PR_SET_DUMPABLE, 0 },
+							  { 1, SCMP_CMP_EQ, 0, 0 } };
+	struct filter f = { .len = 0 };
+	struct sock_fprog program = { .filter = f.op };
 
 	(void)writable;
-	for (size_t i = 0; good && i < sizeof rows / sizeof *rows; i++)
+	/* Calls of another architecture have other numbers. */
+	load_word(&f, offsetof(struct seccomp_data, arch));
+	add(&f, BPF_JMP | BPF_JEQ | BPF_K, seccomp_arch_native(), 1, 0);
+	add(&f, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+	load_word(&f, offsetof(struct seccomp_data, nr));
+#ifdef __x86_64__
+	add(&f, BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1); /* x32's */
+	add(&f, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+#endif
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (rows[i].who & who)
-			good = !seccomp_rule_add_array(f, SCMP_ACT_ALLOW, rows[i].call, rows[i].compared,
-						       &rows[i].with);
+			add_rule(&f, rows[i].call, SECCOMP_RET_ALLOW, &rows[i].with, rows[i].compared);
 	/* Undumpable once, it stays so. */
-	if (good && who == WALL_SUPERVISOR)
-		good = !seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 2, SCMP_A0(SCMP_CMP_EQ, PR_SET_DUMPABLE, 0),
-					 SCMP_A1(SCMP_CMP_EQ, 0, 0));
-	for (size_t i = 0; good && i < sizeof refused / sizeof *refused; i++)
+	if (who == WALL_SUPERVISOR)
+		add_rule(&f, SCMP_SYS(prctl), SECCOMP_RET_ALLOW, undumpable, 2);
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
 		if (refused[i].who & who)
-			good = !seccomp_rule_add(f, SCMP_ACT_ERRNO(refused[i].says), refused[i].call, 0);
+			add_rule(&f, refused[i].call, SECCOMP_RET_ERRNO | refused[i].says, NULL, 0);
+	add(&f, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
+	program.len = f.len;
 	/* The last one: from here on the table holds. */
-	good = good && !seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) && !seccomp_load(f);
-	seccomp_release(f);
-	return good;
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	       !syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 }
 
 /* --- All of them -------------------------------------------------------------------------------------------------- */
