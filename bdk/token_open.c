@@ -66,23 +66,28 @@ static enum err choose(struct token *t, const struct token_uri *u, bool blank)
 }
 
 /* What the token and its module say that they are, for people */
-static void introduce(struct token *t)
+static void describe(char out[static PROBE_ABOUT], const CK_TOKEN_INFO *token, const CK_INFO *module)
 {
-	CK_TOKEN_INFO token = { .flags = 0 };
-	CK_INFO module = { .flags = 0 };
-	char *p = t->probe.about;
+	char *p = out;
 
-	if (t->f->C_GetInfo(&module) != CKR_OK ||
-	    t->f->C_GetTokenInfo(PKCS11_get_slotid_from_slot(t->slot), &token) != CKR_OK)
-		return;
-	snprintf(p, PROBE_ABOUT, "%.16s by %.32s, library %u.%u", (const char *)token.model,
-		 (const char *)token.manufacturerID, module.libraryVersion.major, module.libraryVersion.minor);
-	for (const char *q = p; *q; q++) /* padding, and what JSON would want escaped */
+	snprintf(out, PROBE_ABOUT, "%.16s by %.32s, library %u.%u", (const char *)token->model,
+		 (const char *)token->manufacturerID, module->libraryVersion.major, module->libraryVersion.minor);
+	for (const char *q = out; *q; q++) /* padding, and what JSON would want escaped */
 		if (*q > ' ' && *q < 0x7f && !strchr("\"\\", *q))
 			*p++ = *q;
 		else if (*q == ' ' && q[1] > ' ' && q[1] != ',')
 			*p++ = ' ';
 	*p = 0;
+}
+
+static void introduce(struct token *t)
+{
+	CK_TOKEN_INFO token = { .flags = 0 };
+	CK_INFO module = { .flags = 0 };
+
+	if (t->f->C_GetInfo(&module) == CKR_OK &&
+	    t->f->C_GetTokenInfo(PKCS11_get_slotid_from_slot(t->slot), &token) == CKR_OK)
+		describe(t->probe.about, &token, &module);
 }
 
 /* The PIN as the text that libp11 wants */

@@ -65,6 +65,13 @@ static void text(unsigned char *out, size_t len, const char *s)
 	memcpy(out, s, strlen(s));
 }
 
+static void of_module(CK_INFO *module)
+{
+	text(module->manufacturerID, 32, "Lib");
+	text(module->libraryDescription, 32, "Library");
+	module->libraryVersion = (CK_VERSION){ 2, 6 };
+}
+
 START_TEST(a_token_fits_if_everything_that_is_said_fits)
 {
 	static const struct {
@@ -86,14 +93,13 @@ START_TEST(a_token_fits_if_everything_that_is_said_fits)
 		{ "library-version=2.6", true, false },
 		{ "library-version=2.7", false, false },
 	};
-	CK_INFO module = { .libraryVersion = { 2, 6 } };
+	CK_INFO module = { .flags = 0 };
 	CK_SLOT_INFO slot = { .flags = 0 };
 	CK_TOKEN_INFO token = { .flags = 0 };
 	struct token_uri u;
 	char uri[128];
 
-	text(module.manufacturerID, 32, "Lib");
-	text(module.libraryDescription, 32, "Library");
+	of_module(&module);
 	text(slot.slotDescription, 64, "Slot");
 	text(slot.manufacturerID, 32, "Maker");
 	text(token.label, 32, "KIF");
