@@ -61,6 +61,15 @@ carry_list() {
 	"$BIN/bdk" install --room "$WORK/$2" --crl "$WORK/$1.crl" >/dev/null
 }
 
+# three_rooms: ca, load and acquirer, served, the other two certified by ca
+three_rooms() {
+	local r
+	for r in ca load acquirer; do
+		room $r $r >/dev/null && serve $r || return
+	done
+	certify ca load load && certify ca acquirer acquirer
+}
+
 # root_of CA: the enrolment root's digest as it stands in the image of terminals made for that ca room
 root_of() { "$BIN/bdk" info --room "$WORK/$1" --json | sed -n 's/.*"root": *"\([0-9A-F]*\)".*/\1/p'; }
 

@@ -3,10 +3,7 @@
 # at WORK/NAME.qmp.
 life() {
 	local r
-	for r in ca load acquirer; do
-		room $r $r >/dev/null && serve $r || return
-	done
-	certify ca load load && certify ca acquirer acquirer && carry_list ca load || return
+	three_rooms || return
 	for r in 'tdes FFFF777777' 'aes128 77777777'; do
 		"$BIN/bdk" generate --room "$WORK/load" --scheme ${r% *} --id ${r#* } --for "$WORK/acquirer.crt" \
 			--out "$WORK/${r% *}.krx" >/dev/null || return

@@ -3,11 +3,7 @@
 # line_rooms: rooms ca, load, acquirer; two key sets for an exchange key in software, whose BDKs this test can know, and two
 # for the acquirer room
 line_rooms() {
-	local r
-	for r in ca:ca load:load acquirer:acquirer; do
-		room "${r%:*}" "${r#*:}" >/dev/null && serve "${r%:*}" || return
-	done
-	certify ca load load && certify ca acquirer acquirer || return
+	three_rooms || return
 	openssl ecparam -name prime256v1 -genkey -noout -out "$WORK/bank.key" &&
 	openssl req -new -key "$WORK/bank.key" -subj /CN=Bank-0 -out "$WORK/bank.csr" &&
 	"$BIN/bdk" certify --room "$WORK/ca" --role acquirer "$WORK/bank.csr" >"$WORK/bank.crt" || return

@@ -23,10 +23,7 @@ refused() {
 	[ "$before" = "$after" ] || complain "$*: changed something: $(echo $before) -> $(echo $after)"
 }
 
-for r in ca load acquirer; do
-	room $r $r >/dev/null && serve $r || exit 1
-done
-certify ca load load && certify ca acquirer acquirer || exit 1
+three_rooms || exit 1
 generate() { "$BIN/bdk" generate --room "$WORK/load" --for "$WORK/acquirer.crt" "$@"; }
 generate --scheme tdes --id FFFF111111 --out "$WORK/a.krx" >/dev/null || exit 1
 generate --scheme aes128 --id 22222222 --ids 7-7 --out "$WORK/b.krx" >/dev/null || exit 1

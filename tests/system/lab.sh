@@ -179,10 +179,7 @@ timeout 20 "$LAB" validate --exec 'sleep 60' --patience 1 vectors/tdes.txt >/dev
 [ $? -eq 74 ] || complain "--vectors none"
 
 # A terminal, loaded with the published key set and device ids: its KSNs are the published ones.
-for r in ca load acquirer; do
-	room $r $r >/dev/null && serve $r || exit 1
-done
-certify ca load load && certify ca acquirer acquirer || exit 1
+three_rooms || exit 1
 boot t1 TC-1 ca "unix:$WORK/t1.link" && enrol t1 TC-1 ca "unix:$WORK/t1.link" >/dev/null 2>&1 || exit 1
 # judge SCHEME KEYSET DEVICE SLOT COUNT FILE
 judge() {

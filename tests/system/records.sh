@@ -10,8 +10,7 @@ complain() { echo "$*"; fail=1; }
 die() { echo "$*"; tail -n 3 "$WORK"/*.err; exit 1; }
 LINK=unix:$WORK/t1.link SET=FFFF000001
 
-for r in ca load acquirer; do room $r $r >/dev/null && serve $r || die "$r"; done
-certify ca load load && certify ca acquirer acquirer || die "certify"
+three_rooms || die "rooms"
 for s in "$SET tdes" "00000002 aes128"; do
 	set -- $s
 	"$BIN/bdk" generate --room "$WORK/load" --scheme $2 --id $1 --for "$WORK/acquirer.crt" --out "$WORK/$1.krx" >/dev/null ||

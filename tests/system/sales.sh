@@ -8,10 +8,7 @@ WORK=$(mktemp -d) fail=0
 trap 'stop_all; rm -rf "$WORK"' EXIT
 complain() { echo "$*"; fail=1; }
 
-for r in ca load acquirer; do
-	room $r $r >/dev/null && serve $r || exit 1
-done
-certify ca load load && certify ca acquirer acquirer || exit 1
+three_rooms || exit 1
 boot t1 TC-1 ca "unix:$WORK/t1.link" && enrol t1 TC-1 ca "unix:$WORK/t1.link" >/dev/null 2>&1 || exit 1
 slot=0
 for scheme in tdes aes128; do

@@ -7,10 +7,7 @@ WORK=$(mktemp -d) fail=0
 trap 'stop_all; rm -rf "$WORK"' EXIT
 complain() { echo "$*"; fail=1; }
 
-for r in ca load acquirer; do
-	room $r $r >/dev/null && serve $r || exit 1
-done
-certify ca load load && certify ca acquirer acquirer || exit 1
+three_rooms || exit 1
 "$BIN/bdk" generate --room "$WORK/load" --scheme aes128 --for "$WORK/acquirer.crt" \
 	--out "$WORK/set.krx" >/dev/null || exit 1
 SET=$("$BIN/bdk" list --room "$WORK/load" --json | sed -n 's/.*"key_set": *"\([0-9A-F]*\)".*/\1/p' | head -n 1)

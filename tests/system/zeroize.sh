@@ -40,10 +40,7 @@ ledger() {
 tap() { start tap "tap: listening" "$TEST/tools/tap" pass --listen "$WORK/tap" --to "$WORK/t1.link" "$@" && PORT=unix:$WORK/tap; }
 untap() { stop tap; PORT=$LINK; }
 
-for r in ca load acquirer; do
-	room $r $r >/dev/null && serve $r || exit 1
-done
-certify ca load load && certify ca acquirer acquirer || exit 1
+three_rooms || exit 1
 "$BIN/bdk" generate --room "$WORK/load" --scheme tdes --for "$WORK/acquirer.crt" --out "$WORK/set.krx" >/dev/null &&
 	"$BIN/bdk" import --room "$WORK/acquirer" "$WORK/set.krx" >/dev/null || exit 1
 SET=$("$BIN/bdk" list --room "$WORK/load" --json | sed -n 's/.*"key_set": *"\([0-9A-F]*\)".*/\1/p' | head -n 1)

@@ -107,7 +107,7 @@ static unsigned press(char key)
 	return ask(UART_TILL, &till, (struct span){ (const uint8_t[]){ TILL_KEYPAD, (uint8_t)key }, 2 });
 }
 
-static void enter_pin(void)
+static void begin_sale(void)
 {
 	static const uint8_t begin[] = "\3\0\015"
 				       "4012345678909"
@@ -116,6 +116,11 @@ static void enter_pin(void)
 				       "\0\4data";
 
 	ck_assert_int_eq(ask(UART_TILL, &till, (struct span){ begin, sizeof begin - 1 }), TILL_PROMPT);
+}
+
+static void enter_pin(void)
+{
+	begin_sale();
 	for (const char *p = "1234"; *p; p++)
 		ck_assert_int_eq(press(*p), TILL_PROMPT);
 }
@@ -385,13 +390,7 @@ static unsigned pins_in_memory(void)
 
 static void type_pin(void)
 {
-	static const uint8_t begin[] = "\3\0\015"
-				       "4012345678909"
-				       "\0041.00"
-				       "\0\3mac"
-				       "\0\4data";
-
-	ck_assert_int_eq(ask(UART_TILL, &till, (struct span){ begin, sizeof begin - 1 }), TILL_PROMPT);
+	begin_sale();
 	for (unsigned i = 0; i < 10; i++)
 		ck_assert_int_eq(press((char)('0' + digit(i))), TILL_PROMPT);
 }
