@@ -160,7 +160,7 @@ $(B)/test/tty-shim.so: tests/shim/tty.c
 	gcc -std=c17 -O2 -fPIC -shared -D_GNU_SOURCE $(WARN) -o $@ $< -ldl
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: help deps firmware size all demo check check-long bench ctime cover cover-build unit fuzz-build fuzz asan clang install clean lint format
+.PHONY: help deps firmware size all demo check check-long check-vm bench ctime cover cover-build unit fuzz-build fuzz asan clang install clean lint format
 help:		## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 deps:		## install what is missing of Debian's packages (DEPS=no skips it)
@@ -196,6 +196,9 @@ cover-build: $(addsuffix .openssl,$(call tests_of,dukpt,test))
 check-long: deps	## the long runs: every key, every byte, random kills, an hour of noise (SECS=3600): hours
 	@$(MAKE) --no-print-directory -s -j$$(nproc) unit
 	@LIMIT=14400 tests/run $(B) $(wildcard tests/long/*.sh)
+check-vm: deps	## a Debian kernel with real serial drivers, wired to the Cortex-M4's firmware: enrol, inject, sell, recover
+	@$(MAKE) --no-print-directory -s -j$$(nproc) programs
+	@LIMIT=1200 tests/run $(B) tests/vm/run.sh
 bench: deps firmware	## a load by part, loads a second, instructions on the Cortex-M4; ratios, and JSON (BENCH_LOADS=2000)
 	@$(MAKE) --no-print-directory -s -j$$(nproc) unit
 	@tools/bench $(B)

@@ -46,11 +46,13 @@ qemu-system-x86_64 -M pc -accel tcg -m 768 -display none -nodefaults -no-reboot 
 	-chardev "file,id=console,path=$WORK/console" -chardev "pipe,id=person,path=$WORK/person" \
 	$(wire l1 a.link) $(wire t1 a.till) $(wire l2 b.link) $(wire t2 b.till) \
 	-serial chardev:console -serial chardev:l1 -serial chardev:person -serial chardev:t2 \
-	-device usb-serial,chardev=t1 -device usb-serial,chardev=l2 >"$WORK/qemu.log" 2>&1 &
+	-device usb-serial,chardev=t1,port=1,always-plugged=on -device usb-serial,chardev=l2,port=2,always-plugged=on >"$WORK/qemu.log" 2>&1 &
 VM=$!
 PIDS="$PIDS $VM"
-exec 3<"$WORK/person.out" 4>"$WORK/person.in"
-while read -r said what <&3; do
+# Both ends are held here too: a machine that ends at once leaves nobody waiting for it.
+exec 3<>"$WORK/person.out" 4<>"$WORK/person.in"
+while kill -0 $VM 2>/dev/null; do
+	read -r -t 1 said what <&3 || continue
 	case $said in
 	ROOT)
 		for t in a:TC-16550 b:TC-FTDI; do
