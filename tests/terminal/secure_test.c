@@ -1,6 +1,6 @@
 /*
- * Decisions that one glitch must not turn (terminal/secure.h). What a skipped instruction can do is played here in C; on
- * the board each instruction is really skipped. The twin is the same file, built without hardening.
+ * Decisions that one glitch must not turn (terminal/secure.h). What a skipped instruction can do is played here in C; that each
+ * instruction of the target is skipped is not shown yet. The twin is the same file, built without hardening.
  */
 #include "terminal/secure.h"
 #include "tests/lib/test.h"
