@@ -15,11 +15,14 @@ static bool find(uid_t *uid, gid_t *gid, const char *name)
 {
 	bool number = *name && strspn(name, "0123456789") == strlen(name) && strlen(name) < 11;
 	unsigned long n = number ? strtoul(name, NULL, 10) : 0;
-	const struct passwd *p = number ? getpwuid((uid_t)n) : getpwnam(name);
+	const struct passwd *p = NULL;
 
+	if (number && n >= (uid_t)-1) /* it would be somebody else's */
+		return false;
+	p = number ? getpwuid((uid_t)n) : getpwnam(name);
 	*uid = p ? p->pw_uid : (uid_t)n;
 	*gid = p ? p->pw_gid : (gid_t)n;
-	return p || (number && n < (uid_t)-1);
+	return p || number;
 }
 
 enum err users_find(struct users *u, const char *text, char why[static USERS_WHY])
