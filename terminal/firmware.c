@@ -39,6 +39,7 @@ enum err firmware_start(struct firmware *f, const struct port *port)
 		say(port, err_text(e));
 		return e;
 	}
+	f->tampered = f->store.state.life == LIFE_TAMPERED;
 	show_state(f);
 	return E_OK;
 }
@@ -79,29 +80,35 @@ static void receive(struct firmware *f, enum uart u)
 	uint8_t *place = u == UART_LINK ? f->link_frame : f->till_frame, b[64];
 	size_t size = u == UART_LINK ? sizeof f->link_frame : sizeof f->till_frame, n;
 	struct frame frame;
+	enum err e;
 
-	do {
-		n = f->port->uart_read(f->port->ctx, u, b, sizeof b);
-		for (size_t i = 0; i < n; i++)
-			if (!link_take(&f->wire[u].in, place, size, &frame, b[i])) {
-				serve(f, u, &frame);
-				/* What came from the till may have been a key of the keypad. */
-				wipe(place, size);
-			}
-	} while (n);
+	/* Once a step: a line that never pauses holds up neither tamper switch nor clocks nor the other line. */
+	n = f->port->uart_read(f->port->ctx, u, b, sizeof b);
+	for (size_t i = 0; i < n; i++) {
+		e = link_take(&f->wire[u].in, place, size, &frame, b[i]);
+		if (!e)
+			serve(f, u, &frame);
+		/* What came from the till may have been a key of the keypad, in a damaged frame too. */
+		if (e != E_SHORT)
+			wipe(place, size);
+	}
 	wipe(b, sizeof b);
 }
 
+/* What the store has wiped, or found forged while the terminal ran, is over everywhere else too. */
 bool firmware_step(struct firmware *f)
 {
-	if (f->port->tamper(f->port->ctx) && f->store.state.life != LIFE_TAMPERED) {
+	bool opened = f->port->tamper(f->port->ctx);
+
+	if ((opened || f->store.state.life == LIFE_TAMPERED) && !f->tampered) {
+		f->tampered = true;
 		krd_end(&f->krd);
 		f->krd.window.open = false;
 		trade_init(&f->trade, f->port, &f->store, &f->random);
 		wipe(f->wire, sizeof f->wire);
 		wipe(f->link_frame, sizeof f->link_frame);
 		wipe(f->till_frame, sizeof f->till_frame);
-		if (store_tamper(&f->store))
+		if (f->store.state.life != LIFE_TAMPERED && store_tamper(&f->store))
 			say(f->port, err_text(E_STORE));
 		say(f->port, "TAMPERED");
 	}

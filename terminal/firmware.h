@@ -21,6 +21,7 @@ struct firmware {
 	} wire[UARTS];
 	uint8_t link_frame[LINK_FRAME];
 	uint8_t till_frame[LINK_HEAD + TILL_REQUEST + LINK_FCS];
+	bool tampered; /* and all of RAM knows */
 };
 
 /*

@@ -316,6 +316,7 @@ size_t trade_answer(struct trade *t, uint8_t reply[static LINK_PAYLOAD], struct 
 
 	if (!request.len)
 		return 0;
+	trade_tick(t); /* what ends the terminal's sleep may come too late */
 	for (const struct row *r = rows; r < rows + sizeof rows / sizeof *rows; r++)
 		if (r->got == request.p[0])
 			row = r;

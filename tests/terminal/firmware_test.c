@@ -29,6 +29,7 @@ static size_t uart_take(void *ctx, enum uart u, uint8_t *p, size_t size)
 	return n;
 }
 
+#define ENDLESS SIZE_MAX
 static size_t flood[UARTS]; /* so many bytes of noise come first */
 
 static size_t uart_read(void *ctx, enum uart u, uint8_t *p, size_t size)
@@ -44,7 +45,8 @@ static size_t uart_read(void *ctx, enum uart u, uint8_t *p, size_t size)
 			x ^= x << 17;
 			p[i] = (uint8_t)(x >> 40);
 		}
-		flood[u] -= noise;
+		if (flood[u] != ENDLESS)
+			flood[u] -= noise;
 		return noise;
 	}
 	return uart_take(ctx, u, p, size);
@@ -83,7 +85,9 @@ static void setup(void)
 static bool step(enum uart u)
 {
 	in_at[u] = out_len[u] = 0;
-	firmware_step(&firmware);
+	do
+		firmware_step(&firmware);
+	while (in_at[u] < in_len[u] || (flood[u] && flood[u] != ENDLESS));
 	return out_len[u];
 }
 
@@ -449,16 +453,61 @@ static void by_tamper(void)
 	opened = false;
 }
 
+static void by_a_forged_memory_that_the_link_finds(void)
+{
+	uint8_t hello[1 + MSG_MAX] = { MSG_HELLO };
+	size_t len = sim_hello(&host, hello + 1);
+
+	for (size_t i = 0; i < sizeof sim.nv; i++)
+		sim.nv[i] ^= 1;
+	ck_assert_int_eq(ask(UART_LINK, &line, (struct span){ hello, 1 + len }), MSG_ABORT);
+	in_len[UART_TILL] = in_len[UART_LINK] = 0;
+	step(UART_TILL);
+}
+
 static void by_power_off(void)
 {
 	firmware_stop(&firmware);
 }
 
+START_TEST(a_key_of_the_keypad_in_a_damaged_frame_is_wiped)
+{
+	static const uint8_t none[sizeof firmware.till_frame];
+
+	begin_sale();
+	ck_assert_int_eq(link_host_request(&till, in[UART_TILL], &in_len[UART_TILL], sizeof in[UART_TILL],
+					   (struct span){ (const uint8_t[]){ TILL_KEYPAD, '7' }, 2 }),
+			 E_OK);
+	in[UART_TILL][in_len[UART_TILL] - 2] ^= 1;
+	ck_assert(!step(UART_TILL));
+	ck_assert_mem_eq(firmware.till_frame, none, sizeof none);
+}
+END_TEST
+
+START_TEST(a_line_that_never_pauses_holds_up_neither_tamper_switch_nor_the_other_line)
+{
+	for (enum uart u = UART_LINK; u < UARTS; u++) {
+		setup();
+		flood[u] = ENDLESS;
+		if (u == UART_LINK)
+			ck_assert_int_eq(press(TILL_CANCEL), TILL_REFUSAL); /* there is no entry */
+		else
+			ck_assert_int_eq(ask(UART_LINK, &line, TEXT("")), 0);
+		opened = true;
+		firmware_step(&firmware);
+		opened = false;
+		flood[u] = 0;
+		ck_assert_int_eq(firmware.store.state.life, LIFE_TAMPERED);
+	}
+}
+END_TEST
+
 START_TEST(no_pin_is_in_memory_after_any_end_of_an_entry)
 {
 	static void (*const ends[])(void) = { by_enter,	       by_cancel,	 by_clear,	by_time_out,
 					      by_a_key_that_is_none, by_another_begin, by_bad_noise,
-					      by_a_memory_that_fails, by_tamper,	 by_power_off };
+					      by_a_memory_that_fails, by_tamper,	 by_a_forged_memory_that_the_link_finds,
+					      by_power_off };
 
 	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
 		setup();
@@ -485,6 +534,8 @@ static Suite *suite(void)
 	tcase_add_test(t, after_700000_bytes_of_noise_the_next_good_frame_is_answered);
 	tcase_add_test(t, what_must_be_refused_is_refused_with_its_reason_and_the_terminal_serves_on);
 	tcase_add_test(t, a_request_that_is_too_long_for_the_till_is_no_frame);
+	tcase_add_test(t, a_key_of_the_keypad_in_a_damaged_frame_is_wiped);
+	tcase_add_test(t, a_line_that_never_pauses_holds_up_neither_tamper_switch_nor_the_other_line);
 	tcase_add_test(t, no_pin_is_in_memory_after_any_end_of_an_entry);
 	tcase_set_timeout(t, 300);
 	suite_add_tcase(s, t);
