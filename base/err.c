@@ -68,6 +68,8 @@ static const struct row {
 	ROW(E_UNREACHABLE, UNAVAILABLE, "bdkd does not answer", "start it: bdkd --room DIR"),
 	ROW(E_NOT_READY, CONFIG, "the room has no certificates yet", "give it its certificate and its revocation list: bdk(1) shows how"),
 	ROW(E_INTERNAL, SOFTWARE, "internal error", "please report this"),
+	ROW(E_PASSPHRASE, NOPERM, "the passphrase is wrong, or not for this", "type it again"),
+	ROW(E_SEALED, TEMPFAIL, "the room is locked", "its custodians unlock it, each from an own login: bdk unlock"),
 	ROW(E_PORT, NOINPUT, "the port cannot be opened", "check the name, the cable and the rights"),
 	ROW(E_BAUD, USAGE, "the port does not run at this speed", "name a speed that the port has, such as 115200"),
 	ROW(E_TIMEOUT, UNAVAILABLE, "nothing answers", "check cable, power and that the loading window is open"),

@@ -72,6 +72,8 @@ enum err {
 	E_UNREACHABLE = 82,	/* bdkd does not answer */
 	E_NOT_READY = 83,	/* certificates or anchors are not installed yet */
 	E_INTERNAL = 84,	/* a bug: please report */
+	E_PASSPHRASE = 85,	/* passphrase wrong, or not for this record: never said which */
+	E_SEALED = 86,		/* a production room that no m custodians have unlocked */
 	/* line */
 	E_PORT = 90,		/* no such port, or it cannot be opened */
 	E_BAUD = 91,		/* the port does not run at this speed */

@@ -15,6 +15,8 @@
 #define KEYROOM_BDK_REQUEST_H
 
 #define BULK_MAX 4194304
+#define PASSPHRASE_MIN 12 /* bytes of a passphrase that is chosen: bdk asks again, bdkd refuses */
+#define PASSPHRASE_MAX 255
 
 enum bdk_op {
 	/* people, any room */
