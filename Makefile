@@ -66,7 +66,7 @@ $(B)/lib/libkeyroom-dukpt.a: $(foreach f,$(SDK),$(patsubst %.c,$(B)/%.o,$(call s
 # --- Programs: what each may use, most dependent first -----------------------------------------------------------------
 PROGRAMS := bdkd bdk kif terminal pos acquirer lab
 USE_bdkd     := bdk bdk/client dukpt protocol crypto crypto/openssl base/host base
-EXT_bdkd     := -lp11 -lp11-kit -lcrypto -lsqlite3 -linih -lseccomp -lacl -ldl
+EXT_bdkd     := -lp11 -lp11-kit -lcrypto -lsqlite3 -linih -lseccomp -lacl -lgfshare -lbsd -ldl
 USE_bdk      := bdk/cli bdk/client line protocol crypto crypto/openssl base/host base
 EXT_bdk      := -lserialport -ljansson -lcrypto -lbsd
 USE_kif      := kif bdk/client line protocol base/host base
@@ -123,7 +123,7 @@ T_ctime    := $(T_dukpt)
 T_independent := $(T_dukpt)
 T_long     := $(T_dukpt)
 T_tools    := line protocol crypto crypto/openssl base/host base
-TEST_EXT := -lcheck -lsubunit -lrt -lm -lpthread -lp11 -lp11-kit -lcrypto -lsqlite3 -linih -lserialport -ljansson -lbearssl -lseccomp -lacl -ldl
+TEST_EXT := -lcheck -lsubunit -lrt -lm -lpthread -lp11 -lp11-kit -lcrypto -lsqlite3 -linih -lserialport -ljansson -lbearssl -lseccomp -lacl -lgfshare -lbsd -ldl
 # area, back end, program suffix, source suffix, extra flags
 define testrule
 $(B)/test/$1/%$3: $(B)/tests/$1/%.o $(foreach f,tests/lib $(subst BACKEND,$2,$(T_$1)),$(call lib,$f))

@@ -1,18 +1,17 @@
-#include "bdk/cli/prompt.h"
+#include "base/host/prompt.h"
 #include "base/host/fail.h"
 #include "base/wipe.h"
-#include "bdk/request.h"
 
 #include <bsd/readpassphrase.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { QUESTION = 160, TRIES = 3 };
+enum { QUESTION = 160, LINE = 1024, TRIES = 3 };
 
 bool prompt_secret(char out[], size_t *len, size_t size, const char *question, int *status)
 {
-	char text[QUESTION], line[1024]; /* longer than what fits: what is too long is refused, not cut */
+	char text[QUESTION], line[LINE]; /* longer than what fits: what is too long is refused, not cut */
 	bool good;
 
 	*len = 0;
@@ -35,19 +34,20 @@ bool prompt_secret(char out[], size_t *len, size_t size, const char *question, i
 	return good;
 }
 
-bool prompt_new_passphrase(char out[], size_t *len, size_t size, const char *question, int *status)
+bool prompt_new_secret(char out[], size_t *len, size_t size, size_t least, const char *question, int *status)
 {
-	char again[PASSPHRASE_MAX + 1], text[QUESTION];
+	char again[LINE], text[QUESTION], why[64];
 	bool good = false, typed = true;
 	size_t n;
 
 	snprintf(text, sizeof text, "%s, again", question);
+	snprintf(why, sizeof why, "it has to have at least %zu characters", least);
 	for (int i = 0; !good && typed && i < TRIES; i++) {
 		typed = prompt_secret(out, len, size, question, status);
 		if (!typed)
 			break;
-		if (*len < PASSPHRASE_MIN || *len > PASSPHRASE_MAX) {
-			*status = fail_why(E_RANGE, "it has to have 12 to 255 characters", "type another one", "%s", question);
+		if (*len < least) {
+			*status = fail_why(E_RANGE, why, "type another one", "%s", question);
 			continue;
 		}
 		typed = prompt_secret(again, &n, sizeof again, text, status);

@@ -2,8 +2,8 @@
  * What a person types at the terminal, and nobody sees: passphrases and components. Never an argument, the environment or
  * a pipe.
  */
-#ifndef KEYROOM_BDK_CLI_PROMPT_H
-#define KEYROOM_BDK_CLI_PROMPT_H
+#ifndef KEYROOM_BASE_HOST_PROMPT_H
+#define KEYROOM_BASE_HOST_PROMPT_H
 
 #include "base/bytes.h"
 
@@ -20,8 +20,8 @@
  */
 bool prompt_secret(char out[], size_t *len, size_t size, const char *question, int *status);
 
-/* prompt_new_passphrase - asked for twice, and again until both are the same and of PASSPHRASE_MIN to _MAX bytes
- * (three times at most). False, having said why. */
-bool prompt_new_passphrase(char out[], size_t *len, size_t size, const char *question, int *status);
+/* prompt_new_secret - asked for twice, and again until both are the same and of least to size - 1 bytes (three times at
+ * most). False, having said why. */
+bool prompt_new_secret(char out[], size_t *len, size_t size, size_t least, const char *question, int *status);
 
 #endif
