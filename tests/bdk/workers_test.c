@@ -2,9 +2,48 @@
  * Several workers: while one makes a KEY the room serves others; KEYs reach whom they are for; a worker that hangs or
  * dies costs one answer. The server runs in a process of its own on a real room; a slow token is a worker that is
  * stopped.
+ *
+ * Broken twins: a server that answers what a dead worker leaves open with the last KEY it has, and one that sends each
+ * KEY twice.
  */
+#include "base/bytes.h"
+#include "bdk/ops.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+static bool stale, twice; /* switches of the twins */
+
+static enum err twin_op_key(struct ask *a, enum err made, struct span key)
+{
+	static uint8_t last[MSG_MAX];
+	static size_t len;
+	enum err e = op_key(a, made, key);
+
+	if (!e) {
+		memcpy(last, key.p, key.len);
+		len = key.len;
+	} else if (stale && made == E_TOKEN && len) {
+		record_put(a->answer, F_MESSAGE, (struct span){ last, len });
+		e = E_OK;
+	}
+	return e;
+}
+
+static ssize_t twin_send(int fd, const void *p, size_t len, int flags)
+{
+	ssize_t n = send(fd, p, len, flags);
+
+	return twice && get_be16(p) == OP_OFFER ? send(fd, p, len, flags) : n;
+}
+
+#define op_key twin_op_key
+#define send twin_send
+#include "bdk/server.c"
+#undef send
+#undef op_key
+
 #include "bdk/client.h"
-#include "bdk/server.h"
 #include "tests/lib/children.h"
 #include "tests/lib/krd_sim.h"
 #include "tests/lib/test.h"
@@ -13,9 +52,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -157,9 +194,17 @@ static bool answered(unsigned i, int limit_ms)
 	return poll(&fd, 1, limit_ms) == 1;
 }
 
-/* The result of the OFFER that was sent; a KEY goes to the terminal, which takes it or the test fails. */
-static enum err answer(unsigned i)
+/* What came of an OFFER that was sent. */
+struct outcome {
+	enum err result;
+	bool wrong;	/* a KEY that the terminal does not take */
+	bool again;	/* a second answer */
+};
+
+/* A KEY goes to the terminal. */
+static struct outcome hear(unsigned i)
 {
+	struct outcome o = { E_OK, false, false };
 	struct client *c = &station[i];
 	uint64_t result = E_OK;
 	uint16_t op = 0;
@@ -172,12 +217,21 @@ static enum err answer(unsigned i)
 	ck_assert_int_eq(record_parse(&op, &c->fields, (struct span){ c->in.b, c->in.len }), E_OK);
 	ck_assert_uint_eq(op, OP_OFFER);
 	ck_assert_int_eq(field_number(&result, c->fields, F_RESULT, UINT16_MAX), E_OK);
-	if (!result)
-		ck_assert(krd_sim_key(&terminal[i], &sim, field_get(c->fields, F_MESSAGE)));
-	/* One answer, and no second one. */
+	o.result = (enum err)result;
+	o.wrong = !result && !krd_sim_key(&terminal[i], &sim, field_get(c->fields, F_MESSAGE));
 	settled();
-	ck_assert(!answered(i, 0));
-	return (enum err)result;
+	o.again = answered(i, 0);
+	return o;
+}
+
+/* The result, of an answer that is right and the only one. */
+static enum err result(unsigned i)
+{
+	struct outcome o = hear(i);
+
+	ck_assert(!o.wrong);
+	ck_assert(!o.again);
+	return o.result;
 }
 
 static void confirm(unsigned i)
@@ -252,10 +306,10 @@ START_TEST(two_keys_in_the_making_reach_whom_they_are_for) /* whichever worker i
 	offer(1);
 	settled();
 	fast_again((unsigned)_i);
-	ck_assert_int_eq(answer((unsigned)_i), E_OK);
+	ck_assert_int_eq(result((unsigned)_i), E_OK);
 	ck_assert(!answered(1 - (unsigned)_i, 0));
 	fast_again(1 - (unsigned)_i);
-	ck_assert_int_eq(answer(1 - (unsigned)_i), E_OK);
+	ck_assert_int_eq(result(1 - (unsigned)_i), E_OK);
 	for (unsigned i = 0; i < 2; i++) {
 		ck_assert_uint_eq(device_of(i), i);
 		was_sent_one_key(i);
@@ -271,12 +325,12 @@ START_TEST(a_slow_token_call_holds_up_nobody_else)
 	settled(); /* people are served */
 	for (unsigned i = 1; i < STATIONS; i++) {
 		offer(i);
-		ck_assert_int_eq(answer(i), E_OK);
+		ck_assert_int_eq(result(i), E_OK);
 		confirm(i);
 	}
 	ck_assert(!answered(0, 0));
 	fast_again(0);
-	ck_assert_int_eq(answer(0), E_OK);
+	ck_assert_int_eq(result(0), E_OK);
 	confirm(0);
 }
 END_TEST
@@ -291,7 +345,7 @@ START_TEST(a_greeting_needs_no_worker)
 	fast_again(0);
 	fast_again(1);
 	for (unsigned i = 0; i < STATIONS; i++)
-		ck_assert_int_eq(answer(i), E_OK);
+		ck_assert_int_eq(result(i), E_OK);
 }
 END_TEST
 
@@ -304,12 +358,12 @@ START_TEST(orders_are_made_in_their_turn)
 		settled();
 	}
 	fast_again(0); /* has the first; the second is with the other */
-	ck_assert_int_eq(answer(3), E_OK);
-	ck_assert_int_eq(answer(1), E_OK);
-	ck_assert_int_eq(answer(0), E_OK);
+	ck_assert_int_eq(result(3), E_OK);
+	ck_assert_int_eq(result(1), E_OK);
+	ck_assert_int_eq(result(0), E_OK);
 	ck_assert(!answered(2, 0));
 	fast_again(1);
-	ck_assert_int_eq(answer(2), E_OK);
+	ck_assert_int_eq(result(2), E_OK);
 	for (unsigned i = 0; i < STATIONS; i++)
 		ck_assert_uint_eq(device_of(i), STATIONS - 1 - i);
 }
@@ -323,16 +377,16 @@ START_TEST(a_worker_that_dies_costs_one_answer_and_no_id)
 	offer(1);
 	settled();
 	ck_assert_int_eq(kill(worker[0], SIGKILL), 0);
-	ck_assert_int_eq(answer(0), E_TOKEN);
+	ck_assert_int_eq(result(0), E_TOKEN);
 	workers_are_back();
 	client_close(&station[0]);
 	offer(0); /* at the new worker, while the other's call goes on */
-	ck_assert_int_eq(answer(0), E_OK);
+	ck_assert_int_eq(result(0), E_OK);
 	ck_assert_uint_eq(device_of(0), 0);
 	was_sent_one_key(0);
 	ck_assert(!answered(1, 0));
 	ck_assert_int_eq(kill(worker[0], SIGCONT), 0);
-	ck_assert_int_eq(answer(1), E_OK);
+	ck_assert_int_eq(result(1), E_OK);
 	was_sent_one_key(1);
 	confirm(0);
 	confirm(1);
@@ -344,7 +398,7 @@ START_TEST(idle_workers_that_die_are_replaced)
 	ck_assert_int_eq(kill(worker[0], SIGKILL), 0);
 	ck_assert_int_eq(kill(worker[1], SIGKILL), 0);
 	offer(0);
-	ck_assert_int_eq(answer(0), E_OK);
+	ck_assert_int_eq(result(0), E_OK);
 	confirm(0);
 	workers_are_back();
 }
@@ -372,7 +426,7 @@ START_TEST(a_station_that_hangs_up_gets_no_key_and_loses_no_id)
 	fast_again(0);
 	fast_again(1);
 	for (unsigned i = 0; _i && i < 2; i++) {
-		ck_assert_int_eq(answer(i), E_OK);
+		ck_assert_int_eq(result(i), E_OK);
 		confirm(i);
 	}
 	workers_are_back();
@@ -384,7 +438,7 @@ START_TEST(a_station_that_hangs_up_gets_no_key_and_loses_no_id)
 	journal_close(j);
 	ck_assert(told);
 	offer(_i ? 2 : 0);
-	ck_assert_int_eq(answer(_i ? 2 : 0), E_OK);
+	ck_assert_int_eq(result(_i ? 2 : 0), E_OK);
 	ck_assert_uint_eq(device_of(_i ? 2 : 0), _i ? 2 : 0);
 	was_sent_one_key(_i ? 2 : 0);
 	confirm(_i ? 2 : 0);
@@ -403,7 +457,7 @@ START_TEST(a_key_set_that_is_suspended_meanwhile_gives_no_key)
 	record_put_text(&request, F_STATE, "suspended");
 	ck_assert_int_eq(client_call(&people, &request), E_OK);
 	fast_again(0);
-	ck_assert_int_eq(answer(0), E_KEY_SET_STATE);
+	ck_assert_int_eq(result(0), E_KEY_SET_STATE);
 	ck_assert_uint_eq(sent_to(0, &its_own), 0);
 }
 END_TEST
@@ -421,7 +475,7 @@ START_TEST(other_acts_wait_for_a_worker_that_is_at_work)
 	fast_again(0);
 	ck_assert_int_gt(recv(people.fd, people.in.b, sizeof people.in.b, 0), 0);
 	for (unsigned i = 0; i < 2; i++) {
-		ck_assert_int_eq(answer(i), E_OK);
+		ck_assert_int_eq(result(i), E_OK);
 		was_sent_one_key(i);
 		confirm(i);
 	}
@@ -445,57 +499,148 @@ START_TEST(it_ends_when_told_whatever_is_in_the_making)
 	start_server();
 	ck_assert_int_eq(client_open(&people, sim.load.dir, "people"), E_OK);
 	offer(0);
-	ck_assert_int_eq(answer(0), E_OK);
+	ck_assert_int_eq(result(0), E_OK);
 	ck_assert_uint_eq(device_of(0), 0);
 }
 END_TEST
 
-/* One station's loads, again and again while workers are killed. */
-static void keep_loading(unsigned i, unsigned *failed, unsigned *keys)
+/* A worker dies with an OFFER's KEY in its hands, after one was made that could stand in for it. */
+static struct outcome die_with_an_order(void)
 {
-	for (unsigned n = 0; n < 25; n++) {
+	offer(1);
+	ck_assert_int_eq(hear(1).result, E_OK);
+	client_close(&station[1]);
+	slow(0);
+	slow(1);
+	offer(0);
+	settled();
+	ck_assert_int_eq(kill(worker[0], SIGKILL), 0);
+	ck_assert_int_eq(kill(worker[1], SIGKILL), 0);
+	return hear(0);
+}
+
+START_TEST(an_answer_that_is_stale_or_comes_twice_would_be_seen)
+{
+	struct outcome o = die_with_an_order();
+
+	ck_assert(o.result == E_TOKEN && !o.wrong && !o.again);
+	for (int twin = 0; twin < 2; twin++) {
+		client_close(&station[0]);
+		client_close(&people);
+		stop_server();
+		krd_sim_zeroize(&terminal[1], 0);
+		stale = !twin;
+		twice = twin;
+		start_server();
+		ck_assert_int_eq(client_open(&people, sim.load.dir, "people"), E_OK);
+		o = die_with_an_order();
+		ck_assert(twin ? o.again : o.wrong);
+	}
+}
+END_TEST
+
+enum { LOADS = 25, KILLS = 2000 };
+
+/* What the stations did, for all processes to see. */
+static struct deeds {
+	uint32_t id[STATIONS * LOADS];	/* device ids, as the terminals got them */
+	uint64_t made[STATIONS * LOADS]; /* when, milliseconds */
+	unsigned failed[STATIONS], keys[STATIONS];
+} *deeds;
+
+/* One station's loads, again and again while workers are killed. */
+static void keep_loading(unsigned i)
+{
+	for (unsigned n = 0; n < LOADS; n++) {
 		enum err e;
 
 		offer(i);
-		while ((e = answer(i)) == E_TOKEN) {
+		while ((e = result(i)) == E_TOKEN) {
 			client_close(&station[i]);
-			++*failed;
+			deeds->failed[i]++;
 			offer(i);
 		}
 		ck_assert_int_eq(e, E_OK);
-		++*keys;
+		deeds->id[i * LOADS + n] = get_be32(terminal[i].slot[0].ksn.b + 4);
+		deeds->made[i * LOADS + n] = milliseconds();
+		deeds->keys[i]++;
 		confirm(i);
 		krd_sim_zeroize(&terminal[i], 0);
 	}
 }
 
+/* The longest wait from a kill to the next KEY that anybody got, milliseconds. */
+static uint64_t longest_wait(const uint64_t *kill_at, unsigned kills)
+{
+	uint64_t longest = 0;
+
+	for (unsigned k = 0; k < kills; k++) {
+		uint64_t next = UINT64_MAX;
+
+		for (unsigned i = 0; i < STATIONS * LOADS; i++)
+			if (deeds->made[i] >= kill_at[k] && deeds->made[i] < next)
+				next = deeds->made[i];
+		if (next != UINT64_MAX && next - kill_at[k] > longest)
+			longest = next - kill_at[k];
+	}
+	return longest;
+}
+
+/* Each KEY under an id of its own, none lost, and no row or record that does not fit. */
+static void journal_is_consistent(void)
+{
+	char path[PATH_MAX + 16];
+	bool seen[STATIONS * LOADS] = { false };
+	struct load l = { 0 };
+	struct key_set set;
+	struct journal *j;
+	unsigned loaded = 0;
+	uint64_t bad = 0;
+
+	for (unsigned i = 0; i < STATIONS * LOADS; i++) {
+		ck_assert_uint_lt(deeds->id[i], STATIONS * LOADS); /* a refusal costs no id: they are used up in order */
+		ck_assert(!seen[deeds->id[i]]);
+		seen[deeds->id[i]] = true;
+	}
+	snprintf(path, sizeof path, "%s/journal.db", sim.load.dir);
+	ck_assert_int_eq(journal_open(&j, path, ROOM_LOAD), E_OK);
+	ck_assert_int_eq(journal_audit_check(&bad, j), E_OK);
+	ck_assert_int_eq(journal_key_set(&set, j, SET), E_OK);
+	ck_assert_uint_eq(set.next, STATIONS * LOADS);
+	while (!journal_load_newest_after(&l, j, l.sequence))
+		loaded += l.state == LOAD_LOADED || l.state == LOAD_ZEROIZED;
+	ck_assert_uint_eq(loaded, STATIONS * LOADS);
+	journal_close(j);
+}
+
 START_TEST(workers_may_be_killed_under_load)
 {
-	struct {
-		unsigned failed, keys;
-	} *of = mmap(NULL, STATIONS * sizeof *of, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct timespec pause = { .tv_nsec = 15000000 };
 	pid_t pid[STATIONS], now[ROOM_WORKERS];
-	unsigned left = STATIONS, kills = 0, n;
+	unsigned left = STATIONS, kills = 0, failed = 0, n;
+	static uint64_t kill_at[KILLS];
 	int status;
 	bool its_own;
 
-	ck_assert_ptr_ne(of, MAP_FAILED);
+	deeds = mmap(NULL, sizeof *deeds, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(deeds, MAP_FAILED);
 	for (unsigned i = 0; i < STATIONS; i++) {
 		pid[i] = fork();
 		if (!pid[i]) {
 			/* Both are this process's own: one client each, and no key twice. */
 			ck_assert_int_eq(client_open(&people, sim.load.dir, "people"), E_OK);
 			sim.keys += i << 24;
-			keep_loading(i, &of[i].failed, &of[i].keys);
+			keep_loading(i);
 			_exit(0);
 		}
 	}
 	while (left) {
 		nanosleep(&pause, NULL);
 		n = look_at_workers(now);
-		if (n)
+		if (n && kills < KILLS) {
+			kill_at[kills] = milliseconds();
 			kills += !kill(now[kills % n], SIGKILL);
+		}
 		for (unsigned i = 0; i < STATIONS; i++)
 			if (pid[i] && waitpid(pid[i], &status, WNOHANG) == pid[i]) {
 				ck_assert_int_eq(status, 0);
@@ -504,9 +649,14 @@ START_TEST(workers_may_be_killed_under_load)
 			}
 	}
 	ck_assert_uint_gt(kills, 5);
-	for (unsigned i = 0; i < STATIONS; i++)
-		ck_assert_uint_eq(sent_to(i, &its_own), of[i].keys); /* each h belongs to one answer */
+	for (unsigned i = 0; i < STATIONS; i++) {
+		ck_assert_uint_eq(sent_to(i, &its_own), deeds->keys[i]); /* each h belongs to one answer */
+		failed += deeds->failed[i];
+	}
+	journal_is_consistent();
 	workers_are_back();
+	printf("%u workers killed under %u loads, %u of them asked again; at most %llu ms from a kill to the next KEY\n", kills,
+	       STATIONS * LOADS, failed, (unsigned long long)longest_wait(kill_at, kills));
 }
 END_TEST
 
@@ -527,6 +677,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_key_set_that_is_suspended_meanwhile_gives_no_key);
 	tcase_add_test(t, other_acts_wait_for_a_worker_that_is_at_work);
 	tcase_add_test(t, it_ends_when_told_whatever_is_in_the_making);
+	tcase_add_test(t, an_answer_that_is_stale_or_comes_twice_would_be_seen);
 	tcase_add_test(t, workers_may_be_killed_under_load);
 	suite_add_tcase(s, t);
 	return s;
