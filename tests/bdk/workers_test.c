@@ -539,7 +539,7 @@ START_TEST(an_answer_that_is_stale_or_comes_twice_would_be_seen)
 }
 END_TEST
 
-enum { LOADS = 25, KILLS = 2000 };
+enum { LOADS = 16, KILLS = 2000 };
 
 /* What the stations did, for all processes to see. */
 static struct deeds {
