@@ -1,4 +1,5 @@
 """The board from outside: its memory in a file, its probe (tests/board/probe.c has the same shape), and QEMU's monitor."""
+import itertools
 import json
 import mmap
 import os
@@ -6,17 +7,19 @@ import socket
 import struct
 import subprocess
 import time
+import zlib
 
 NV, PROBE, SIZE = 0x10000, 0x20000, 16 << 20
 RAM, RAM_SIZE = 0x20000000, 24 << 10
 LOG, MARKS, SECRETS = 65536, 4096, 4096
-HEAD, LAYOUT, MARK = 0, 24, 64
+LAYOUT, MARK = 28, 68
 LOG_AT = MARK + 12 * MARKS
 SECRET_AT = LOG_AT + 8 * LOG
 POWER_ON = 512
 BORN = 0x4b524d31
 KINDS = {1: "HELLO", 3: "KEY", 4: "ZEROIZE", 16: "IDENTIFY", 18: "CERT", 257: "STATUS", 259: "BEGIN", 261: "KEYPAD",
          POWER_ON: "power-on"}
+STATUS, STATE, BEGIN, PROMPT, KEYPAD, RESULT = range(1, 7)  # enum till_type of terminal/till.h
 PATIENCE = 60
 
 
@@ -93,8 +96,80 @@ class Monitor:
             return f.read()
 
 
+class Link:
+    """The host's end of a link (protocol/link.h), without repeats, on one of a board's sockets."""
+
+    channels = itertools.count(1)
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(PATIENCE)
+        self.socket.connect(path)
+        self.channel, self.sequence, self.frames, self.rest = next(Link.channels), 0, [], b""
+
+    def send(self, wire):
+        """False: the other end is gone."""
+        try:
+            self.socket.sendall(wire)
+            return True
+        except (BrokenPipeError, ConnectionResetError):
+            return False
+
+    def receive(self):
+        """Add the frames that have come. False: the other end is gone, and all that it sent is here."""
+        try:
+            got = self.socket.recv(65536)
+        except ConnectionResetError:
+            got = b""
+        *whole, self.rest = (self.rest + got).split(b"\x7e")
+        for frame in whole:
+            frame = frame.replace(b"\x7d\x5e", b"\x7e").replace(b"\x7d\x5d", b"\x7d")
+            if len(frame) >= 11 and zlib.crc32(frame[:-4]).to_bytes(4, "little") == frame[-4:]:
+                self.frames.append(frame)
+        return bool(got)
+
+    def ask(self, payload):
+        """The payload of the reply; None: the other end is gone, and sent none."""
+        self.sequence += 1
+        about = struct.pack(">IH", self.channel, self.sequence)
+        body = b"\1" + about + payload
+        body += zlib.crc32(body).to_bytes(4, "little")
+        more = self.send(b"\x7e" + body.replace(b"\x7d", b"\x7d\x5d").replace(b"\x7e", b"\x7d\x5e") + b"\x7e")
+        while True:
+            for frame in self.frames:
+                if frame[:7] == b"\2" + about:
+                    self.frames.remove(frame)
+                    return frame[7:-4]
+            if not more:
+                return None
+            more = self.receive()
+
+    def type(self, slot, pan, pin):
+        """All of a sale but the key that makes its cryptograms. False: the other end is gone."""
+        begin = bytes([BEGIN, slot, len(pan)]) + pan.encode() + b"\x011\0\1m\0\1d"
+        for payload in [begin] + [bytes([KEYPAD, ord(digit)]) for digit in pin]:
+            reply = self.ask(payload)
+            need(reply is None or reply[0] == PROMPT, "refused")
+        return reply is not None
+
+    def enter(self):
+        """That key: the KSN of the cryptograms, as a number; None: the other end is gone before it released them."""
+        reply = self.ask(bytes([KEYPAD, ord("E")]))
+        need(reply is None or reply[0] == RESULT, "no cryptograms")
+        if reply is None:
+            return None
+        ksn = reply[3 + reply[1]:]
+        return int.from_bytes(ksn[:reply[2 + reply[1]]], "big")
+
+    def sell(self, slot, pan, pin):
+        return self.enter() if self.type(slot, pan, pin) else None
+
+    def close(self):
+        self.socket.close()
+
+
 class Board:
-    """A QEMU of our own that runs an image on a memory."""
+    """A QEMU of our own that runs an image on a memory. It ends with the block that it is used in."""
 
     def __init__(self, folder, name, elf, serial, root):
         self.nv, self.till, self.qmp = (os.path.join(folder, name + end) for end in (".nv", ".till", ".qmp"))
@@ -118,6 +193,12 @@ class Board:
         except BaseException:
             self.kill()
             raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
 
     def wait(self, until):
         end = time.monotonic() + PATIENCE

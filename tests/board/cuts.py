@@ -11,17 +11,18 @@ from it.
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from board import KINDS, NV, PATIENCE, SIZE, Board, Memory, Monitor, State, Wrong, need, replay  # noqa: E402
+from board import KINDS, NV, PATIENCE, SIZE, Board, Link, Memory, Monitor, State, Wrong, need, replay  # noqa: E402
 
-B = os.environ.get("B", "build/gcc")
 PROBE, PLAIN = "build/arm/bin/keyroom-probe.elf", "build/arm/bin/keyroom.elf"
-PIN = "907856"
-SALE = f"pan = 4111111111111111\npin = {PIN}\namount = 1\ndata = x\n"
+PAN, PIN = "4111111111111111", "907856"
+CUT, LATE = 2, 6  # words of struct probe
 
 
 def operations(memory):
@@ -115,8 +116,7 @@ def stores(folder, name):
     for op, begin, end in ops:
         seen[op] = max(seen.get(op, 0), end - begin)
     counted(seen)
-    board = Board(folder, "cut", PROBE, "CUT-1", "00" * 32)
-    try:
+    with Board(folder, "cut", PROBE, "CUT-1", "00" * 32) as board:
         cutter, tried = Cutter(board, layout), set()
         for op, begin, end in ops:
             # One of a kind and length; registers fill more or fewer, and slots of both schemes are written.
@@ -129,8 +129,6 @@ def stores(folder, name):
             if op in ("KEY", "KEYPAD"):
                 line += ", head first: %d of %d caught" % cutter.mutant(op, image, own, flip)
             print(f"{line}, {time.monotonic() - since:.1f} s", flush=True)
-    finally:
-        board.kill()
 
 
 def register_keys(image, layout):
@@ -168,19 +166,6 @@ def forgets(folder, name):
     print(f"{len(spent)} spent halves of keys and the PIN are nowhere in {' or '.join(places)}")
 
 
-def sell(board, count):
-    """pos, selling: its process."""
-    p = subprocess.Popen([B + "/bin/pos", "--till", "unix:" + board.till, "--slot", "0", "--count", str(count)],
-                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    p.stdin.write(SALE)
-    p.stdin.close()
-    return p
-
-
-def ksns(text):
-    return [int(k, 16) for k in re.findall(r"^ksn = ([0-9A-F]+)$", text, re.M)]
-
-
 def copy(folder, name, to):
     path = os.path.join(folder, to + ".nv")
     with open(os.path.join(folder, name + ".nv"), "rb") as f, open(path, "wb") as g:
@@ -188,60 +173,85 @@ def copy(folder, name, to):
         g.truncate(SIZE)
 
 
-def exits(folder, name, every):
+def one_exit(folder, name, n, count, late=0):
+    """QEMU ends before store n + 1 of a sale. (the state before it, what is found at the next power-on)"""
     copy(folder, name, "exit")
-    whole = Board(folder, "exit", PROBE, "CUT-1", "00" * 32)
-    first, layout = whole.memory.stores, whole.memory.layout
-    pos = sell(whole, 1)
-    need(ksns(pos.stdout.read()) and pos.wait() == 0, "it does not sell")
-    count, done = whole.memory.stores - first, State(whole.memory.nv(), layout)
-    whole.kill()
-    sold = 0
-    for n in range(0, count, every):
-        copy(folder, name, "exit")
-        board = Board(folder, "exit", PROBE, "CUT-1", "00" * 32)
-        memory, before = board.memory, State(board.memory.nv(), layout)
-        memory.set(2, memory.stores + n + 1)
+    with Board(folder, "exit", PROBE, "CUT-1", "00" * 32) as board:
+        memory, before = board.memory, State(board.memory.nv(), board.memory.layout)
+        memory.set(CUT, memory.stores + n + 1)
+        memory.set(LATE, late)
         image, begin = memory.nv(), memory.stores
-        pos = sell(board, 1)
+        till = Link(board.till)
+        need(till.sell(0, PAN, PIN) is None, f"a cryptogram left before store {n + 1} of {count}")
         board.process.wait(PATIENCE)
-        pos.kill()
-        need(not ksns(pos.stdout.read()), f"a cryptogram left before store {n + 1} of {count}")
         need(memory.stores == begin + n, f"QEMU ended at store {memory.stores - begin}, not {n}")
         need(memory.nv() == replay(image, memory.log()[begin:]), "the memory is not what was stored")
-        memory.set(2, 0)
-        board.kill()
-        again = Board(folder, "exit", PROBE, "CUT-1", "00" * 32)
-        found = State(memory.nv(), layout)
-        again.kill()
+        memory.set(CUT, 0)
+    with Board(folder, "exit", PROBE, "CUT-1", "00" * 32):
+        return before, State(memory.nv(), memory.layout)
+
+
+def exits(folder, name, every):
+    copy(folder, name, "exit")
+    with Board(folder, "exit", PROBE, "CUT-1", "00" * 32) as board:
+        first = board.memory.stores
+        need(Link(board.till).sell(0, PAN, PIN), "it does not sell")
+        count, done = board.memory.stores - first, State(board.memory.nv(), board.memory.layout)
+    try:
+        one_exit(folder, name, count // 2, count, late=1)
+        caught = ""
+    except Wrong as why:
+        caught = str(why)
+    need("a cryptogram left" in caught, "the broken twin, which releases before it stores, was not caught")
+    sold, tried = 0, range(0, count, every)
+    for n in tried:
+        before, found = one_exit(folder, name, n, count)
         sold += verdict(n, before, done, found)
-    need(0 < sold < len(range(0, count, every)), "it is always the state before, or always the one after")
-    print(f"{len(range(0, count, every))} exits at stores 0 to {count - 1} of a sale, {sold} of them after it was done")
+    need(0 < sold < len(tried), "it is always the state before, or always the one after")
+    print(f"{len(tried)} exits at stores 0 to {count - 1} of a sale, {sold} of them after it was done")
+
+
+def kill_at_a_store(board):
+    before = board.memory.nv()
+    while board.memory.nv() == before and board.process.poll() is None:
+        pass
+    board.process.kill()
 
 
 def kills(folder, name, count):
+    """Every other one strikes anywhere in a sale, the rest at the sight of a store. Up to two sales are made before, so that
+    there are some."""
+    layout, seed = Memory(os.path.join(folder, name + ".nv")).layout, int(os.environ.get("SEED", time.time_ns()))
+    print(f"seed {seed}", flush=True)
+    chance = random.Random(seed)
     copy(folder, name, "kill")
-    last, sold, lost = 0, 0, 0
+    last, sold, torn, takes = 0, 0, 0, 0.1
     for i in range(count):
-        board = Board(folder, "kill", PLAIN, "CUT-1", "00" * 32)
-        pos = sell(board, 50)
-        time.sleep(random.random() * 0.12)
-        board.process.kill()
-        board.process.wait()
-        pos.kill()
-        for k in ksns(pos.stdout.read()):
-            need(k > last, f"KSN {k:X} after {last:X}: a counter went back or stood")
-            last, sold = k, sold + 1
-        lost += 1
-        board.kill()
-    board = Board(folder, "kill", PLAIN, "CUT-1", "00" * 32)
-    pos = sell(board, 1)
-    k = ksns(pos.stdout.read())
-    board.kill()
-    need(k and k[0] > last, "it does not sell any more")
-    print(f"{count} kills, {sold} sales; the last KSN {k[0]:X}")
+        with Board(folder, "kill", PLAIN, "CUT-1", "00" * 32) as board:
+            till, ksn = Link(board.till), 0
+            for _ in range(chance.randrange(3)):
+                since, ksn = time.monotonic(), till.sell(0, PAN, PIN)
+                takes = time.monotonic() - since
+                need(ksn and ksn > last, f"kill {i}: KSN {ksn} after {last}: a counter went back or stood")
+                last, sold = ksn, sold + 1
+            if i % 2:
+                killer = threading.Timer(chance.random() * takes, board.process.kill)
+            else:
+                killer = threading.Thread(target=kill_at_a_store, args=[board])
+            killer.start()
+            while ksn := till.sell(0, PAN, PIN):
+                need(ksn > last, f"kill {i}: KSN {ksn} after {last}: a counter went back or stood")
+                last, sold = ksn, sold + 1
+            killer.join()
+            torn += not State(board.memory.nv(), layout).tidy
+    with Board(folder, "kill", PLAIN, "CUT-1", "00" * 32) as board:
+        ksn = Link(board.till).sell(0, PAN, PIN)
+    need(ksn and ksn > last, "it does not sell any more")
+    need(sold > 0, "nothing was sold, so nothing could come twice")
+    print(f"{count} kills, {torn} of them while it stored, {sold} sales; the last KSN {ksn:X}")
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with us
 try:
     if sys.argv[1] == "stores":
         stores(*sys.argv[2:4])

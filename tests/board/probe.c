@@ -21,6 +21,7 @@ struct probe {
 	uint32_t stack;   /* the deepest it was, bytes */
 	uint32_t marks;   /* what was done, so often */
 	uint32_t secrets; /* keys spent, so many */
+	uint32_t late;    /* the broken twin: what is committed is stored only after its reply has left */
 	uint32_t layout[10];
 	struct {
 		uint32_t type;   /* of the request, the till's plus 256; or POWER_ON */
@@ -37,6 +38,10 @@ void __wrap_board_store(volatile uint32_t *at, uint32_t word);
 void __real_board_store(volatile uint32_t *at, uint32_t word);
 enum err __wrap_firmware_start(struct firmware *f, const struct port *port);
 enum err __real_firmware_start(struct firmware *f, const struct port *port);
+enum err __wrap_store_commit(struct store *s);
+enum err __real_store_commit(struct store *s);
+void __wrap_trade_tick(struct trade *t);
+void __real_trade_tick(struct trade *t);
 size_t __wrap_krd_answer(struct krd *k, uint8_t *reply, struct span request);
 size_t __real_krd_answer(struct krd *k, uint8_t *reply, struct span request);
 size_t __wrap_trade_answer(struct trade *t, uint8_t *reply, struct span request);
@@ -81,6 +86,30 @@ void __wrap_board_store(volatile uint32_t *at, uint32_t word)
 	}
 	PROBE->stores = n + 1;
 	__real_board_store(at, word);
+}
+
+static struct store put_off; /* the broken twin's */
+static bool is_put_off;
+
+enum err __wrap_store_commit(struct store *s)
+{
+	if (!PROBE->late)
+		return __real_store_commit(s);
+	put_off = *s;
+	is_put_off = true;
+	return E_OK;
+}
+
+/* The firmware calls it when replies have left. */
+void __wrap_trade_tick(struct trade *t)
+{
+	if (is_put_off) {
+		*t->store = put_off;
+		is_put_off = false;
+		if (__real_store_commit(t->store))
+			board_show("STORE");
+	}
+	__real_trade_tick(t);
 }
 
 static void keep_secret(const uint8_t key[static 16])

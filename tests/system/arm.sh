@@ -10,8 +10,9 @@ trap 'rm -rf "$work"' EXIT
 
 # needs ARCHIVE...: symbols that are neither there, nor BearSSL's, nor mem*, nor the compiler's own arithmetic
 needs() {
-	comm -23 <(arm-none-eabi-nm -u "$@" | sed -n 's/^ *U //p' | sort -u) \
-		<(arm-none-eabi-nm --defined-only "$@" | awk 'NF == 3 { print $3 }' | sort -u) |
+	local wanted given
+	wanted=$(arm-none-eabi-nm -u "$@") && given=$(arm-none-eabi-nm --defined-only "$@") || { echo "a file that can be read"; return; }
+	comm -23 <(sed -n 's/^ *U //p' <<<"$wanted" | sort -u) <(awk 'NF == 3 { print $3 }' <<<"$given" | sort -u) |
 		grep -vE '^(br_[a-z0-9_]+|mem(cpy|move|set|cmp)|__aeabi_[a-z0-9]+)$'
 }
 libs=
@@ -29,6 +30,7 @@ for call in 'malloc(9)' 'puts("x")' 'strlen((char *)x)'; do
 		arm-none-eabi-gcc -ffreestanding -mcpu=cortex-m4 -mthumb -w -x c -c -o "$work/twin.o" - || complain "no twin"
 	[ -n "$(needs "$work/twin.o")" ] || complain "the broken twin ($call) was not caught"
 done
+[ -n "$(needs $arm/lib/libbearssl.a "$work/missing.a" 2>/dev/null)" ] || complain "the broken twin (an archive that is missing) was not caught"
 
 # Two folders, same bytes, with nothing taken from a cache
 elsewhere="$work/a longer name"
