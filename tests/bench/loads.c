@@ -1,16 +1,23 @@
 /*
  * Loads terminals through a real bdkd as fast as some stations can, each in a process of its own: terminals in software
  * (tests/lib/krd_sim.h) speak over the station socket, so there is no line, and what is measured is token, journal and
- * bdkd. Prints one JSON object.
+ * bdkd. Prints one JSON object; memory and descriptors of bdkd and its workers stand in it as they were at the beginning
+ * and after each tenth of the loads, and each is on standard error at once.
  *
- *     loads BDKD SCHEME N WORKERS STATIONS    N loads with scheme tdes or aes128
+ *     loads BDKD SCHEME N WORKERS STATIONS [kill]    N loads with scheme tdes or aes128
+ *
+ * kill: all workers are killed each half second, and it prints how long it takes until one that is new has made a KEY.
+ *
+ * With tests/bench/parts.c preloaded into bdkd it prints what a load takes by part.
  */
 #include "bdk/client.h"
 #include "dukpt/ksn.h"
+#include "tests/bench/parts.h"
 #include "tests/lib/children.h"
 #include "tests/lib/krd_sim.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,18 +28,21 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TERMINALS = 96, STATIONS = 8 };
+enum { TENTHS = 10, STATIONS = 8, LEAST = 96, MOST = 9600, LOADS_EACH = 100 };
 
 static struct room_sim sim;
 /* What the stations share; each has its own terminals. */
 static struct shared {
-	struct krd_sim terminal[TERMINALS];
+	struct krd_sim terminal[MOST];
 	struct times_of {
 		double spent[3];  /* seconds in BEGIN (with SESSION), OFFER, RECEIPT */
 		double simulated; /* seconds in the terminals */
 	} of[STATIONS];
+	unsigned keys, again; /* KEYs that came; loads that had to begin again */
 } *shared;
-static unsigned stations;
+static unsigned stations, terminals;
+static bool killing;
+static struct parts *parts; /* zero where nobody adds them up */
 
 static void need(bool ok, const char *what)
 {
@@ -57,7 +67,8 @@ static void ask(struct client *c, const struct record *r)
 	need(!e, *c->why ? c->why : err_text(e));
 }
 
-static void load(struct krd_sim *k, const char *key_set, struct times_of *of)
+/* False: its worker was killed. */
+static bool load(struct krd_sim *k, const char *key_set, struct times_of *of)
 {
 	static struct record r;
 	static struct client c;
@@ -83,7 +94,20 @@ static void load(struct krd_sim *k, const char *key_set, struct times_of *of)
 	t[2] = now();
 	record_begin(&r, OP_OFFER);
 	record_put(&r, F_MESSAGE, (struct span){ message, len });
-	ask(&c, &r);
+	switch (client_call(&c, &r)) {
+	case E_OK:
+		__atomic_add_fetch(&shared->keys, 1, __ATOMIC_RELAXED);
+		break;
+	case E_TOKEN:
+		if (killing) {
+			__atomic_add_fetch(&shared->again, 1, __ATOMIC_RELAXED);
+			client_close(&c);
+			return false;
+		}
+		/* fall through */
+	default:
+		need(false, *c.why ? c.why : "no KEY");
+	}
 	t[3] = now();
 	need(krd_sim_key(k, &sim, field_get(c.fields, F_MESSAGE)), "a wrong KEY");
 	krd_sim_receipt_of(k, 0);
@@ -99,6 +123,7 @@ static void load(struct krd_sim *k, const char *key_set, struct times_of *of)
 	of->spent[1] += t[3] - t[2];
 	of->spent[2] += t[5] - t[4];
 	of->simulated += t[2] - t[1] + t[4] - t[3];
+	return true;
 }
 
 /* Resident memory (KiB) and descriptors of a process */
@@ -139,25 +164,32 @@ static double used(pid_t pid)
 	return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
 }
 
-/* The first worker, where all are alike. */
-static pid_t worker_of(pid_t supervisor)
+static unsigned workers_of(pid_t pid[static ROOM_WORKERS], pid_t supervisor)
 {
-	pid_t pid = 0;
+	unsigned n = children(pid, ROOM_WORKERS, supervisor, "--worker");
 
-	need(children(&pid, 1, supervisor, "--worker"), "bdkd has no worker");
-	return pid;
+	need(n, "bdkd has no worker");
+	return n;
 }
 
-static void print_sizes(const char *at, pid_t supervisor, const char *end)
+static void print_sizes(unsigned long loads, double seconds, pid_t supervisor)
 {
+	pid_t worker[ROOM_WORKERS];
+	unsigned n = workers_of(worker, supervisor);
 	long kib;
 	int files;
 
 	sizes(supervisor, &kib, &files);
-	printf("\"%s\": {\"supervisor_kib\": %ld, \"supervisor_descriptors\": %d, ", at, kib, files);
-	sizes(worker_of(supervisor), &kib, &files);
-	printf("\"worker\": %d, \"worker_kib\": %ld, \"worker_descriptors\": %d}%s", (int)worker_of(supervisor), kib,
-	       files, end);
+	printf("%s{\"loads\": %lu, \"supervisor_kib\": %ld, \"supervisor_descriptors\": %d, \"workers\": [", loads ? ", " : "",
+	       loads, kib, files);
+	fprintf(stderr, "loads: %lu in %.0f s; supervisor %ld KiB, %d descriptors", loads, seconds, kib, files);
+	for (unsigned i = 0; i < n; i++) {
+		sizes(worker[i], &kib, &files);
+		printf("%s{\"pid\": %d, \"kib\": %ld, \"descriptors\": %d}", i ? ", " : "", (int)worker[i], kib, files);
+		fprintf(stderr, "; worker %d %ld KiB, %d", (int)worker[i], kib, files);
+	}
+	printf("]}");
+	fputc('\n', stderr);
 }
 
 /* bdkd in a process of its own from here on; what the simulated terminals check KEY against stays here */
@@ -184,8 +216,41 @@ static pid_t serve(const char *bdkd)
 	return pid;
 }
 
-/* So many loads, by all stations at once. */
-static void run(unsigned long n, const char *id)
+static void nap(unsigned ms)
+{
+	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000L }, NULL);
+}
+
+/* All workers are killed at once, each half second: how long until a KEY comes that none of them made. What it has seen so far
+ * goes through the descriptor, a line each time. */
+static void kill_workers(pid_t supervisor, int told, unsigned pool)
+{
+	double begin, ms, sum = 0, most = 0;
+	pid_t worker[ROOM_WORKERS];
+	unsigned n = 0, keys;
+
+	for (;;) {
+		nap(500);
+		if (children(worker, ROOM_WORKERS, supervisor, "--worker") != pool)
+			continue;
+		keys = __atomic_load_n(&shared->keys, __ATOMIC_RELAXED);
+		begin = now();
+		for (unsigned i = 0; i < pool; i++)
+			need(worker[i] > 0 && !kill(worker[i], SIGKILL), "a worker cannot be killed");
+		/* Each may have had one in its hands. */
+		while (__atomic_load_n(&shared->keys, __ATOMIC_RELAXED) - keys <= pool)
+			nap(1);
+		ms = (now() - begin) * 1e3;
+		n++;
+		sum += ms;
+		most = ms > most ? ms : most;
+		dprintf(told, "\"kills\": %u, \"healed_ms\": %.1f, \"healed_most_ms\": %.1f, \n", n, sum / n, most);
+	}
+}
+
+/* So many loads, by all stations at once, beginning with this terminal: where from and terminals are multiples of
+ * stations, every terminal is one station's. */
+static void run(unsigned long from, unsigned long n, const char *id)
 {
 	int status;
 
@@ -197,12 +262,43 @@ static void run(unsigned long n, const char *id)
 			continue;
 		sim.keys += i << 24; /* no key comes twice */
 		for (unsigned long k = i; k < n; k += stations)
-			load(&shared->terminal[k % TERMINALS], id, &shared->of[i]);
+			while (!load(&shared->terminal[(from + k) % terminals], id, &shared->of[i]))
+				;
 		_exit(0);
 	}
 	for (unsigned i = 0; i < stations; i++)
 		need(wait(&status) > 0 && !status, "a station failed");
 	sim.keys += 1u << 20;
+}
+
+/* In the room's folder, where bdkd and its workers may write. */
+static void make_parts(void)
+{
+	char path[PATH_MAX + 16];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/parts", sim.load.dir);
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	need(fd >= 0 && !ftruncate(fd, sizeof *parts) && !setenv("KEYROOM_PARTS", path, 1), path);
+	parts = mmap(NULL, sizeof *parts, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	need(parts != MAP_FAILED, path);
+	close(fd);
+}
+
+/* Milliseconds of the wall's clock or of processor, and calls, each by load */
+static void print_parts(unsigned long n)
+{
+	static const char *const names[] = {
+#define PART(name, text) text,
+		PARTS
+#undef PART
+	};
+
+	printf("\"parts\": {");
+	for (int i = 0; i < PART_COUNT; i++)
+		printf("%s\"%s\": {\"ms\": %.4f, \"calls\": %.2f}", i ? ", " : "", names[i],
+		       (double)parts->of[i].ns / 1e6 / (double)n, (double)parts->of[i].calls / (double)n);
+	printf("}, ");
 }
 
 static double sum_spent(int which)
@@ -217,28 +313,35 @@ static double sum_spent(int which)
 int main(int argc, char **argv)
 {
 	enum dukpt_scheme scheme;
-	unsigned long n;
+	unsigned long n, tenth;
 	const char *id;
 	char path[PATH_MAX + 16];
 	struct key bdk;
 	double begin, seconds, cpu[2];
 	unsigned workers;
+	pid_t pid, last, worker[ROOM_WORKERS], killer = -1;
+	char said[65536];
+	ssize_t heard;
+	int told[2];
 	FILE *conf;
-	pid_t pid;
 
-	need(argc == 6, "loads BDKD SCHEME N WORKERS STATIONS");
+	killing = argc == 7 && !strcmp(argv[6], "kill");
+	need(argc == 6 || killing, "loads BDKD SCHEME N WORKERS STATIONS [kill]");
 	scheme = !strcmp(argv[2], "tdes") ? DUKPT_TDES : DUKPT_AES128;
 	id = scheme == DUKPT_TDES ? "FFFF445566" : "44556677";
-	n = strtoul(argv[3], NULL, 10) / 2 * 2;
 	workers = (unsigned)strtoul(argv[4], NULL, 10);
 	stations = (unsigned)strtoul(argv[5], NULL, 10);
-	/* Every terminal is one station's: TERMINALS is a multiple of it. */
-	need(n && stations && stations <= STATIONS && TERMINALS % stations == 0, "not so many");
+	need(stations && stations <= STATIONS && LEAST % stations == 0, "not so many stations");
+	tenth = strtoul(argv[3], NULL, 10) / TENTHS / stations * stations;
+	need(tenth, "not so few loads");
+	n = TENTHS * tenth;
+	/* No terminal is loaded hundreds of times in its life. */
+	terminals = n / LOADS_EACH < LEAST ? LEAST : n / LOADS_EACH > MOST ? MOST : (unsigned)(n / LOADS_EACH / LEAST * LEAST);
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	need(shared != MAP_FAILED, "mmap");
 	room_sim_make(&sim);
 	room_sim_generate(&sim, &bdk, scheme, id, 0, dukpt_device_max(scheme));
-	for (unsigned i = 0; i < TERMINALS; i++) {
+	for (unsigned i = 0; i < terminals; i++) {
 		char serial[32];
 
 		snprintf(serial, sizeof serial, "BENCH-%u", i);
@@ -247,23 +350,46 @@ int main(int argc, char **argv)
 	snprintf(path, sizeof path, "%s/room.conf", sim.load.dir);
 	conf = fopen(path, "ae");
 	need(conf && fprintf(conf, "workers = %u\n", workers) > 0 && !fclose(conf), path);
+	make_parts();
 	pid = serve(argv[1]);
-	run(TERMINALS, id); /* not counted: every terminal is known, every page touched */
+	run(0, terminals, id); /* not counted: every terminal is known, every page touched */
 	memset(shared->of, 0, sizeof shared->of);
-	printf("{\"scheme\": \"%s\", \"loads\": %lu, \"workers\": %u, \"stations\": %u, ", argv[2], n, workers, stations);
-	print_sizes("start", pid, ", ");
-	fflush(stdout);
+	memset(parts, 0, sizeof *parts);
+	printf("{\"scheme\": \"%s\", \"loads\": %lu, \"workers\": %u, \"stations\": %u, \"terminals\": %u, \"memory\": [", argv[2],
+	       n, workers, stations, terminals);
+	print_sizes(0, 0, pid);
 	cpu[0] = used(pid);
-	cpu[1] = used(worker_of(pid));
+	workers_of(worker, pid);
+	cpu[1] = used(*worker);
+	if (killing) {
+		need(!pipe2(told, O_CLOEXEC | O_NONBLOCK), "pipe");
+		killer = fork();
+		if (!killer)
+			kill_workers(pid, told[1], workers);
+		need(killer > 0, "fork");
+	}
 	begin = now();
-	run(n / 2, id);
-	print_sizes("middle", pid, ", ");
-	fflush(stdout);
-	run(n / 2, id);
+	for (unsigned i = 0; i < TENTHS; i++) {
+		fflush(stdout); /* or each station prints it too */
+		run(i * tenth, tenth, id);
+		print_sizes((i + 1) * tenth, now() - begin, pid);
+	}
 	seconds = now() - begin;
 	cpu[0] = used(pid) - cpu[0];
-	cpu[1] = used(worker_of(pid)) - cpu[1];
-	print_sizes("end", pid, ", ");
+	last = *worker;
+	workers_of(worker, pid);
+	cpu[1] = *worker == last ? used(*worker) - cpu[1] : 0;
+	printf("], ");
+	if (killer > 0) {
+		kill(killer, SIGKILL);
+		waitpid(killer, NULL, 0);
+		heard = read(told[0], said, sizeof said - 1);
+		need(heard > 0, "nothing was killed: more loads");
+		said[heard - 1] = 0;
+		printf("\"again\": %u, %s", shared->again, strrchr(said, '\n') ? strrchr(said, '\n') + 1 : said);
+	}
+	if (parts->of[PART_JOURNAL].calls)
+		print_parts(n);
 	printf("\"seconds\": %.3f, \"loads_per_second\": %.1f, \"begin_ms\": %.3f, \"offer_ms\": %.3f, \"receipt_ms\": %.3f, "
 	       "\"simulated_terminal_ms\": %.3f, \"supervisor_cpu\": %.2f, \"first_worker_cpu\": %.2f}\n",
 	       seconds, (double)n / seconds, sum_spent(0) * 1e3 / (double)n, sum_spent(1) * 1e3 / (double)n,
