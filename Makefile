@@ -100,7 +100,8 @@ BEAR := codec/ccopy codec/???32be ec/ec_p256_m31 ec/ec_secp* ec/ecdsa_i31_bits e
 $(B)/lib/libbearssl.a: CFLAGS += -w -I$(BEARSSL)/src
 $(B)/lib/libbearssl.a: $(patsubst %.c,$(B)/%.o,$(wildcard $(BEAR:%=$(BEARSSL)/src/%.c)))
 # The probe is the same objects with tests/board/probe.c around some of their calls.
-PROBED := board_store store_commit firmware_start krd_answer trade_answer trade_tick dukpt_registers_take dukpt_registers_load
+PROBED := board_store store_commit link_take firmware_start krd_answer trade_answer trade_tick dukpt_registers_take \
+	  dukpt_registers_load
 WRAP_keyroom-probe := $(PROBED:%=-Wl,--wrap=%)
 $(B)/bin/keyroom-probe.elf: $(B)/tests/board/probe.o
 $(B)/bin/%.elf: $(B)/$(M4)/start.o $(foreach f,$(M4) $(USE_m4),$(call lib,$f)) $(B)/lib/libbearssl.a $(M4)/board.ld

@@ -12,7 +12,7 @@ import zlib
 NV, PROBE, SIZE = 0x10000, 0x20000, 16 << 20
 RAM, RAM_SIZE = 0x20000000, 24 << 10
 LOG, MARKS, SECRETS = 65536, 4096, 4096
-LAYOUT, MARK = 28, 68
+LAYOUT, MARK = 40, 80
 LOG_AT = MARK + 12 * MARKS
 SECRET_AT = LOG_AT + 8 * LOG
 POWER_ON = 512
@@ -101,9 +101,9 @@ class Link:
 
     channels = itertools.count(1)
 
-    def __init__(self, path):
+    def __init__(self, path, patience=PATIENCE):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(PATIENCE)
+        self.socket.settimeout(patience)
         self.socket.connect(path)
         self.channel, self.sequence, self.frames, self.rest = next(Link.channels), 0, [], b""
 
@@ -116,10 +116,10 @@ class Link:
             return False
 
     def receive(self):
-        """Add the frames that have come. False: the other end is gone, and all that it sent is here."""
+        """Add the frames that have come. False: the other end is gone, or silent, and all that it sent is here."""
         try:
             got = self.socket.recv(65536)
-        except ConnectionResetError:
+        except (ConnectionResetError, TimeoutError):
             got = b""
         *whole, self.rest = (self.rest + got).split(b"\x7e")
         for frame in whole:
@@ -129,7 +129,7 @@ class Link:
         return bool(got)
 
     def ask(self, payload):
-        """The payload of the reply; None: the other end is gone, and sent none."""
+        """The payload of the reply; None: the other end is gone, or silent, and sent none."""
         self.sequence += 1
         about = struct.pack(">IH", self.channel, self.sequence)
         body = b"\1" + about + payload

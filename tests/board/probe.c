@@ -22,6 +22,8 @@ struct probe {
 	uint32_t marks;   /* what was done, so often */
 	uint32_t secrets; /* keys spent, so many */
 	uint32_t late;    /* the broken twin: what is committed is stored only after its reply has left */
+	uint32_t received[UARTS]; /* bytes */
+	uint32_t deaf;		  /* the broken twin: a receiver never leaves a frame that it drops */
 	uint32_t layout[10];
 	struct {
 		uint32_t type;   /* of the request, the till's plus 256; or POWER_ON */
@@ -42,6 +44,8 @@ enum err __wrap_store_commit(struct store *s);
 enum err __real_store_commit(struct store *s);
 void __wrap_trade_tick(struct trade *t);
 void __real_trade_tick(struct trade *t);
+enum err __wrap_link_take(struct link_in *in, uint8_t *b, size_t size, struct frame *f, uint8_t byte);
+enum err __real_link_take(struct link_in *in, uint8_t *b, size_t size, struct frame *f, uint8_t byte);
 size_t __wrap_krd_answer(struct krd *k, uint8_t *reply, struct span request);
 size_t __real_krd_answer(struct krd *k, uint8_t *reply, struct span request);
 size_t __wrap_trade_answer(struct trade *t, uint8_t *reply, struct span request);
@@ -110,6 +114,13 @@ void __wrap_trade_tick(struct trade *t)
 			board_show("STORE");
 	}
 	__real_trade_tick(t);
+}
+
+/* The link's frames may be the longest. */
+enum err __wrap_link_take(struct link_in *in, uint8_t *b, size_t size, struct frame *f, uint8_t byte)
+{
+	PROBE->received[size == LINK_FRAME ? UART_LINK : UART_TILL]++;
+	return PROBE->deaf && in->dropping ? E_SHORT : __real_link_take(in, b, size, f, byte);
 }
 
 static void keep_secret(const uint8_t key[static 16])

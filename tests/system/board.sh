@@ -1,9 +1,9 @@
 #!/bin/bash
-# The whole main job with its terminals on a Cortex-M4: the same programs and the same checks as in demo.sh. Then what
-# tools/board has for itself: the tamper switch, one QEMU a memory, and one line for whatever is wrong.
+# The whole main job with its terminals on a Cortex-M4: the same programs and the same checks as in demo.sh and window.sh. Then what
+# tools/board has for itself: the tamper switch, one QEMU a memory, and one line for whatever is wrong; noise on its lines.
 set -u
 . tests/board/need.sh
-BOARD=mps2-an386 tests/system/demo.sh || exit 1
+BOARD=mps2-an386 tests/system/demo.sh && BOARD=mps2-an386 tests/system/window.sh || exit 1
 WORK=$(mktemp -d) BOARD=mps2-an386 fail=0
 . tools/rooms.sh
 trap 'stop_all; rm -rf "$WORK"' EXIT
@@ -28,6 +28,7 @@ refused 75 'another process' --nv "$WORK/t.nv" $good
 stop t
 start t TAMPERED "$TERMINAL" --nv "$WORK/t.nv" $good || complain "it does not say so when it is powered on again"
 stop t
+python3 tests/board/noise.py "$WORK" 60000 || complain "noise" # tests/long/board.sh: 700,000
 refused 64 'needed' --nv "$WORK/u.nv"
 refused 64 'no such option' --novram "$WORK/u.nv"
 refused 64 'serial number' --nv "$WORK/u.nv" ${good/TC-1/TC_1}
@@ -35,5 +36,15 @@ refused 64 'digest' --nv "$WORK/u.nv" ${good%0}
 refused 64 'none of' --nv "$WORK/u.nv" ${good/unix:/usb:}
 refused 74 'cannot be' --nv "$WORK/no/u.nv" $good
 refused 66 'no such memory' --tamper "$WORK/u.nv.missing"
+refused 66 'no such memory' --press "$WORK/u.nv.missing"
+refused 64 'always or key' --nv "$WORK/u.nv" $good --loading never
 ELF=$WORK/none refused 66 'make firmware' --nv "$WORK/u.nv" $good
+
+# Both lines as pseudo-terminals, each behind its own name: the till's answers a till.
+start t READY "$TERMINAL" --nv "$WORK/v.nv" ${good//unix:/pty:} && timeout 60 sh -c 'until [ -c "$1" ]; do sleep 0.02; done' - "$WORK/p" ||
+	complain "no pseudo-terminals"
+tty=$(readlink -f "$WORK/p")
+printf 'pan = 4111111111111111\npin = 1234\namount = 1\ndata = x\n' |
+	LD_PRELOAD=$SHIM KEYROOM_TTY_SHIM=$tty "$BIN/pos" --till "$tty:115200" --slot 0 >"$WORK/out" 2>&1
+[ $? = 69 ] && grep -q 'no key' "$WORK/out" && [ -c "$WORK/l" ] || complain "the till on a pseudo-terminal: $(cat "$WORK/out")"
 exit $fail

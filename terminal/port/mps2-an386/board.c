@@ -132,8 +132,13 @@ static bool tamper(void *ctx)
 
 static bool loading(void *ctx)
 {
+	volatile uint32_t *key = (volatile uint32_t *)BOARD_LOADING;
+	uint32_t was = *key;
+
 	(void)ctx;
-	return !*(volatile uint32_t *)BOARD_LOADING;
+	if (was == BOARD_PRESSED_ONCE)
+		*key = BOARD_RELEASED;
+	return was == BOARD_PRESSED || was == BOARD_PRESSED_ONCE;
 }
 
 static bool wait(void *ctx)

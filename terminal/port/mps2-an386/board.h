@@ -30,8 +30,10 @@ struct factory {
 /* SIMULATED: the tamper switch is a word of that memory, which the host pokes; open is anything but zero. */
 #define BOARD_TAMPER (BOARD_FACTORY + UINT32_C(0x1000))
 
-/* SIMULATED: the loading key is the next word; zero is pressed, since nobody is there to press it. */
+/* SIMULATED: the loading key is the next word, as a latch that the port clears: pressed for good, since nobody is there to
+ * press it; not pressed; pressed once. */
 #define BOARD_LOADING (BOARD_TAMPER + UINT32_C(4))
+enum { BOARD_PRESSED = 0, BOARD_RELEASED = 1, BOARD_PRESSED_ONCE = 2 };
 
 #define BOARD_HZ UINT32_C(25000000)
 
