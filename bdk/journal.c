@@ -1,5 +1,6 @@
 #include "bdk/journal.h"
 #include "base/host/database.h"
+#include "base/hex.h"
 #include "crypto/sha256.h"
 
 #include <errno.h>
@@ -72,6 +73,10 @@ static const char *const steps[JOURNAL_VERSION] = {
 		"  CHECK(length(number) = 20), name TEXT NOT NULL) STRICT;"
 		"CREATE TABLE handed(ksn BLOB PRIMARY KEY CHECK(length(ksn) IN (10, 12)), serial TEXT NOT NULL,"
 		"  number BLOB NOT NULL CHECK(length(number) = 20), refused TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+	/* 2 -> 3: and until that version is released, likewise. The audit's hashes are renewed too: audit_renew() */
+	[2] =
+		/* signed heads of the audit (bdk/audit.h) */
+		"CREATE TABLE head(sequence INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;",
 };
 
 /* Each connection. */
@@ -86,7 +91,9 @@ static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = 
 	"  e.load_count, e.kcv, l.firmware, e.utc"                                                                     \
 	"  FROM load l JOIN event e ON e.load = l.row JOIN key_set k ON k.id = l.key_set "
 #define NEWEST "AND e.sequence = (SELECT max(sequence) FROM event WHERE load = l.row) "
-#define AUDIT "SELECT sequence, utc, who, what, object, reason, hash FROM audit "
+#define AUDIT                                                                                                          \
+	"SELECT sequence, utc, who, what, object, reason, hash, coalesce((SELECT hash FROM audit WHERE sequence ="     \
+	"  a.sequence - 1), zeroblob(32)) FROM audit a "
 #define SENT "SELECT s.row, s.load, s.h FROM sent s JOIN load l ON l.row = s.load "
 
 enum statement {
@@ -306,6 +313,29 @@ static enum err run(struct query *q)
 	return query_end(q);
 }
 
+static void get_audit(struct query *q, struct audit *a)
+{
+	a->sequence = get_number(q, INT64_MAX);
+	a->utc = get_number(q, INT64_MAX);
+	get_text(q, a->who, sizeof a->who);
+	get_text(q, a->what, sizeof a->what);
+	get_text(q, a->object, sizeof a->object);
+	get_text(q, a->reason, sizeof a->reason);
+	get_blob(q, a->hash, sizeof a->hash, sizeof a->hash);
+	get_blob(q, a->previous, sizeof a->previous, sizeof a->previous);
+}
+
+static void put_audit(struct query *q, const struct audit *a)
+{
+	put_number(q, a->sequence);
+	put_number(q, a->utc);
+	put_text(q, a->who);
+	put_text(q, a->what);
+	put_text(q, a->object);
+	put_text(q, a->reason);
+	put_blob(q, a->hash, sizeof a->hash);
+}
+
 /* --- File and transactions ---------------------------------------------------------------------------------------- */
 
 static uint64_t now(void)
@@ -394,6 +424,90 @@ static enum err identify(unsigned *version, sqlite3 *db, enum room_purpose purpo
 	return e;
 }
 
+/* Until version 3 the hash of an audit record was SHA-256(previous hash || be64 sequence || be64 utc || who, what, object
+ * and reason, each with a u16 length). */
+static enum err hash_of_version_2(uint8_t out[static 32], const uint8_t before[static 32], const struct audit *a)
+{
+	const char *const texts[] = { a->who, a->what, a->object, a->reason };
+	uint8_t b[32 + 8 + 8 + 4 * 2 + sizeof a->who + sizeof a->what + sizeof a->object + sizeof a->reason];
+	struct wr w;
+	enum err e;
+
+	wr_init(&w, b, sizeof b);
+	wr_copy(&w, before, 32);
+	wr_u64(&w, a->sequence);
+	wr_u64(&w, a->utc);
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		wr_span16(&w, (struct span){ (const uint8_t *)texts[i], strlen(texts[i]) });
+	e = wr_end(&w);
+	return e ? e : sha256(out, &(struct span){ b, w.len }, 1);
+}
+
+/* One record of an older journal, checked and written anew. */
+static enum err renew(sqlite3_stmt *put, uint8_t before[static 32], const struct audit *a, uint64_t number)
+{
+	uint8_t hash[32];
+
+	if (a->sequence != number || hash_of_version_2(hash, before, a) || memcmp(hash, a->hash, sizeof hash) != 0)
+		return E_JOURNAL;
+	memcpy(before, hash, sizeof hash);
+	if (audit_hash(hash, a) || sqlite3_bind_blob(put, 1, hash, sizeof hash, SQLITE_TRANSIENT) ||
+	    sqlite3_bind_int64(put, 2, (sqlite3_int64)number) || sqlite3_step(put) != SQLITE_DONE)
+		return E_JOURNAL;
+	return sqlite3_reset(put) ? E_JOURNAL : E_OK;
+}
+
+/* The audit of an older journal is chained as bdk/audit.h says, if its old chain is whole, and names the old head. */
+static enum err audit_renew(sqlite3 *db)
+{
+	struct audit a = { 0 }, next;
+	uint8_t before[32] = { 0 };
+	struct query q = { .out = -1 };
+	sqlite3_stmt *put = NULL;
+	uint64_t n = 0;
+	enum err e = E_JOURNAL;
+
+	if (sqlite3_prepare_v2(db, AUDIT "ORDER BY sequence", -1, &q.s, NULL) ||
+	    sqlite3_prepare_v2(db, "UPDATE audit SET hash = ? WHERE sequence = ?", -1, &put, NULL))
+		goto done;
+	e = E_OK;
+	while (!e && query_row(&q)) {
+		get_audit(&q, &next);
+		memcpy(next.previous, a.hash, sizeof next.previous); /* renewed */
+		e = q.bad ? E_JOURNAL : renew(put, before, &next, ++n);
+		a = next;
+		if (!e)
+			e = audit_hash(a.hash, &a) ? E_JOURNAL : E_OK;
+	}
+	if (!e && q.rc != SQLITE_DONE)
+		e = E_JOURNAL;
+	sqlite3_finalize(put);
+	put = NULL;
+	if (!e && n) {
+		char old[65];
+
+		hex_encode(old, before, sizeof before);
+		next = (struct audit){ .sequence = n + 1, .utc = now(), .who = "bdkd", .what = "renew" };
+		snprintf(next.object, sizeof next.object, "the audit's hashes; its head was %s", old);
+		memcpy(next.previous, a.hash, sizeof next.previous);
+		e = audit_hash(next.hash, &next);
+		if (e || sqlite3_prepare_v2(db, sql[AUDIT_ADD], -1, &put, NULL)) {
+			e = E_JOURNAL;
+			goto done;
+		}
+		sqlite3_finalize(q.s);
+		q = (struct query){ .s = put, .out = -1 };
+		put = NULL;
+		put_audit(&q, &next);
+		query_row(&q);
+		e = q.rc == SQLITE_DONE ? E_OK : E_JOURNAL;
+	}
+done:
+	sqlite3_finalize(put);
+	sqlite3_finalize(q.s);
+	return e;
+}
+
 /* An older journal becomes one of this version in one transaction; what it was stays beside it. */
 static enum err bring_up(sqlite3 *db, const char *path, unsigned version)
 {
@@ -406,6 +520,8 @@ static enum err bring_up(sqlite3 *db, const char *path, unsigned version)
 	e = execute(db, "BEGIN IMMEDIATE;");
 	if (!e && database_migrate(db, path, steps, version, JOURNAL_VERSION))
 		e = E_JOURNAL;
+	if (!e && version < 3)
+		e = audit_renew(db);
 	return e ? e : execute(db, done); /* what was not committed is undone when the connection ends */
 }
 
@@ -494,34 +610,6 @@ static enum err finish(struct journal *j, enum err e)
 
 /* --- Audit -------------------------------------------------------------------------------------------------------- */
 
-static enum err audit_hash(uint8_t out[static 32], const uint8_t before[static 32], const struct audit *a)
-{
-	const char *const texts[] = { a->who, a->what, a->object, a->reason };
-	uint8_t b[32 + 8 + 8 + 4 * 2 + sizeof a->who + sizeof a->what + sizeof a->object + sizeof a->reason];
-	struct wr w;
-	enum err e;
-
-	wr_init(&w, b, sizeof b);
-	wr_copy(&w, before, 32);
-	wr_u64(&w, a->sequence);
-	wr_u64(&w, a->utc);
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-		wr_span16(&w, (struct span){ (const uint8_t *)texts[i], strlen(texts[i]) });
-	e = wr_end(&w);
-	return e ? e : sha256(out, &(struct span){ b, w.len }, 1);
-}
-
-static void get_audit(struct query *q, struct audit *a)
-{
-	a->sequence = get_number(q, INT64_MAX);
-	a->utc = get_number(q, INT64_MAX);
-	get_text(q, a->who, sizeof a->who);
-	get_text(q, a->what, sizeof a->what);
-	get_text(q, a->object, sizeof a->object);
-	get_text(q, a->reason, sizeof a->reason);
-	get_blob(q, a->hash, sizeof a->hash, sizeof a->hash);
-}
-
 /* As much of a text as fits: an act is recorded even if its object has too long a name. */
 static void cut(char *out, size_t size, const char *text)
 {
@@ -533,16 +621,13 @@ static void cut(char *out, size_t size, const char *text)
 
 enum err journal_audit(struct journal *j, const char *who, const char *what, const char *object, const char *reason)
 {
-	struct audit head = { 0 }, a = { 0 };
+	struct audit head, a = { 0 };
 	struct query q;
 	enum err e = journal_begin(j);
 
 	if (e)
 		return e;
-	q = query(j, AUDIT_HEAD);
-	if (query_row(&q))
-		get_audit(&q, &head);
-	e = query_end(&q);
+	e = journal_audit_head(&head, j);
 	if (e)
 		goto done;
 	a.sequence = head.sequence + 1;
@@ -551,19 +636,14 @@ enum err journal_audit(struct journal *j, const char *who, const char *what, con
 	cut(a.what, sizeof a.what, what);
 	cut(a.object, sizeof a.object, object);
 	cut(a.reason, sizeof a.reason, reason);
-	e = audit_hash(a.hash, head.hash, &a);
+	memcpy(a.previous, head.hash, sizeof a.previous);
+	e = audit_hash(a.hash, &a);
 	if (e) {
 		e = E_JOURNAL;
 		goto done;
 	}
 	q = query(j, AUDIT_ADD);
-	put_number(&q, a.sequence);
-	put_number(&q, a.utc);
-	put_text(&q, a.who);
-	put_text(&q, a.what);
-	put_text(&q, a.object);
-	put_text(&q, a.reason);
-	put_blob(&q, a.hash, sizeof a.hash);
+	put_audit(&q, &a);
 	e = run(&q);
 done:
 	return finish(j, e);
@@ -583,23 +663,32 @@ enum err journal_audit_next(struct audit *a, struct journal *j, uint64_t after)
 	return e || found ? e : E_SHORT;
 }
 
+enum err journal_audit_head(struct audit *a, struct journal *j)
+{
+	struct query q = query(j, AUDIT_HEAD);
+
+	memset(a, 0, sizeof *a);
+	if (query_row(&q))
+		get_audit(&q, a);
+	return query_end(&q);
+}
+
 enum err journal_audit_check(uint64_t *bad, struct journal *j)
 {
 	struct audit a = { 0 };
-	uint8_t before[32] = { 0 }, hash[32];
+	uint8_t hash[32];
 	uint64_t at = 0;
 	enum err e;
 
 	*bad = 0;
 	while (!(e = journal_audit_next(&a, j, at))) {
 		at++;
-		if (audit_hash(hash, before, &a))
+		if (audit_hash(hash, &a))
 			return E_JOURNAL;
 		if (a.sequence != at || memcmp(hash, a.hash, sizeof hash) != 0) {
 			*bad = at;
 			return E_MAC;
 		}
-		memcpy(before, hash, sizeof before);
 	}
 	return e == E_SHORT ? E_OK : e;
 }

@@ -10,12 +10,13 @@
 #ifndef KEYROOM_BDK_JOURNAL_H
 #define KEYROOM_BDK_JOURNAL_H
 
+#include "bdk/audit.h"
 #include "bdk/key_set.h"
 #include "crypto/cert.h"
 
 struct journal;
 
-#define JOURNAL_VERSION 2		/* of its tables */
+#define JOURNAL_VERSION 3		/* of its tables */
 
 enum key_set_state { KEY_SET_ACTIVE = 1, KEY_SET_SUSPENDED = 2 };
 
@@ -82,14 +83,7 @@ MUST_USE enum err journal_begin(struct journal *j);
 MUST_USE enum err journal_commit(struct journal *j);
 void journal_rollback(struct journal *j);
 
-/* --- audit: a hash chain ------------------------------------------------------------------------------------------ */
-
-/* hash = SHA-256(previous hash || be64 sequence || be64 utc || each text with a u16 length) */
-struct audit {
-	uint64_t sequence, utc;
-	char who[CERT_TEXT], what[CERT_TEXT], object[128], reason[256];
-	uint8_t hash[32];
-};
+/* --- audit: a hash chain (bdk/audit.h) ------------------------------------------------------------------------------ */
 
 /* journal_audit - append one act or refusal: who ("uid 0 people"), what ("generate"), object ("FFFF987654"), reason
  * (err_text() or "") */
@@ -98,6 +92,9 @@ MUST_USE enum err journal_audit(struct journal *j, const char *who, const char *
 
 /* journal_audit_next - the record after a sequence. E_OK, E_SHORT (no more), E_JOURNAL */
 MUST_USE enum err journal_audit_next(struct audit *a, struct journal *j, uint64_t after);
+
+/* journal_audit_head - the newest record; all zero where there is none. E_OK, E_JOURNAL */
+MUST_USE enum err journal_audit_head(struct audit *a, struct journal *j);
 
 /* journal_audit_check - recompute the whole chain. E_OK, E_MAC (bad: the first sequence that does not fit),
  * E_JOURNAL */

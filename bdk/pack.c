@@ -1,111 +1,12 @@
 #include "bdk/pack.h"
 #include "base/hex.h"
-#include "base/host/stanza.h"
+#include "bdk/seal.h"
 #include "crypto/sha256.h"
 
-#include <openssl/ecdsa.h>
-#include <openssl/evp.h>
 #include <stdarg.h>
 #include <string.h>
-#include <time.h>
 
-#define MAGIC "keyroom/1"
-enum { LINK = 8, TIME = 21, SIG_DER = 80, BASE64 = 4 * ((CERT_MAX + 2) / 3) + 1, SPKI_TEXT = 4 * ((P256_SPKI + 2) / 3) + 1 };
-
-/* --- Values as text ----------------------------------------------------------------------------------------------- */
-
-static void base64(char *out, struct span in)
-{
-	EVP_EncodeBlock((unsigned char *)out, in.p, (int)in.len);
-}
-
-/* The one way in which bytes are written: E_OK, E_FORMAT */
-static enum err from_base64(uint8_t *out, size_t *len, size_t size, const char *text)
-{
-	unsigned char b[BASE64];
-	char again[BASE64 + 4];
-	size_t n = strlen(text), pad = 0;
-
-	if (!n || n % 4 || n >= BASE64 || EVP_DecodeBlock(b, (const unsigned char *)text, (int)n) < 0)
-		return E_FORMAT;
-	while (pad < 2 && text[n - 1 - pad] == '=')
-		pad++;
-	*len = n / 4 * 3 - pad;
-	base64(again, (struct span){ b, *len });
-	if (*len > size || strcmp(again, text))
-		return E_FORMAT;
-	memcpy(out, b, *len);
-	return E_OK;
-}
-
-static enum err sig_to_der(uint8_t der[static SIG_DER], size_t *len, const uint8_t sig[static P256_SIG])
-{
-	ECDSA_SIG *s = ECDSA_SIG_new();
-	BIGNUM *r = BN_bin2bn(sig, 32, NULL), *v = BN_bin2bn(sig + 32, 32, NULL);
-	unsigned char *p = der;
-	enum err e = E_CRYPTO;
-	int n;
-
-	if (s && r && v && ECDSA_SIG_set0(s, r, v)) {
-		r = v = NULL;
-		n = i2d_ECDSA_SIG(s, NULL);
-		if (n > 0 && n <= SIG_DER) {
-			*len = (size_t)i2d_ECDSA_SIG(s, &p);
-			e = E_OK;
-		}
-	}
-	BN_free(r);
-	BN_free(v);
-	ECDSA_SIG_free(s);
-	return e;
-}
-
-/* The one way in which a signature is written, with the lower s. */
-static enum err get_sig(uint8_t sig[static P256_SIG], const char *text)
-{
-	uint8_t der[SIG_DER], again[SIG_DER], raw[P256_SIG], low[P256_SIG];
-	size_t len = 0, n = 0;
-	const unsigned char *p = der;
-	ECDSA_SIG *s = NULL;
-	enum err e = from_base64(der, &len, sizeof der, text);
-
-	if (!e)
-		s = d2i_ECDSA_SIG(NULL, &p, (long)len);
-	if (!s || BN_bn2binpad(ECDSA_SIG_get0_r(s), raw, 32) != 32 || BN_bn2binpad(ECDSA_SIG_get0_s(s), raw + 32, 32) != 32) {
-		ECDSA_SIG_free(s);
-		return E_FORMAT;
-	}
-	ECDSA_SIG_free(s);
-	memcpy(low, raw, sizeof low);
-	p256_low(low);
-	if (memcmp(low, raw, sizeof low) || sig_to_der(again, &n, raw) || n != len || memcmp(again, der, n))
-		return E_FORMAT;
-	memcpy(sig, raw, sizeof raw);
-	return E_OK;
-}
-
-static void put_time(char out[static TIME + 1], uint64_t utc)
-{
-	time_t t = (time_t)utc;
-	struct tm tm;
-
-	if (!gmtime_r(&t, &tm) || strftime(out, TIME + 1, "%Y-%m-%dT%H:%M:%SZ", &tm) != TIME - 1)
-		strcpy(out, "1970-01-01T00:00:00Z");
-}
-
-static enum err get_time(uint64_t *utc, const char *text)
-{
-	char again[TIME + 1];
-	struct tm tm = { 0 };
-	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-	time_t t = end && !*end ? timegm(&tm) : -1;
-
-	if (t < 0)
-		return E_FORMAT;
-	*utc = (uint64_t)t;
-	put_time(again, *utc);
-	return strcmp(again, text) ? E_FORMAT : E_OK;
-}
+enum { LINK = 8 };
 
 /* h after one more piece of the text. */
 static enum err add_link(uint8_t h[static 32], bool first, struct span piece)
@@ -121,156 +22,73 @@ static enum err add_link(uint8_t h[static 32], bool first, struct span piece)
 
 enum err pack_vouch(uint8_t digest[static 32], const uint8_t records[static P256_POINT])
 {
-	uint8_t spki[P256_SPKI];
-	char line[SPKI_TEXT + 16], text[SPKI_TEXT];
+	char line[SEAL_SPKI + 16], text[SEAL_SPKI];
 
-	p256_spki(spki, records);
-	base64(text, SPAN(spki));
+	seal_spki(text, records);
 	snprintf(line, sizeof line, "records = %s\n", text);
 	return sha256(digest, &(struct span){ (const uint8_t *)line, strlen(line) }, 1);
 }
 
 /* --- Reading ------------------------------------------------------------------------------------------------------ */
 
-/* A stanza's fields, taken one by one: the first error stays, and end() sees that none is left over. */
-struct fields {
-	const struct stanza *s;
-	size_t taken;
-	enum err e;
-};
-
-static const char *take(struct fields *f, const char *key)
+static void take_key_set(char out[static 11], struct seal_fields *f)
 {
-	const char *v = stanza_get(f->s, key);
-
-	if (!v)
-		f->e = E_FORMAT;
-	f->taken++;
-	return v ? v : "";
-}
-
-static void take_text(char *out, size_t size, struct fields *f, const char *key)
-{
-	const char *v = take(f, key);
-	size_t n = strlen(v);
-
-	for (size_t i = 0; i < n; i++)
-		if (v[i] < ' ' || v[i] > '~')
-			f->e = E_FORMAT;
-	if (!n || n >= size)
-		f->e = E_FORMAT;
-	snprintf(out, size, "%s", v);
-}
-
-static uint64_t take_number(struct fields *f, const char *key, uint64_t most)
-{
-	const char *v = take(f, key);
-	uint64_t n = 0;
-
-	if (!*v || (*v == '0' && v[1]) || strspn(v, "0123456789") != strlen(v) || strlen(v) > 18)
-		f->e = E_FORMAT;
-	for (; !f->e && *v; v++)
-		n = 10 * n + (uint64_t)(*v - '0');
-	if (n > most)
-		f->e = E_FORMAT;
-	return f->e ? 0 : n;
-}
-
-/* Upper-case digits of a or b bytes. */
-static uint8_t take_hex(uint8_t *out, struct fields *f, const char *key, size_t a, size_t b)
-{
-	const char *v = take(f, key);
-	char again[65];
-	size_t n = 0;
-
-	if (hex_decode(out, &n, a > b ? a : b, v, strlen(v)) || (n != a && n != b)) {
-		f->e = E_FORMAT;
-		return 0;
-	}
-	hex_encode(again, out, n);
-	if (strcmp(again, v))
-		f->e = E_FORMAT;
-	return (uint8_t)n;
-}
-
-static bool take_choice(struct fields *f, const char *key, const char *yes, const char *no)
-{
-	const char *v = take(f, key);
-
-	if (strcmp(v, yes) && strcmp(v, no))
-		f->e = E_FORMAT;
-	return !strcmp(v, yes);
-}
-
-/* Everything that was there has been taken, but for the link. */
-static enum err end(const struct fields *f)
-{
-	return f->e ? f->e : f->taken + 1 == f->s->n ? E_OK : E_FORMAT;
-}
-
-static void take_key_set(char out[static 11], struct fields *f)
-{
-	take_text(out, 11, f, "key_set");
+	seal_take_text(out, 11, f, "key_set");
 	if (strspn(out, "0123456789ABCDEF") != strlen(out) || (strlen(out) != 8 && strlen(out) != 10))
 		f->e = f->e ? f->e : E_FORMAT;
 }
 
 static enum err get_head(struct pack_head *h, const struct stanza *s)
 {
-	struct fields f = { .s = s };
-	uint8_t spki[P256_SPKI], is[P256_SPKI];
-	size_t len = 0;
+	struct seal_fields f = { .s = s };
 
 	memset(h, 0, sizeof *h);
-	if (strcmp(take(&f, "pack"), MAGIC))
+	if (strcmp(seal_take(&f, "pack"), SEAL_MAGIC))
 		f.e = E_FORMAT;
-	take_text(h->room, sizeof h->room, &f, "room");
-	h->test = take_choice(&f, "kind", "test", "production");
-	h->software = take_choice(&f, "token", "software", "hardware");
-	take_hex(h->environment, &f, "environment", 32, 32);
+	seal_take_text(h->room, sizeof h->room, &f, "room");
+	h->test = seal_take_choice(&f, "kind", "test", "production");
+	h->software = seal_take_choice(&f, "token", "software", "hardware");
+	seal_take_hex(h->environment, &f, "environment", 32, 32);
 	if (!strcmp(stanza_get(s, "key_set") ? stanza_get(s, "key_set") : "", "all"))
-		take_text(h->key_set, sizeof h->key_set, &f, "key_set");
+		seal_take_text(h->key_set, sizeof h->key_set, &f, "key_set");
 	else
 		take_key_set(h->key_set, &f);
-	h->after = take_number(&f, "after", INT64_MAX);
-	h->sequence = take_number(&f, "sequence", INT64_MAX);
-	if (get_time(&h->time, take(&f, "time")))
+	h->after = seal_take_number(&f, "after", INT64_MAX);
+	h->sequence = seal_take_number(&f, "sequence", INT64_MAX);
+	if (seal_from_time(&h->time, seal_take(&f, "time")))
 		f.e = E_FORMAT;
-	h->list = take_number(&f, "list", INT64_MAX);
-	h->epoch = (uint32_t)take_number(&f, "epoch", INT32_MAX);
-	h->loads = take_number(&f, "loads", PACK_MAX);
-	if (from_base64(h->cert, &h->cert_len, sizeof h->cert, take(&f, "certificate")) ||
-	    from_base64(is, &len, sizeof is, take(&f, "records")) || len != sizeof is || get_sig(h->vouched, take(&f, "vouched")))
+	h->list = seal_take_number(&f, "list", INT64_MAX);
+	h->epoch = (uint32_t)seal_take_number(&f, "epoch", INT32_MAX);
+	h->loads = seal_take_number(&f, "loads", PACK_MAX);
+	if (seal_from_base64(h->cert, &h->cert_len, sizeof h->cert, seal_take(&f, "certificate")) ||
+	    seal_from_spki(h->records, seal_take(&f, "records")) || seal_from_sig(h->vouched, seal_take(&f, "vouched")) ||
+	    h->after > h->sequence)
 		return E_FORMAT;
-	memcpy(h->records, is + P256_SPKI - P256_POINT, P256_POINT);
-	p256_spki(spki, h->records);
-	if (memcmp(spki, is, sizeof is) || h->after > h->sequence)
-		f.e = E_FORMAT;
-	return end(&f);
+	return seal_end(&f, 1); /* but for the link */
 }
 
 static enum err get_load(struct pack_load *l, uint64_t *number, const struct stanza *s)
 {
-	struct fields f = { .s = s };
+	struct seal_fields f = { .s = s };
 
 	memset(l, 0, sizeof *l);
-	*number = take_number(&f, "load", PACK_MAX);
-	take_text(l->serial, sizeof l->serial, &f, "serial");
-	l->slot = (uint8_t)take_number(&f, "slot", UINT8_MAX);
+	*number = seal_take_number(&f, "load", PACK_MAX);
+	seal_take_text(l->serial, sizeof l->serial, &f, "serial");
+	l->slot = (uint8_t)seal_take_number(&f, "slot", UINT8_MAX);
 	take_key_set(l->key_set, &f);
-	take_text(l->scheme, sizeof l->scheme, &f, "scheme");
-	l->ksn_len = take_hex(l->ksn, &f, "ksn", 10, 12);
-	take_text(l->state, sizeof l->state, &f, "state");
+	seal_take_text(l->scheme, sizeof l->scheme, &f, "scheme");
+	l->ksn_len = seal_take_hex(l->ksn, &f, "ksn", 10, 12);
+	seal_take_text(l->state, sizeof l->state, &f, "state");
 	if (stanza_get(s, "kcv"))
-		l->kcv_len = take_hex(l->kcv, &f, "kcv", 3, 5);
-	l->sequence = take_number(&f, "sequence", INT64_MAX);
-	take_hex(l->device, &f, "device", PACK_NUMBER, PACK_NUMBER);
-	take_hex(l->spki, &f, "spki", 32, 32);
+		l->kcv_len = seal_take_hex(l->kcv, &f, "kcv", 3, 5);
+	l->sequence = seal_take_number(&f, "sequence", INT64_MAX);
+	seal_take_hex(l->device, &f, "device", PACK_NUMBER, PACK_NUMBER);
+	seal_take_hex(l->spki, &f, "spki", 32, 32);
 	if (stanza_get(s, "revoked"))
-		take_text(l->revoked, sizeof l->revoked, &f, "revoked");
+		seal_take_text(l->revoked, sizeof l->revoked, &f, "revoked");
 	if (!serial_ok(l->serial, strlen(l->serial)))
 		f.e = E_FORMAT;
-	return end(&f);
+	return seal_end(&f, 1); /* but for the link */
 }
 
 /* A pack on its way through. */
@@ -389,7 +207,7 @@ static enum err check_signature(struct reader *r, const struct pack_head *h)
 	if (!text || r->s.n != 1)
 		return bad(r, r->s.line, text ? "more than a signature" : "a stanza more than the head says");
 	at = find_line(r, "signature = ");
-	if (!at || get_sig(sig, text) || at + strlen("signature = ") + strlen(text) + 1 != r->text.len)
+	if (!at || seal_from_sig(sig, text) || at + strlen("signature = ") + strlen(text) + 1 != r->text.len)
 		return bad(r, r->s.line, "the signature is not written as a room writes it");
 	e = sha256(digest, &(struct span){ r->text.p, at }, 1);
 	if (!e)
@@ -504,25 +322,21 @@ static void put_hex(struct pack_text *t, const char *key, const uint8_t *p, size
 
 static void put_base64(struct pack_text *t, const char *key, struct span in)
 {
-	char text[BASE64];
+	char text[SEAL_BASE64];
 
-	base64(text, in);
+	seal_base64(text, in);
 	put(t, "%s = %s\n", key, text);
 }
 
 static void put_sig(struct pack_text *t, const char *key, const uint8_t sig[static P256_SIG])
 {
-	uint8_t der[SIG_DER], low[P256_SIG];
-	size_t len = 0;
-	enum err e;
+	char text[SEAL_SIG];
+	enum err e = seal_sig(text, sig);
 
-	memcpy(low, sig, sizeof low);
-	p256_low(low);
-	e = sig_to_der(der, &len, low);
 	if (e)
 		t->e = t->e ? t->e : e;
 	else
-		put_base64(t, key, (struct span){ der, len });
+		put(t, "%s = %s\n", key, text);
 }
 
 static void put_link(struct pack_text *t)
@@ -536,21 +350,20 @@ static void put_link(struct pack_text *t)
 
 void pack_begin(struct pack_text *t, char *b, const struct pack_head *h)
 {
-	uint8_t spki[P256_SPKI];
-	char time[TIME + 1];
+	char time[SEAL_TIME], records[SEAL_SPKI];
 
 	*t = (struct pack_text){ .b = b };
-	p256_spki(spki, h->records);
-	put_time(time, h->time);
+	seal_spki(records, h->records);
+	seal_time(time, h->time);
 	put(t, "# What the load room %s has issued. bdk verify checks it; bdk(1) shows how openssl does.\n", h->room);
-	put(t, "pack = " MAGIC "\nroom = %s\nkind = %s\ntoken = %s\n", h->room, h->test ? "test" : "production",
+	put(t, "pack = " SEAL_MAGIC "\nroom = %s\nkind = %s\ntoken = %s\n", h->room, h->test ? "test" : "production",
 	    h->software ? "software" : "hardware");
 	put_hex(t, "environment", h->environment, sizeof h->environment);
 	put(t, "key_set = %s\nafter = %llu\nsequence = %llu\ntime = %s\nlist = %llu\nepoch = %u\nloads = %llu\n", h->key_set,
 	    (unsigned long long)h->after, (unsigned long long)h->sequence, time, (unsigned long long)h->list,
 	    (unsigned)h->epoch, (unsigned long long)h->loads);
 	put_base64(t, "certificate", (struct span){ h->cert, h->cert_len });
-	put_base64(t, "records", SPAN(spki));
+	put(t, "records = %s\n", records);
 	put_sig(t, "vouched", h->vouched);
 	put_link(t);
 }
