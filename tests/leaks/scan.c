@@ -5,6 +5,7 @@
  *     scan memory NEEDLES PID...            in each process, stopped for the time
  *     scan busy NEEDLES SEED COMMAND...     runs the command, stops it at random instants (of that seed) until it ends,
  *                                           looks each time
+ *     scan beside NEEDLES SEED PID COMMAND...  runs the command, and stops another process at random instants meanwhile
  *
  * NEEDLES is a file of lines "NAME HEX", or NAME "TEXT with a quote before it. Of a key of 16 bytes or more each 8-byte
  * part is looked for as well, and of all bytes their hexadecimal text in either case. Prints "WHERE: NAME FORM" each
@@ -217,10 +218,11 @@ static bool stop(pid_t pid)
 	return true;
 }
 
-static int busy(unsigned seed, char **command)
+/* other 0: the command itself is looked at */
+static int busy(unsigned seed, pid_t other, char **command)
 {
 	int status, born[2];
-	pid_t pid;
+	pid_t pid, looked_at;
 	char c;
 
 	if (pipe2(born, O_CLOEXEC) || (pid = fork()) < 0)
@@ -229,6 +231,7 @@ static int busy(unsigned seed, char **command)
 		execvp(command[0], command);
 		_exit(127);
 	}
+	looked_at = other ? other : pid;
 	/* Until it is another program, its memory is ours, needles and all. */
 	close(born[1]);
 	if (read(born[0], &c, 1))
@@ -239,11 +242,14 @@ static int busy(unsigned seed, char **command)
 		long us = stops ? rand_r(&seed) % (1 << shift) : 0;
 
 		nanosleep(&(struct timespec){ .tv_nsec = us * 1000 }, NULL);
-		if (!stop(pid))
+		if (!stop(looked_at)) {
+			if (other)
+				die("the process beside it");
 			continue;
+		}
 		stops++;
-		look_process(pid);
-		kill(pid, SIGCONT);
+		look_process(looked_at);
+		kill(looked_at, SIGCONT);
 	}
 	fprintf(stderr, "scan: stopped %u times, %.1f MB looked at\n", stops, (double)looked / 1e6);
 	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
@@ -275,7 +281,9 @@ int main(int argc, char **argv)
 				kill(pid, SIGCONT);
 		}
 	else if (!strcmp(argv[1], "busy") && argc > 4)
-		bad = busy((unsigned)atoi(argv[3]), argv + 4);
+		bad = busy((unsigned)atoi(argv[3]), 0, argv + 4);
+	else if (!strcmp(argv[1], "beside") && argc > 5 && atoi(argv[4]) > 1)
+		bad = busy((unsigned)atoi(argv[3]), (pid_t)atoi(argv[4]), argv + 5);
 	else
 		bad = 2;
 	return bad ? bad : found ? 1 : 0;

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Reads a log of pkcs11-spy and says what a room that loads keys may not have asked of its token.
+"""Reads a log of pkcs11-spy and says what a room may not have asked of its token.
 
-    spy.py LOG NEEDLES ASSEMBLIES
+    spy.py LOG NEEDLES ASSEMBLIES      a ca or load room
+    spy.py LOG NEEDLES acquirer        an acquirer room
 
 Permitted are these functions alone, none of which decrypts but for what the probe unwraps; no CKA_VALUE is read; no template says SENSITIVE false; no secret is
 created but the probe's published values and, ASSEMBLIES times, the two objects of a TDES BDK that is being assembled: the BDK and
 its variant, as NEEDLES has them (the random bytes that become it by setting parity cross before, as C_GenerateRandom's). Apart
 from those two calls no dump holds a needle ("NAME HEX", tests/leaks/keys.c) or half of one.
+In an acquirer room BDKs may come in wrapped, to stay; and initial keys go out, those of the needles "ik" alone, as values read of
+session objects. No other needle is in any dump there either.
 Prints one line for each breach; status 0: none, 1: some, 2: not a log.
 """
 import re
@@ -69,12 +72,19 @@ def value(lines):
     return None
 
 
+def says(lines, attribute, value):
+    """a template says so"""
+    return any(re.match(rf"    CKA_{attribute} +{value}", line) for line in lines)
+
+
 def main():
     text = open(sys.argv[1], errors="replace").read()
     needles = [(n, bytes.fromhex(v)) for n, v in (line.split() for line in open(sys.argv[2])) if not v.startswith('"')]
     own = {v for n, v in needles if n in ("bdk", "variant")}
     parts = {(n, v[at:at + 8]) for n, v in needles for at in range(0, len(v), 8)}
-    assemblies = 2 * int(sys.argv[3])
+    acquirer = sys.argv[3] == "acquirer"
+    assemblies = 0 if acquirer else 2 * int(sys.argv[3])
+    given_out = {v[at:at + n] for name, v in needles if name == "ik" for n in (8, 16) for at in range(0, len(v) - n + 1, 8)}
     seen, breaches = 0, []
     for number, function, lines, succeeded in calls(text):
         seen += 1
@@ -84,10 +94,16 @@ def main():
 
         assembly = False
         unwrapped = function == "C_UnwrapKey" and any(w in stretch for stretch in dumps(lines) for w in WRAPPED)
-        if function not in FUNCTIONS and not unwrapped:
+        comes_in = acquirer and function == "C_UnwrapKey" and not unwrapped
+        if function not in FUNCTIONS and not unwrapped and not comes_in:
             breach("is not for such a room")
+        if comes_in and not (says(lines, "SENSITIVE", True) and says(lines, "EXTRACTABLE", False)):
+            breach("a BDK that may leave")
+        goes_out = False
         if function == "C_GetAttributeValue" and succeeded and any(re.match(r"    CKA_VALUE ", line) for line in lines):
-            breach("a value was read")
+            goes_out = acquirer and all(v in given_out or v in PUBLISHED for v in dumps(lines))
+            if not goes_out:
+                breach("a value was read")
         if function == "C_CreateObject":
             v = value(lines)
             assembly = v in own and assemblies > 0
@@ -96,11 +112,12 @@ def main():
                 breach("a secret was created")
         elif value(lines) and function != "C_GetAttributeValue":
             breach("a value in a template")
-        if any(re.match(r"    CKA_SENSITIVE +False", line) for line in lines):
+        for_once = acquirer and function == "C_DeriveKey" and says(lines, "TOKEN", False)
+        if says(lines, "SENSITIVE", False) and not for_once:
             breach("not sensitive")
         if not assembly:
             for stretch in dumps(lines):
-                for name in sorted({n for n, half in parts if half in stretch}):
+                for name in sorted({n for n, half in parts if half in stretch and not (goes_out and n == "ik")}):
                     breach(f"{name} in a dump")
     if not seen:
         sys.exit(2)

@@ -109,6 +109,8 @@ tail -c +$((ceremony + 1)) "$WORK/load.spy" >"$WORK/loading.spy"
 spy "$WORK/ca.spy" "$WORK/needles" 0 || complain "the ca room: $(cat "$WORK/found")"
 spy "$WORK/ceremony.spy" "$WORK/needles" 1 || complain "the ceremony: $(cat "$WORK/found")"
 spy "$WORK/loading.spy" "$WORK/needles" 0 || complain "loading: $(cat "$WORK/found")"
+# At the acquirer initial keys cross, by design; BDKs never.
+spy "$WORK/acquirer.spy" "$WORK/needles" acquirer || complain "the acquirer room: $(cat "$WORK/found")"
 grep -c C_WrapKey "$WORK/loading.spy" | grep -qE '^([89]|[1-9][0-9])' || complain "the log of loading is too short"
 # Twins: an acquirer room reads initial keys; an assembly where none belongs; a decryption; an initial key in a dump.
 twin() {
@@ -120,6 +122,17 @@ twin() {
 twin "an initial key is read" "a value was read" "$WORK/acquirer.spy" "$WORK/needles" 0
 twin "… from a template that is not sensitive" "not sensitive" "$WORK/acquirer.spy" "$WORK/needles" 0
 twin "… and is in the log" "ik in a dump" "$WORK/acquirer.spy" "$WORK/needles" 0
+# In the acquirer room's log: a BDK is read in an initial key's place; the value of nobody's key; a BDK that may leave again.
+dumped() { sed -n "s/^$1 //p" "$2" | head -n 1 | cut -c 1-16 | sed 's/../& /g'; }
+ik=$(dumped ik "$WORK/ik.keys")
+grep -q "^    00000000  $ik" "$WORK/acquirer.spy" || complain "the acquirer room's log has no initial key to put another in its place"
+sed "s/$ik/$(dumped bdk "$WORK/tdes.keys")/" "$WORK/acquirer.spy" >"$WORK/twin.spy"
+twin "a BDK is read in an acquirer room" "bdk in a dump" "$WORK/twin.spy" "$WORK/needles" acquirer
+sed "s/$ik/$(printf '5A %.0s' 1 2 3 4 5 6 7 8)/" "$WORK/acquirer.spy" >"$WORK/twin.spy"
+twin "another key is read in an acquirer room" "a value was read" "$WORK/twin.spy" "$WORK/needles" acquirer
+sed 's/CKA_EXTRACTABLE       False/CKA_EXTRACTABLE       True/' "$WORK/acquirer.spy" >"$WORK/twin.spy"
+twin "a BDK is unwrapped for whoever wants it" "a BDK that may leave" "$WORK/twin.spy" "$WORK/needles" acquirer
+twin "a BDK is assembled in an acquirer room" "a secret was created" "$WORK/ceremony.spy" "$WORK/needles" acquirer
 twin "a BDK assembled outside a ceremony" "a secret was created" "$WORK/ceremony.spy" "$WORK/needles" 0
 twin "… is in the log" "bdk in a dump" "$WORK/ceremony.spy" "$WORK/needles" 0
 { cat "$WORK/loading.spy"; printf '\n9999: C_Decrypt\n2026-01-01\nReturned:  0 CKR_OK\n'; } >"$WORK/twin.spy"
@@ -190,6 +203,7 @@ for r in ca load acquirer; do
 	serve $r || die "$r without the spy"
 	printf 'token-pin "%s\n' "$(cat "$WORK/$r/pin")" >"$WORK/$r.pin"
 done
+grep -vE '^ik' "$WORK/needles" >"$WORK/bdks"
 
 # busy TITLE NEEDLES COMMAND...: at random instants of its life
 stops=0
@@ -198,6 +212,17 @@ busy() {
 	shift 2
 	SEED=$((SEED + 1))
 	clean "$title" busy "$needles" $SEED "$@"
+	count_stops
+}
+# beside TITLE NEEDLES PID COMMAND...: another process, at random instants while the command runs
+beside() {
+	local title=$1 needles=$2 pid=$3
+	shift 3
+	SEED=$((SEED + 1))
+	clean "$title" beside "$needles" $SEED "$pid" "$@"
+	count_stops
+}
+count_stops() {
 	grep -vE '^scan:' "$WORK/said" >>"$WORK/kif.said"
 	stops=$((stops + $(sed -n 's/^scan: stopped \([0-9]*\) times.*/\1/p' "$WORK/said")))
 }
@@ -210,27 +235,46 @@ for round in $(seq $ROUNDS); do
 		"$KEYS" of "$WORK/aes.keys" aes128 "$(printf '22222222%08X00000000' $((2 * round - 2 + i)))" 0
 	done | grep ^ik >"$WORK/round"
 	cat "$WORK/needles" "$WORK/round" >"$WORK/busy"
+	# No token's PIN either in what asks bdkd.
+	cat "$WORK/busy" "$WORK"/*.pin >"$WORK/asking"
 	for slot in 0 1 2 3; do
-		busy "kif while it loads" "$WORK/busy" "$BIN/kif" inject --room "$WORK/load" --port "unix:$WORK/r.link" \
-			--serial TC-R$round --key-set ${key_sets[$slot]} --slot $slot --ledger "$WORK/kif.db"
+		set -- "$BIN/kif" inject --room "$WORK/load" --port "unix:$WORK/r.link" --serial TC-R$round \
+			--key-set ${key_sets[$slot]} --slot $slot --ledger "$WORK/kif.db"
+		if [ $slot = $((round % 2)) ]; then # a TDES key, an AES key
+			beside "the load room's supervisor while it loads" "$WORK/busy" $PID_load "$@"
+		else
+			busy "kif while it loads" "$WORK/asking" "$@"
+		fi
 	done
-	busy "pos while it sells" "$WORK/busy" sh -c \
+	busy "pos while it sells" "$WORK/asking" sh -c \
 		"exec '$BIN/pos' --till 'unix:$WORK/r.till' --slot 0 --count 20 <'$WORK/sale' >'$WORK/r.sold'"
-	busy "acquirer while it decrypts" "$WORK/busy" sh -c \
+	# Initial keys are in it, by design, and no BDK ever is.
+	beside "the acquirer room's supervisor while it decrypts" "$WORK/bdks" $PID_acquirer sh -c \
+		"exec '$BIN/acquirer' decrypt --room '$WORK/acquirer' '$WORK/r.sold' >'$WORK/r.clear'"
+	busy "acquirer while it decrypts" "$WORK/asking" sh -c \
 		"exec '$BIN/acquirer' decrypt --room '$WORK/acquirer' '$WORK/r.sold' >'$WORK/r.clear'"
 	sed -n 3p "$WORK/round" >"$WORK/new"
 	holds "the twin: initial keys in the acquirer room, by design" 'ik bytes' memory "$WORK/new" $PID_acquirer
+	holds "the twin: … also found beside a program" 'ik bytes' beside "$WORK/new" $SEED $PID_acquirer sh -c \
+		"exec '$BIN/acquirer' decrypt --room '$WORK/acquirer' '$WORK/r.sold' >'$WORK/r.clear'"
 	stop r
 	rm "$WORK/r.nv"
 done
+busy "bdk while it fetches a package" "$WORK/asking" "$BIN/bdk" package --room "$WORK/load" FFFF111111 --out "$WORK/package.krx"
+busy "bdk while it imports a package" "$WORK/asking" sh -c "'$BIN/bdk' import --room '$WORK/acquirer' '$WORK/tdes.again' || :"
+busy "bdk while it hands over" "$WORK/asking" "$BIN/bdk" handover --room "$WORK/load" --out "$WORK/handover.txt"
+holds "the twin: a program that holds a BDK for a moment" 'bdk hex' busy "$WORK/asking" $SEED \
+	python3 -c 'import sys, time; keys = open(sys.argv[1]).read(); time.sleep(0.5)' "$WORK/needles"
 [ $stops -ge $((20 * ROUNDS)) ] || complain "only $stops instants"
 echo "stopped and looked at $stops instants"
 
 supervisor=$PID_load worker=$(pgrep -P "$PID_load" -f -- --worker)
 [ "$(echo $worker | wc -w)" = 2 ] || complain "the load room does not have its two workers"
 clean "the idle load room" memory "$WORK/busy" $supervisor $worker
+clean "the idle acquirer room" memory "$WORK/bdks" $PID_acquirer $(pgrep -P "$PID_acquirer")
+clean "the idle ca room" memory "$WORK/busy" $PID_ca $(pgrep -P "$PID_ca")
 # A supervisor holds the PIN on the page that it locked for it, and nowhere else.
-for r in load ca; do
+for r in load ca acquirer; do
 	eval "p=\$PID_$r"
 	holds "the PIN of the room $r on its page" 'nameless memory of 4096 bytes' memory "$WORK/$r.pin" $p
 	[ "$(wc -l <"$WORK/found")" = 1 ] || complain "the PIN of the room $r in its supervisor: $(cat "$WORK/found")"
