@@ -1,34 +1,8 @@
 #include "acquirer/recover_answer.h"
-#include "base/hex.h"
+#include "base/host/stanza.h"
 #include "base/wipe.h"
 
 #include <string.h>
-
-/* Clear data stands as text where a reader of the stanza gets exactly these bytes back. */
-static bool is_text(struct span d)
-{
-	for (size_t i = 0; i < d.len; i++)
-		if (d.p[i] < 0x20 || d.p[i] > 0x7e)
-			return false;
-	return !d.len || (d.p[0] != ' ' && d.p[d.len - 1] != ' ');
-}
-
-static void print_clear(FILE *out, struct span d)
-{
-	char digits[3] = "";
-
-	if (is_text(d)) {
-		fprintf(out, "data_clear = %.*s\n", (int)d.len, d.len ? (const char *)d.p : "");
-		return;
-	}
-	fputs("data_clear_hex = ", out);
-	for (size_t i = 0; i < d.len; i++) {
-		hex_encode(digits, d.p + i, 1);
-		fputs(digits, out);
-	}
-	fputc('\n', out);
-	wipe(digits, sizeof digits);
-}
 
 enum err answer_print(FILE *out, const char *ksn, const struct record *request, struct span fields)
 {
@@ -62,7 +36,7 @@ enum err answer_print(FILE *out, const char *ksn, const struct record *request, 
 	if (ask_mac)
 		fputs("mac_verdict = ok\n", out);
 	if (ask_data)
-		print_clear(out, clear);
+		stanza_print(out, "data_clear", clear);
 	fputs("status = ok\n\n", out);
 	e = E_OK;
 done:

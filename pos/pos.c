@@ -4,6 +4,8 @@
  * Standard input is one stanza: pan, pin, amount, data (text to be encrypted), and, if other than pan, amount and data
  * in a row, mac_data (text). PAN and PIN never stand on a command line. The PIN goes to the terminal key by key, as if
  * it were typed there (terminal/till.h).
+ *
+ * With --response it is the host's answer to the last transaction instead: mac, text, data. The terminal verifies it.
  */
 #include "base/hex.h"
 #include "base/host/fail.h"
@@ -18,13 +20,14 @@
 #include <string.h>
 #include <sysexits.h>
 
-static const char *till, *slot_text, *count_text = "3", *format = "auto";
+static const char *till, *slot_text, *count_text = "3", *format = "auto", *respond;
 
 static const struct opt options[] = {
 	{ "till", "PORT", "the terminal's till line: /dev/ttyUSB0[:baud], tcp:HOST:PORT or unix:PATH", &till, true },
-	{ "slot", "N", "key slot", &slot_text, true },
+	{ "slot", "N", "key slot of the transactions", &slot_text, false },
 	{ "count", "N", "transactions, 3 unless told", &count_text, false },
 	{ "format", "F", "PIN block format: 0, 4 or auto (0 for tdes, 4 for AES)", &format, false },
+	{ "response", NULL, "standard input is the host's response to the last transaction; nothing is sold", &respond, false },
 	{ 0 },
 };
 
@@ -37,6 +40,9 @@ static struct sale {
 	uint8_t request[LINK_PAYLOAD], reply[LINK_PAYLOAD];
 	size_t request_len, reply_len;
 	char hex[2 * (TILL_DATA_MAX + TILL_BLOCK) + 1];
+	/* of a response */
+	uint8_t mac[16], response[TILL_MAC_DATA_MAX + TILL_DATA_MAX + TILL_BLOCK];
+	size_t mac_len, text_len, data_len; /* response is text, then data */
 } sale;
 
 static struct span text(const char *s)
@@ -49,18 +55,23 @@ static bool digits(const char *s, size_t least, size_t most)
 	return strlen(s) >= least && strlen(s) <= most && strspn(s, "0123456789") == strlen(s);
 }
 
-/* Take the stanza apart. Says what is wrong, never what it holds. */
-static int read_sale(struct sale *s)
+static int read_stanza(struct sale *s, const char *needed)
 {
-	const char *mac_data;
-	int n;
 	enum err e;
 
 	setvbuf(stdin, s->input, _IOFBF, sizeof s->input);
 	e = stanza_read(&s->stanza, stdin);
-	if (e)
-		return fail_why(e, e == E_SHORT ? "there is none" : err_text(e), "pan, pin, amount and data are needed",
-				"stanza on standard input");
+	return e ? fail_why(e, e == E_SHORT ? "there is none" : err_text(e), needed, "stanza on standard input") : EX_OK;
+}
+
+/* Take the stanza apart. Says what is wrong, never what it holds. */
+static int read_sale(struct sale *s)
+{
+	const char *mac_data;
+	int n, status = read_stanza(s, "pan, pin, amount and data are needed");
+
+	if (status)
+		return status;
 	s->pan = stanza_get(&s->stanza, "pan");
 	s->pin = stanza_get(&s->stanza, "pin");
 	s->amount = stanza_get(&s->stanza, "amount");
@@ -78,6 +89,33 @@ static int read_sale(struct sale *s)
 		     : snprintf(s->mac_data, sizeof s->mac_data, "%s%s%s", s->pan, s->amount, s->data);
 	if (n < 0 || (size_t)n >= sizeof s->mac_data)
 		return fail_why(E_FORMAT, "is longer than 512 characters", "give it as a key of its own", "mac_data");
+	return EX_OK;
+}
+
+/* Likewise. */
+static int read_response(struct sale *s)
+{
+	const char *mac, *text, *data;
+	int status = read_stanza(s, "mac, and text or data are needed");
+
+	if (status)
+		return status;
+	mac = stanza_get(&s->stanza, "mac");
+	text = stanza_get(&s->stanza, "text");
+	data = stanza_get(&s->stanza, "data");
+	if (!mac || hex_decode(s->mac, &s->mac_len, sizeof s->mac, mac, strlen(mac)) ||
+	    (s->mac_len != 8 && s->mac_len != 16))
+		return fail_why(E_FORMAT, "is missing, or not 16 or 32 hexadecimal digits", "", "mac");
+	if (!text && !data)
+		return fail_why(E_FORMAT, "one of them is needed", "", "text, data");
+	s->text_len = text ? strlen(text) : 0;
+	if (s->text_len > TILL_MAC_DATA_MAX)
+		return fail_why(E_FORMAT, "is longer than 512 characters", "", "text");
+	if (text)
+		memcpy(s->response, text, s->text_len);
+	if (data && (hex_decode(s->response + s->text_len, &s->data_len, TILL_DATA_MAX + TILL_BLOCK, data, strlen(data)) ||
+		     s->data_len % 8))
+		return fail_why(E_FORMAT, "is not whole blocks in hexadecimal digits, 528 bytes at most", "", "data");
 	return EX_OK;
 }
 
@@ -177,11 +215,35 @@ static int sell(struct line *l, struct sale *s, unsigned long slot, unsigned lon
 	return EX_OK;
 }
 
+/* Hand over the response and print what the terminal made of it. */
+static int respond_to(struct line *l, struct sale *s)
+{
+	struct till_response m = { .mac = { s->mac, s->mac_len },
+				   .clear = (uint16_t)s->text_len,
+				   .text = { s->response, s->text_len + s->data_len } };
+	struct span clear = { NULL, 0 };
+	enum err e = till_put_response(s->request, &s->request_len, sizeof s->request, &m);
+
+	if (!e)
+		e = ask(l, s);
+	if (!e)
+		e = till_get_verified(&clear, (struct span){ s->reply, s->reply_len });
+	if (e == E_SEQUENCE)
+		return fail_why(e, "no transaction waits for one", "a response comes once, within a minute", "response, %s", till);
+	if (e)
+		return fail_say(e, "response, %s", till);
+	printf("mac_verdict = ok\n");
+	if (s->data_len)
+		stanza_print(stdout, "data_clear", clear);
+	printf("\n");
+	return fflush(stdout) ? fail_say(E_IO, "standard output") : EX_OK;
+}
+
 static int run(int operands, char **operand)
 {
 	static char out[BUFSIZ];
 	static struct line l;
-	unsigned long slot, count;
+	unsigned long slot = 0, count;
 	char why[160];
 	bool locked;
 	int status;
@@ -189,7 +251,10 @@ static int run(int operands, char **operand)
 
 	(void)operands;
 	(void)operand;
-	if (!opt_number(&slot, "slot", slot_text, 0, TILL_SLOTS - 1) ||
+	if (!slot_text == !respond)
+		return fail_why(E_USAGE, "one of them is needed", "--slot N to sell, --response for the host's answer",
+				"--slot, --response");
+	if ((slot_text && !opt_number(&slot, "slot", slot_text, 0, TILL_SLOTS - 1)) ||
 	    !opt_number(&count, "count", count_text, 1, 1000000))
 		return EX_USAGE;
 	if (strcmp(format, "auto") && strcmp(format, "0") && strcmp(format, "4"))
@@ -201,13 +266,13 @@ static int run(int operands, char **operand)
 		fail_why(E_INTERNAL, "PINs may reach the swap space", "raise the limit (ulimit -l)",
 			 "memory is not locked");
 	setvbuf(stdout, out, _IOFBF, sizeof out);
-	status = read_sale(&sale);
+	status = respond ? read_response(&sale) : read_sale(&sale);
 	if (!status) {
 		e = line_open(&l, till, why);
 		if (e) {
 			status = fail_why(e, why, err_hint(e), "--till %s", till);
 		} else {
-			status = sell(&l, &sale, slot, count);
+			status = respond ? respond_to(&l, &sale) : sell(&l, &sale, slot, count);
 			line_close(&l);
 		}
 	}
@@ -225,6 +290,7 @@ int main(int argc, char **argv)
 
 	return opt_run(&command,
 		       "Plays a till: takes pan, pin, amount and data as a stanza on standard input, has the terminal "
-		       "make the cryptograms, and prints one stanza for each transaction.",
+		       "make the cryptograms, and prints one stanza for each transaction. Or gives it the "
+		       "host's response.",
 		       argc, argv);
 }

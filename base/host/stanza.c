@@ -1,4 +1,5 @@
 #include "base/host/stanza.h"
+#include "base/hex.h"
 #include "base/wipe.h"
 
 #include <stdbool.h>
@@ -95,4 +96,29 @@ const char *stanza_get(const struct stanza *s, const char *key)
 		if (!strcmp(s->text + s->field[i].key, key))
 			return s->text + s->field[i].value;
 	return NULL;
+}
+
+static bool is_text(struct span d)
+{
+	for (size_t i = 0; i < d.len; i++)
+		if (d.p[i] < 0x20 || d.p[i] > 0x7e)
+			return false;
+	return !d.len || (d.p[0] != ' ' && d.p[d.len - 1] != ' ');
+}
+
+void stanza_print(FILE *out, const char *key, struct span value)
+{
+	char digits[3] = "";
+
+	if (is_text(value)) {
+		fprintf(out, "%s = %.*s\n", key, (int)value.len, value.len ? (const char *)value.p : "");
+		return;
+	}
+	fprintf(out, "%s_hex = ", key);
+	for (size_t i = 0; i < value.len; i++) {
+		hex_encode(digits, value.p + i, 1);
+		fputs(digits, out);
+	}
+	fputc('\n', out);
+	wipe(digits, sizeof digits);
 }

@@ -5,7 +5,7 @@
 #ifndef KEYROOM_BASE_HOST_STANZA_H
 #define KEYROOM_BASE_HOST_STANZA_H
 
-#include "base/err.h"
+#include "base/bytes.h"
 
 #include <stdio.h>
 
@@ -38,5 +38,9 @@ MUST_USE enum err stanza_read(struct stanza *s, FILE *f);
 
 /* stanza_get - the value of a key, NULL if absent */
 const char *stanza_get(const struct stanza *s, const char *key);
+
+/* stanza_print - a field of any bytes: "key = text" where a reader gets exactly these bytes back, that is printable ASCII
+ * which neither begins nor ends with a blank; else "key_hex = digits" */
+void stanza_print(FILE *out, const char *key, struct span value);
 
 #endif

@@ -43,6 +43,32 @@ START_TEST(reads_fields_comments_and_blank_lines)
 }
 END_TEST
 
+START_TEST(what_is_printed_is_read_back_byte_for_byte)
+{
+	static const struct {
+		const char *bytes, *key, *read;
+	} rows[] = {
+		{ "plain = text", "v", "plain = text" }, { "", "v", "" },
+		{ " blank", "v_hex", "20626C616E6B" },	 { "blank ", "v_hex", "626C616E6B20" },
+		{ "a\nb = c", "v_hex", "610A62203D2063" }, { "\177", "v_hex", "7F" },
+		{ "\303\244", "v_hex", "C3A4" },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct stanza s = { .last = 0 };
+		FILE *f = tmpfile();
+
+		ck_assert_ptr_nonnull(f);
+		stanza_print(f, "v", (struct span){ (const uint8_t *)rows[i].bytes, strlen(rows[i].bytes) });
+		rewind(f);
+		ck_assert_int_eq(stanza_read(&s, f), E_OK);
+		ck_assert_uint_eq(s.n, 1);
+		ck_assert_str_eq(stanza_get(&s, rows[i].key), rows[i].read);
+		fclose(f);
+	}
+}
+END_TEST
+
 START_TEST(a_file_without_a_last_newline_or_without_anything)
 {
 	static const char *const empty[] = { "", "\n\n", "# only\n", "#", " \t\n", "\r\n\r\n" };
@@ -152,6 +178,7 @@ static Suite *suite(void)
 	TCase *t = tcase_create("stanza");
 
 	tcase_add_test(t, reads_fields_comments_and_blank_lines);
+	tcase_add_test(t, what_is_printed_is_read_back_byte_for_byte);
 	tcase_add_test(t, a_file_without_a_last_newline_or_without_anything);
 	tcase_add_loop_test(t, a_broken_stanza_is_refused_and_the_next_one_read, 0, sizeof broken / sizeof broken[0]);
 	tcase_add_test(t, a_nul_in_a_line_is_refused);

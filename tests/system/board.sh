@@ -1,9 +1,11 @@
 #!/bin/bash
-# The whole main job with its terminals on a Cortex-M4: the same programs and the same checks as in demo.sh and window.sh. Then what
+# The whole main job with its terminals on a Cortex-M4: the same programs and the same checks as in demo.sh, window.sh and response.sh. Then what
 # tools/board has for itself: the tamper switch, one QEMU a memory, and one line for whatever is wrong; noise on its lines.
 set -u
 . tests/board/need.sh
-BOARD=mps2-an386 tests/system/demo.sh && BOARD=mps2-an386 tests/system/window.sh || exit 1
+for suite in demo window response; do
+	BOARD=mps2-an386 tests/system/$suite.sh || exit 1
+done
 WORK=$(mktemp -d) BOARD=mps2-an386 fail=0
 . tools/rooms.sh
 trap 'stop_all; rm -rf "$WORK"' EXIT

@@ -3,6 +3,7 @@
  *
  *     noise_leak search --package FILE... --key PEM --loads FILE TAP...
  *     noise_leak plant --package FILE... --key PEM --loads FILE FOLDER
+ *     noise_leak show --package FILE --key PEM
  *
  * --package  what bdk generate made for that exchange key
  * --key      the exchange key, PEM
@@ -11,6 +12,7 @@
  * search  opens the packages, derives the initial key of every load, and says which check value is not that key's
  *         (status 2) and which TAP holds 8 bytes of any of these keys, in bytes or in hexadecimal digits (status 1).
  * plant   the broken twin: writes a tap with half a key into FOLDER for each form that has to be found.
+ * show    "bdk = HEX", for a test that has to be an acquirer in software.
  *
  * The derivations are written out here once more, from the standards: the firmware's own are what is tested.
  */
@@ -269,8 +271,10 @@ static void plant(const char *folder)
 int main(int argc, char **argv)
 {
 	const char *packages[SETS], *key = NULL, *loads = NULL;
+	char digits[2 * sizeof sets->bdk.b + 1];
 	size_t n = 0;
 	int i, status;
+	bool show = argc > 1 && !strcmp(argv[1], "show");
 
 	for (i = 2; i + 1 < argc && !strncmp(argv[i], "--", 2); i += 2) {
 		if (!strcmp(argv[i], "--package") && n < SETS)
@@ -282,14 +286,20 @@ int main(int argc, char **argv)
 		else
 			break;
 	}
-	if (!n || !key || !loads || i >= argc || (strcmp(argv[1], "search") && strcmp(argv[1], "plant"))) {
+	if (!n || !key || (!show && (!loads || i >= argc || (strcmp(argv[1], "search") && strcmp(argv[1], "plant"))))) {
 		fprintf(stderr,
-			"usage: noise_leak search|plant --package FILE... --key PEM --loads FILE TAP...|FOLDER\n");
+			"usage: noise_leak search|plant --package FILE... --key PEM --loads FILE TAP...|FOLDER\n"
+			"       noise_leak show --package FILE --key PEM\n");
 		return 64;
 	}
 	read_key(key);
 	for (size_t p = 0; p < n; p++)
 		open_package(packages[p]);
+	if (show) {
+		hex_encode(digits, sets->bdk.b, sets->bdk.len);
+		printf("bdk = %s\n", digits);
+		return 0;
+	}
 	status = read_loads(loads) ? 0 : 2;
 	qsort(halves, half_count, PIECE, compare);
 	if (!strcmp(argv[1], "plant")) {
