@@ -75,6 +75,10 @@ static const struct row {
 	ROW(E_TIMEOUT, UNAVAILABLE, "nothing answers", "check cable, power and that the loading window is open"),
 	ROW(E_GONE, IOERR, "the port vanished", "check the cable, then run the same command again"),
 	ROW(E_IO, IOERR, "reading or writing failed", ""),
+	ROW(E_PERSON, NOPERM, "no such person in this room", "bdk people shows who there is"),
+	ROW(E_LOGIN, NOPERM, "only with a passphrase", "run it in bdk, at a terminal"),
+	ROW(E_SECOND, TEMPFAIL, "a second person has to agree", "bdk approve, in an own login"),
+	ROW(E_LAPSED, TEMPFAIL, "no second person agreed: nothing was done", "run the same command again once the second person is there"),
 #undef ROW
 	/* clang-format on */
 };

@@ -74,6 +74,11 @@ enum err {
 	E_INTERNAL = 84,	/* a bug: please report */
 	E_PASSPHRASE = 85,	/* passphrase wrong, or not for this record: never said which */
 	E_SEALED = 86,		/* a production room that no m custodians have unlocked */
+	/* people of a room */
+	E_PERSON = 100,		/* no such person in this room */
+	E_LOGIN = 101,		/* whoever asks has to give a passphrase first */
+	E_SECOND = 102,		/* it waits for a second person */
+	E_LAPSED = 103,		/* no second person agreed */
 	/* line */
 	E_PORT = 90,		/* no such port, or it cannot be opened */
 	E_BAUD = 91,		/* the port does not run at this speed */

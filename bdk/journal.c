@@ -76,7 +76,11 @@ static const char *const steps[JOURNAL_VERSION] = {
 	/* 2 -> 3: and until that version is released, likewise. The audit's hashes are renewed too: audit_renew() */
 	[2] =
 		/* signed heads of the audit (bdk/audit.h) */
-		"CREATE TABLE head(sequence INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;",
+		"CREATE TABLE head(sequence INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;"
+		/* people (bdk/people.h): one name and one uid each */
+		"CREATE TABLE person(row INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
+		"  uid INTEGER NOT NULL UNIQUE, roles INTEGER NOT NULL CHECK(roles BETWEEN 1 AND 15),"
+		"  verifier BLOB NOT NULL CHECK(length(verifier) IN (0, 51)), wrong INTEGER NOT NULL, utc INTEGER NOT NULL) STRICT;",
 };
 
 /* Each connection. */
@@ -94,6 +98,7 @@ static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = 
 #define AUDIT                                                                                                          \
 	"SELECT sequence, utc, who, what, object, reason, hash, coalesce((SELECT hash FROM audit WHERE sequence ="     \
 	"  a.sequence - 1), zeroblob(32)) FROM audit a "
+#define PERSON "SELECT row, name, uid, roles, verifier, wrong, utc FROM person "
 #define SENT "SELECT s.row, s.load, s.h FROM sent s JOIN load l ON l.row = s.load "
 
 enum statement {
@@ -101,7 +106,8 @@ enum statement {
 	ALL_LOADS, ALL_EVENTS, SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE, KEY_SET_TAKE,
 	PACKAGE_GET, PACKAGE_ADD, DEVICE_BY_SERIAL, DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_TAKEN, LOAD_ADD,
 	LOAD_BY_ROW, LOAD_LAST, LOAD_COUNT, LOAD_AFTER, LOAD_NEWEST_AFTER, EVENT_ADD, SENT_ADD, SENT_HAS, SENT_NEXT, WIPE_ADD, WIPE_NEXT,
-	WIPED, CERTIFIED_PUT, CERTIFIED_REVOKE, CERTIFIED_AFTER, MAKER_ADD, MAKER_GET, HANDED_PUT, HANDED_GET, STATEMENTS
+	WIPED, CERTIFIED_PUT, CERTIFIED_REVOKE, CERTIFIED_AFTER, MAKER_ADD, MAKER_GET, HANDED_PUT, HANDED_GET,
+	PERSON_BY_NAME, PERSON_BY_UID, PERSON_AFTER, PERSON_ADD, PERSON_SET, PERSON_REMOVE, STATEMENTS
 };
 
 static const char *const sql[STATEMENTS] = {
@@ -167,6 +173,12 @@ static const char *const sql[STATEMENTS] = {
 		       "  SET serial = excluded.serial, number = excluded.number, refused = excluded.refused"
 		       "  WHERE handed.refused = ''",
 	[HANDED_GET] = "SELECT serial, number, refused FROM handed WHERE ksn = ?",
+	[PERSON_BY_NAME] = PERSON "WHERE name = ?",
+	[PERSON_BY_UID] = PERSON "WHERE uid = ?",
+	[PERSON_AFTER] = PERSON "WHERE row > ? ORDER BY row LIMIT 1",
+	[PERSON_ADD] = "INSERT INTO person(name, uid, roles, verifier, wrong, utc) VALUES(?, ?, ?, x'', 0, ?)",
+	[PERSON_SET] = "UPDATE person SET verifier = ?, wrong = ? WHERE row = ?",
+	[PERSON_REMOVE] = "DELETE FROM person WHERE row = ?",
 };
 
 struct journal {
@@ -1355,4 +1367,85 @@ enum err journal_handed(struct handed *out, struct journal *j, const struct ksn 
 	if (!e)
 		*out = h;
 	return e;
+}
+
+/* --- People ------------------------------------------------------------------------------------------------------- */
+
+/* The person of a query whose values are put. */
+static enum err one_person(struct person *out, struct query *q, enum err none)
+{
+	struct person p = { 0 };
+	bool found = query_row(q);
+	enum err e;
+
+	if (found) {
+		p.row = get_number(q, INT64_MAX);
+		get_text(q, p.name, sizeof p.name);
+		p.uid = (uint32_t)get_number(q, UINT32_MAX);
+		p.roles = (unsigned)get_number(q, UINT8_MAX);
+		p.passphrase = get_blob(q, p.verifier, 0, sizeof p.verifier);
+		p.wrong = (unsigned)get_number(q, INT32_MAX);
+		p.utc = get_number(q, INT64_MAX);
+	}
+	e = query_end(q);
+	if (!e && !found)
+		e = none;
+	if (!e)
+		*out = p;
+	return e;
+}
+
+enum err journal_person(struct person *out, struct journal *j, const char *name, uint32_t uid)
+{
+	struct query q = query(j, name ? PERSON_BY_NAME : PERSON_BY_UID);
+
+	if (name)
+		put_text(&q, name);
+	else
+		put_number(&q, uid);
+	return one_person(out, &q, E_PERSON);
+}
+
+enum err journal_person_next(struct person *out, struct journal *j, uint64_t *at)
+{
+	struct query q = query(j, PERSON_AFTER);
+	enum err e;
+
+	put_number(&q, *at);
+	e = one_person(out, &q, E_SHORT);
+	if (!e)
+		*at = out->row;
+	return e;
+}
+
+enum err journal_person_add(struct journal *j, const struct person *p)
+{
+	struct query q = query(j, PERSON_ADD);
+
+	put_text(&q, p->name);
+	put_number(&q, p->uid);
+	put_number(&q, p->roles);
+	put_number(&q, now());
+	q.bad |= query_row(&q);
+	return query_end_unique(&q, E_EXISTS);
+}
+
+enum err journal_person_set(struct journal *j, const struct person *p)
+{
+	struct query q = query(j, PERSON_SET);
+	enum err e;
+
+	put_blob(&q, p->verifier, p->passphrase ? sizeof p->verifier : 0);
+	put_number(&q, p->wrong);
+	put_number(&q, p->row);
+	e = run(&q);
+	return !e && sqlite3_changes(j->db) != 1 ? E_PERSON : e;
+}
+
+enum err journal_person_remove(struct journal *j, uint64_t row)
+{
+	struct query q = query(j, PERSON_REMOVE);
+
+	put_number(&q, row);
+	return run(&q);
 }

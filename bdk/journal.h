@@ -12,6 +12,7 @@
 
 #include "bdk/audit.h"
 #include "bdk/key_set.h"
+#include "bdk/passphrase.h"
 #include "crypto/cert.h"
 
 struct journal;
@@ -219,6 +220,32 @@ MUST_USE enum err journal_certified_put(struct journal *j, const struct certifie
 MUST_USE enum err journal_certified_revoke(size_t *n, struct journal *j, const uint8_t spki[static 32]);
 /* journal_certified_next - in the order they were given; *at starts at 0. E_OK, E_SHORT (no more), E_JOURNAL */
 MUST_USE enum err journal_certified_next(struct certified *out, struct journal *j, uint64_t *at);
+
+/* --- people of the room (bdk/people.h) ---------------------------------------------------------------------------- */
+
+#define PERSON_NAME 17			/* 1..16 of [a-z0-9-], and a NUL */
+
+struct person {
+	uint64_t row;			/* never anybody else's */
+	char name[PERSON_NAME];
+	uint32_t uid;
+	unsigned roles;			/* bits of enum person_role */
+	uint8_t verifier[PASSPHRASE_VERIFIER];
+	bool passphrase;		/* verifier is there */
+	unsigned wrong;			/* passphrases typed wrong since the last right one */
+	uint64_t utc;
+};
+
+/* journal_person - by name, or by uid where name is NULL. E_OK, E_PERSON, E_JOURNAL */
+MUST_USE enum err journal_person(struct person *out, struct journal *j, const char *name, uint32_t uid);
+/* journal_person_next - in the order of their appointment; *at starts at 0. E_OK, E_SHORT (no more), E_JOURNAL */
+MUST_USE enum err journal_person_next(struct person *out, struct journal *j, uint64_t *at);
+/* journal_person_add - name, uid and roles of p. E_OK, E_EXISTS (name or uid), E_JOURNAL */
+MUST_USE enum err journal_person_add(struct journal *j, const struct person *p);
+/* journal_person_set - passphrase, verifier and wrong of p->row. E_OK, E_PERSON, E_JOURNAL */
+MUST_USE enum err journal_person_set(struct journal *j, const struct person *p);
+/* journal_person_remove - E_OK, E_JOURNAL */
+MUST_USE enum err journal_person_remove(struct journal *j, uint64_t row);
 
 /* --- who loads what (acquirer room) ------------------------------------------------------------------------------- */
 

@@ -24,6 +24,10 @@ op_handler op_recover;
 
 /* ops_handover.c */
 op_handler op_handover, op_import_pack;
+/* ops_person.c */
+op_handler op_who, op_login, op_passphrase, op_people, op_appoint, op_dismiss;
+/* ops_act.c */
+op_handler op_pending, op_approve, op_await;
 /* ops_bulk.c */
 op_handler op_put, op_fetch;
 /* ops_take - what this connection has put, which is the caller's to free; len 0 if nothing */

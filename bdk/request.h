@@ -80,6 +80,20 @@ enum bdk_op {
 				   each of these slots; without F_MESSAGE they were empty already, as the facts say */
 	OP_WIPED = 47,		/* F_SERIAL, F_MESSAGE RECEIPT of a ZEROIZE -> F_ROW* likewise. Needs no session: it may
 				   come late */
+	/* people of the room (any room). Once it goes by bdk/rule.h any request may be answered with E_LOGIN (OP_LOGIN, then
+	 * ask again) or with E_SECOND, which has fields: those of a row of OP_PENDING. Then OP_AWAIT is the only thing to
+	 * ask on this connection, and whatever else is asked withdraws the act */
+	OP_WHO = 80,		/* -> F_IN_FORCE 1/0: does the room go by the rules?; of whoever asks, if it is a person of
+				   the room: F_NAME, F_ROLE, F_STATE "ready"|"no passphrase" */
+	OP_LOGIN = 81,		/* F_PASSPHRASE -> : of the person with the connection's uid, for this connection */
+	OP_PASSPHRASE = 82,	/* F_PASSPHRASE -> : a person's first one, or after OP_LOGIN another one */
+	OP_PEOPLE = 83,		/* [F_SINCE] -> F_ROW* {F_NAME, F_UID, F_ROLE, F_STATE as above or "kept out", F_TIME} */
+	OP_APPOINT = 84,	/* F_NAME, F_UID, F_ROLE "custodian,supervisor" -> F_IN_FORCE */
+	OP_DISMISS = 85,	/* F_NAME -> */
+	OP_PENDING = 86,	/* -> F_ROW* {F_WHO asks, F_WHAT, F_HASH the act's digest, F_SECONDS until it lapses, and of
+				   each of its fields F_LABEL and F_VALUE*, in order} */
+	OP_APPROVE = 87,	/* F_HASH, F_STATE "agreed"|"refused" -> F_OUTCOME (enum err) of the act, F_WHY */
+	OP_AWAIT = 88,		/* -> what the act answers, once a second person has agreed; or E_LAPSED */
 	/* acquirer (acquirer) */
 	OP_RECOVER = 50		/* F_KSN and any of: F_PIN_BLOCK + F_PIN_FORMAT [+ F_PAN]; F_MAC + F_MAC_DATA; F_DATA
 				   -> F_SCHEME, F_KEY_SET, and F_VERDICT "ok"|"wrong"; F_PIN (digits; test rooms only);
@@ -100,7 +114,9 @@ enum bdk_field {
 	F_SERIAL = 50, F_SPKI = 51 /* SHA-256, 32 bytes */, F_MESSAGE = 52, F_DIGEST = 53, F_SLOT = 54,
 	F_KSN = 55 /* bytes */, F_LOAD_COUNT = 56, F_FIRMWARE = 57,
 	F_PIN_BLOCK = 60, F_PIN_FORMAT = 61 /* 0..4 */, F_PAN = 62, F_PIN = 63, F_MAC = 64, F_MAC_DATA = 65,
-	F_VERDICT = 66, F_DATA = 67, F_CLEAR = 68
+	F_VERDICT = 66, F_DATA = 67, F_CLEAR = 68,
+	F_UID = 120, F_PASSPHRASE = 121, F_IN_FORCE = 122, F_LABEL = 123, F_VALUE = 124, F_SECONDS = 125,
+	F_OUTCOME = 126
 };
 
 /*

@@ -53,6 +53,7 @@ struct room_config {
 	unsigned room_days;		/* ca: validity of rooms' certificates, default 730 */
 	unsigned crl_days;		/* ca: how long a revocation list holds, default 30 */
 	unsigned epoch;			/* ca: epoch of KIF certificates, default 1 */
+	unsigned approve_seconds;	/* how long an act waits for a second person, default 300 */
 	unsigned workers;		/* load: workers = 1..8, default 2; others: one */
 };
 

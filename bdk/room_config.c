@@ -156,6 +156,11 @@ static bool set_epoch(struct room_config *c, const char *v)
 	return number(&c->epoch, v, INT_MAX);
 }
 
+static bool set_approve_seconds(struct room_config *c, const char *v)
+{
+	return number(&c->approve_seconds, v, 3600);
+}
+
 static bool set_workers(struct room_config *c, const char *v)
 {
 	return number(&c->workers, v, ROOM_WORKERS);
@@ -184,6 +189,7 @@ static const struct key_row {
 	{ "room-days",             set_room_days,   false, ROOM_CA   },
 	{ "crl-days",              set_crl_days,    false, ROOM_CA   },
 	{ "epoch",                 set_epoch,       false, ROOM_CA   },
+	{ "approve-seconds",       set_approve_seconds, false, 0     },
 	{ "workers",               set_workers,     false, ROOM_LOAD },
 	/* clang-format on */
 };
@@ -262,6 +268,7 @@ enum err room_config_parse(struct room_config *c, struct span text, char why[sta
 	r.c.crl_days = 30;
 	r.c.epoch = 1;
 	r.c.workers = 2;
+	r.c.approve_seconds = 300;
 	bad = ini_parse_stream(next_line, &r, on_key, &r);
 	if (r.c.version > ROOM_VERSION) {
 		snprintf(why, ROOM_WHY, "room.conf is of version %u, this bdkd knows %u", r.c.version,

@@ -1,5 +1,6 @@
 #include "bdk/server.h"
 #include "bdk/ops.h"
+#include "bdk/rule.h"
 #include "base/wipe.h"
 
 #include <errno.h>
@@ -77,6 +78,15 @@ static const struct row {
 	{ OP_ENROL_DIGEST, ROLE_PEOPLE,   CA,         PENDING,    0,     op_enrol_digest, "enrol-digest" },
 	{ OP_ENROL_DONE,   ROLE_PEOPLE,   CA,         CERTIFIED,  0,     op_enrol_done,   "enrol-done" },
 	{ OP_REVOKE,       ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_revoke,       "revoke" },
+	{ OP_WHO,          ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_who,          "who" },
+	{ OP_LOGIN,        ROLE_PEOPLE,   ANY,        NOTHING,    0,     op_login,        "login" },
+	{ OP_PASSPHRASE,   ROLE_PEOPLE,   ANY,        NOTHING,    WHOLE, op_passphrase,   "passphrase" },
+	{ OP_PEOPLE,       ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_people,       "people" },
+	{ OP_APPOINT,      ROLE_PEOPLE,   ANY,        NOTHING,    WHOLE, op_appoint,      "appoint" },
+	{ OP_DISMISS,      ROLE_PEOPLE,   ANY,        NOTHING,    WHOLE, op_dismiss,      "dismiss" },
+	{ OP_PENDING,      ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_pending,      "pending" },
+	{ OP_APPROVE,      ROLE_PEOPLE,   ANY,        NOTHING,    0,     op_approve,      "approve" },
+	{ OP_AWAIT,        ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_await,        "await" },
 	{ OP_SESSION,      ROLE_STATION,  LOAD,       NOTHING,    ONCE,  op_session,      "session" },
 	{ OP_BEGIN,        ROLE_STATION,  LOAD,       SESSION,    0,     op_begin,        "begin" },
 	{ OP_OFFER,        ROLE_STATION,  LOAD,       TO_LOAD,    0,     op_offer,        "offer" },
@@ -121,6 +131,20 @@ static const struct row *find(uint16_t op)
 	return NULL;
 }
 
+const char *server_op(enum role role, uint16_t op)
+{
+	const struct row *row = find(op);
+
+	return row && row->role == role ? row->name : NULL;
+}
+
+const char *server_op_name(uint16_t op)
+{
+	const char *name = server_op(ROLE_PEOPLE, op);
+
+	return name ? name : "unknown";
+}
+
 static enum err permit(const struct row *row, const struct ask *a, char *why, size_t size)
 {
 	enum room_purpose purpose = a->room->config.purpose;
@@ -153,15 +177,22 @@ static void begin_answer(struct record *out, uint16_t op, enum err e, const char
 
 static enum err audit(const struct ask *a, const char *what, const char *reason)
 {
+	const struct person *first = &a->peer->who;
 	char who[CERT_TEXT];
 
-	snprintf(who, sizeof who, "uid %u %s", (unsigned)a->peer->uid, door_name(a->peer->role));
+	if (!first->row)
+		snprintf(who, sizeof who, "uid %u %s", (unsigned)a->peer->uid, door_name(a->peer->role));
+	else if (!a->second)
+		snprintf(who, sizeof who, "%s uid %u", first->name, (unsigned)first->uid);
+	else
+		snprintf(who, sizeof who, "%s uid %u, %s uid %u", first->name, (unsigned)first->uid, a->second->name,
+			 (unsigned)a->second->uid);
 	return journal_audit(a->room->journal, who, what, a->object, reason);
 }
 
-/* The end of every request: its audit, its commit, and if there is an error that instead of the answer. Nothing leaves
+/* The end of every request, and what its answer says: its audit, its commit, and if there is an error that instead of the answer. Nothing leaves
  * that is not in the journal. */
-static void conclude(struct server *s, struct ask *a, const char *name, unsigned flags, uint16_t op, enum err e)
+static enum err conclude(struct server *s, struct ask *a, const char *name, unsigned flags, uint16_t op, enum err e)
 {
 	struct journal *j = s->room->journal;
 
@@ -180,16 +211,119 @@ static void conclude(struct server *s, struct ask *a, const char *name, unsigned
 		begin_answer(&s->out, op, e, a->why);
 		ops_leave(a, (struct bulk){ NULL, 0 });
 	}
+	return e;
+}
+
+/* --- Two people --------------------------------------------------------------------------------------------------- */
+
+static struct span put_of(const struct peer *p)
+{
+	return (struct span){ p->put.b, p->put.len };
+}
+
+/* What was asked, and takes a second person, comes to nothing. */
+static void lapse(struct server *s, struct peer *p, const char *reason)
+{
+	struct ask a = { .room = s->room, .peer = p };
+
+	if (!p->act)
+		return;
+	if (audit(&a, server_op_name(p->act->op), reason))
+		journal_rollback(s->room->journal);
+	act_free(p->act);
+	p->act = NULL;
+}
+
+/* May whoever asks have it, by the room's rules? The one place where that is looked at. */
+static enum err judge(struct server *s, struct ask *a, uint16_t op)
+{
+	struct peer *p = a->peer;
+	struct person now = { 0 };
+	bool in_force = false;
+	enum err e;
+
+	if (p->role != ROLE_PEOPLE)
+		return E_OK;
+	if (p->act && op != OP_AWAIT) {
+		lapse(s, p, "withdrawn");
+		snprintf(a->why, sizeof a->why, "what was asked before waits for a second person");
+		a->end = true;
+		return E_DENIED;
+	}
+	e = people_in_force(&in_force, s->room);
+	if (!e)
+		e = journal_person(&now, s->room->journal, NULL, p->uid);
+	if (e && e != E_PERSON)
+		return e;
+	/* Whoever was dismissed, or appointed anew, since the passphrase was given, has not given it. */
+	p->proved = p->proved && now.row == p->who.row;
+	p->who = now;
+	if (!in_force)
+		return E_OK;
+	e = rule_ask(a->why, rule_of(op), now.row ? &now : NULL, p->proved);
+	if (e == E_SECOND && act_new(&p->act, op, a->fields, &now, room_monotonic() + s->room->config.approve_seconds))
+		e = E_INTERNAL;
+	return e;
+}
+
+/* The first person is told what a second has to agree to. Nothing has happened, so nothing stands in the audit yet. */
+static void ask_for_second(struct server *s, struct ask *a, uint16_t op)
+{
+	struct peer *p = a->peer;
+
+	begin_answer(&s->out, op, E_SECOND, a->why);
+	act_show(&s->out, p->act, server_op_name(op), s->room->config.name, put_of(p), room_monotonic());
+	if (s->out.e) {
+		act_free(p->act);
+		p->act = NULL;
+		begin_answer(&s->out, op, E_RANGE, "it is too long to be shown to a second person");
+	}
+}
+
+static void reply(struct server *s, struct peer **slot, bool keep);
+
+/*
+ * A second person has agreed, or refused: the act goes ahead, once, and its answer to whoever asked first; what became of
+ * it is the second's answer.
+ */
+static void go_ahead(struct server *s, const struct ask *approval)
+{
+	struct peer *p = approval->agreed, **slot = s->peer;
+	struct ask a = { .room = s->room, .peer = p, .peers = s->peer, .second = &approval->peer->who,
+			 .recover = &s->recover, .answer = &s->out };
+	struct act *act = p->act;
+	const struct row *row = find(act->op);
+	enum err e = E_LAPSED;
+
+	while (*slot != p)
+		slot++;
+	p->act = NULL;
+	p->stage = PEER_READS;
+	a.fields = (struct span){ act->fields, act->len };
+	begin_answer(&s->out, OP_AWAIT, E_OK, NULL);
+	if (approval->agrees) {
+		e = row->flags & WHOLE ? journal_begin(s->room->journal) : E_OK;
+		if (!e)
+			e = row->run(&a);
+	} else {
+		snprintf(a.why, sizeof a.why, "%s refused: nothing was done", approval->peer->who.name);
+	}
+	e = conclude(s, &a, row->name, row->flags, OP_AWAIT, e);
+	reply(s, slot, true);
+	begin_answer(&s->out, OP_APPROVE, E_OK, a.why);
+	record_put_number(&s->out, F_OUTCOME, (uint64_t)e);
+	act_free(act);
 }
 
 /* Runs the request in s->in and leaves its answer in s->out, or queues the client. False: the connection ends after
  * it. */
 static bool answer(struct server *s, struct peer *p, size_t len)
 {
-	struct ask a = { .room = s->room, .peer = p, .recover = &s->recover, .answer = &s->out };
+	struct ask a = { .room = s->room, .peer = p, .peers = s->peer, .recover = &s->recover, .answer = &s->out };
 	uint16_t op = len >= 2 ? get_be16(s->in.b) : 0;
 	const struct row *row = NULL;
 	char unknown[16];
+	unsigned flags = 0;
 	enum err e;
 
 	snprintf(unknown, sizeof unknown, "op %u", op);
@@ -200,8 +334,16 @@ static bool answer(struct server *s, struct peer *p, size_t len)
 	}
 	a.end = e;
 	if (!e) {
+		e = judge(s, &a, op);
+		flags = e ? 0 : row->flags;
+	}
+	if (e == E_SECOND) {
+		ask_for_second(s, &a, op);
+		return true;
+	}
+	if (!e) {
 		begin_answer(&s->out, op, E_OK, NULL);
-		e = row->flags & WHOLE ? journal_begin(s->room->journal) : E_OK;
+		e = flags & WHOLE ? journal_begin(s->room->journal) : E_OK;
 		if (!e)
 			e = row->run(&a);
 		if (!e && a.later) {
@@ -209,10 +351,14 @@ static bool answer(struct server *s, struct peer *p, size_t len)
 			p->turn = ++s->turns;
 			return true;
 		}
-		if (!e && row->flags & ONCE)
+		if (!e && flags & ONCE)
 			p->spent |= (uint64_t)1 << (row - rows);
 	}
-	conclude(s, &a, row ? row->name : unknown, row && !a.end ? row->flags : 0, op, e);
+	if (e == E_LOGIN)
+		flags = READ; /* it is asked again, with a passphrase */
+	e = conclude(s, &a, row ? row->name : unknown, flags, op, e);
+	if (!e && a.agreed)
+		go_ahead(s, &a);
 	return !a.end;
 }
 
@@ -223,6 +369,7 @@ static void hang_up(struct server *s, struct peer **slot)
 	for (unsigned i = 0; i < ROOM_WORKERS; i++)
 		if (s->client[i] == slot)
 			s->client[i] = NULL;
+	lapse(s, p, "the connection ended before a second person agreed");
 	close(p->fd);
 	kdh_end(&p->kdh);
 	enrol_end(&p->enrol);
@@ -234,13 +381,13 @@ static void hang_up(struct server *s, struct peer **slot)
 	*slot = NULL;
 }
 
-/* One that goes while its KEY is being made. If that cannot be written down, nothing left either. */
+/* One that goes while it waits. If it is for a KEY and that cannot be written down, nothing left either. */
 static void give_up(struct server *s, struct peer **slot)
 {
 	struct ask a = { .room = s->room, .peer = *slot };
 
 	snprintf(a.object, sizeof a.object, "%s", (*slot)->kdh.serial);
-	if (audit(&a, "offer", "the connection ended before its KEY was made"))
+	if ((*slot)->stage != PEER_PENDS && audit(&a, "offer", "the connection ended before its KEY was made"))
 		journal_rollback(s->room->journal);
 	hang_up(s, slot);
 }
@@ -275,6 +422,23 @@ static void serve(struct server *s, struct peer **slot)
 	s->in.len = 0;
 	if (p->stage == PEER_READS)
 		reply(s, slot, keep);
+}
+
+/* What nobody has agreed to in time. */
+static void expire(struct server *s)
+{
+	uint64_t now = room_monotonic();
+
+	for (struct peer **p = s->peer; p < s->peer + SERVER_CLIENTS; p++) {
+		if (!*p || !(*p)->act || now < (*p)->act->until)
+			continue;
+		lapse(s, *p, "no second person agreed in time");
+		if ((*p)->stage != PEER_PENDS)
+			continue;
+		(*p)->stage = PEER_READS;
+		begin_answer(&s->out, OP_AWAIT, E_LAPSED, NULL);
+		reply(s, p, true);
+	}
 }
 
 /* --- KEYs that workers make --------------------------------------------------------------------------------------- */
@@ -429,16 +593,23 @@ static uint64_t milliseconds(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* How long until a worker has had its time, or one is to be started; false: neither is to come. */
-static bool patience(struct timespec *limit, const struct room *r)
+static int sooner(int a, int b)
 {
-	int least = -1, left;
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
 
-	for (unsigned i = 0; i < r->config.workers; i++) {
-		left = r->worker[i].fd < 0 ? TEND_MS : worker_left(&r->worker[i]);
-		if (left >= 0 && (least < 0 || left < least))
-			least = left;
-	}
+/* How long until a worker has had its time, one is to be started, or an act lapses; false: nothing is to come. */
+static bool patience(struct timespec *limit, const struct server *s)
+{
+	const struct room *r = s->room;
+	uint64_t now = room_monotonic();
+	int least = -1;
+
+	for (unsigned i = 0; i < r->config.workers; i++)
+		least = sooner(least, r->worker[i].fd < 0 ? TEND_MS : worker_left(&r->worker[i]));
+	for (int i = 0; i < SERVER_CLIENTS; i++)
+		if (s->peer[i] && s->peer[i]->act)
+			least = sooner(least, now < s->peer[i]->act->until ? (int)(s->peer[i]->act->until - now) * 1000 : 0);
 	*limit = (struct timespec){ least / 1000, least % 1000 * 1000000L };
 	return least >= 0;
 }
@@ -483,13 +654,14 @@ enum err server_run(struct server *s)
 							     s->peer[i] && s->peer[i]->stage == PEER_READS ? POLLIN : 0, 0 };
 		for (unsigned i = 0; i < ROOM_WORKERS; i++)
 			fds[AT_WORKERS + i] = (struct pollfd){ s->room->worker[i].fd, POLLIN, 0 };
-		ordered = patience(&limit, s->room);
+		ordered = patience(&limit, s);
 		if (ppoll(fds, POLLED, ordered ? &limit : NULL, &open) < 0) {
 			if (errno == EINTR)
 				continue;
 			return E_IO;
 		}
 		look_after(s, fds + AT_WORKERS);
+		expire(s);
 		/* One request of each, so that nobody waits for more than a round. */
 		for (int i = 0; i < SERVER_CLIENTS; i++) {
 			if (!fds[AT_PEERS + i].revents || !s->peer[i])

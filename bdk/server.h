@@ -13,6 +13,7 @@
 #ifndef KEYROOM_BDK_SERVER_H
 #define KEYROOM_BDK_SERVER_H
 
+#include "bdk/act.h"
 #include "bdk/door.h"
 #include "bdk/enrol.h"
 #include "bdk/kdh.h"
@@ -53,14 +54,19 @@ struct peer {
 	size_t serials_len;
 	struct kdh kdh;			/* station: the loading or zeroizing under way */
 	struct enrol enrol;		/* people: the enrolment under way */
-	enum { PEER_READS, PEER_QUEUES, PEER_WAITS } stage; /* it waits for a worker, or for what one makes for it */
+	/* it waits for a worker, for what one makes for it, or for a second person */
+	enum { PEER_READS, PEER_QUEUES, PEER_WAITS, PEER_PENDS } stage;
+	struct person who;		/* people: of this uid; row 0: nobody of the room */
+	bool proved;			/* and knows the passphrase */
+	struct act *act;		/* what was asked, and takes a second person; NULL: nothing */
 	uint64_t turn;			/* in the queue */
 };
 
 /* One request on its way. */
 struct ask {
 	struct room *room;
-	struct peer *peer;
+	struct peer *peer, **peers;	/* who asks; all SERVER_CLIENTS of them, NULL where there is none */
+	const struct person *second;	/* who has agreed to it, if that is needed */
 	struct recover *recover;
 	struct span fields;		/* what was asked */
 	struct record *answer;		/* op and F_RESULT E_OK stand in it; thrown away on an error */
@@ -68,6 +74,13 @@ struct ask {
 	char why[256];			/* a sentence for people, if there is more to say than err_text() */
 	bool end;			/* end the connection after the answer */
 	bool later;			/* E_OK, but a worker has to make a KEY before there is an answer */
+	struct peer *agreed;		/* OP_APPROVE: whose act it is about, and whether it may go ahead */
+	bool agrees;
 };
+
+/* server_op - an op as the audit calls it, "generate", if it is permitted on this socket, else NULL. server_op_name - on
+ * people.sock */
+const char *server_op(enum role role, uint16_t op);
+const char *server_op_name(uint16_t op);
 
 #endif

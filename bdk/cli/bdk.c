@@ -78,6 +78,17 @@ static const struct opt of_verify[] = {
 	{ "anchors", "FILE", "the ca room's three certificates (bdk anchors)", &cli.anchors, true },
 	END,
 };
+static const struct opt of_appoint[] = {
+	ROOM,
+	{ "uid", "N", "the person's user on this machine", &cli.uid, true },
+	{ "role", "ROLE", "custodian, supervisor, operator or auditor; or custodian,supervisor", &cli.role, true },
+	END,
+};
+static const struct opt of_approve[] = {
+	ROOM,
+	{ "refuse", NULL, "say no", &cli.refuse, false },
+	END,
+};
 static const struct opt of_epoch[] = {
 	ROOM,
 	{ "raise", NULL, "in a ca room: the next epoch, which disowns every KIF certificate issued so far", &cli.raise, false },
@@ -118,6 +129,11 @@ static const struct command commands[] = {
 	{ "disown", "CERT", "In a ca room: revokes a load or acquirer room: all certificates of its key.", of_revoke, 1, 1,
 	  cli_disown },
 	{ "epoch", "", "Prints the epoch of KIF certificates that a room goes by, or raises it.", of_epoch, 0, 0, cli_epoch },
+	{ "people", "", "Lists the people of a room.", room_json, 0, 0, cli_people },
+	{ "appoint", "NAME", "Makes somebody one of the room's people.", of_appoint, 1, 1, cli_appoint },
+	{ "dismiss", "NAME", "Makes somebody nobody of this room.", just_room, 1, 1, cli_dismiss },
+	{ "passphrase", "", "Sets the passphrase of whoever types it.", just_room, 0, 0, cli_passphrase },
+	{ "approve", "[DIGEST]", "Lists what waits for a second person, or agrees to it.", of_approve, 0, -1, cli_approve },
 	{ 0 },
 };
 

@@ -12,7 +12,7 @@
 /* The values of all options, NULL where not given; --room starts as $KEYROOM_ROOM. */
 struct cli {
 	const char *room, *purpose, *name, *test, *json, *role, *anchors, *crl, *scheme, *recipient, *id, *ids, *out,
-		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise, *key_set, *since;
+		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise, *key_set, *since, *uid, *refuse;
 };
 extern struct cli cli;
 
@@ -23,14 +23,22 @@ cli_command cli_request, cli_certify, cli_anchors, cli_install, cli_crl, cli_dis
 cli_command cli_generate, cli_package, cli_import, cli_suspend, cli_resume;
 cli_command cli_handover, cli_import_pack, cli_verify;
 cli_command cli_expect, cli_enrol, cli_revoke;
+cli_command cli_people, cli_appoint, cli_dismiss, cli_passphrase, cli_approve;
 
 /* --- Talking to bdkd (talk.c) ------------------------------------------------------------------------------------- */
 
 /* cli_open - connect to --room. False, having said why in one line; the exit status is in *status. */
 bool cli_open(struct client *c, int *status);
 
-/* cli_ask - a call; false, having said why: WHAT is what the line begins with */
+/* cli_ask - a call; false, having said why: WHAT is what the line begins with. A room that goes by its people asks for
+ * the passphrase here, and here it waits for the second person. */
 bool cli_ask(struct client *c, const struct record *request, int *status, const char *what);
+
+/* cli_login - the passphrase of whoever types; false, having said why */
+bool cli_login(struct client *c, int *status);
+
+/* cli_show_act - what a second person has to agree to: a row of OP_PENDING */
+void cli_show_act(FILE *out, struct span act);
 
 /* cli_put - bring what is longer than a record to bdkd, for the next op; false, having said why */
 bool cli_put(struct client *c, struct span bytes, int *status, const char *what);

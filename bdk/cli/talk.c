@@ -1,5 +1,9 @@
 #include "bdk/cli/cli.h"
+#include "base/hex.h"
 #include "base/host/fail.h"
+#include "base/host/guard.h"
+#include "base/wipe.h"
+#include "bdk/cli/prompt.h"
 
 #include <string.h>
 
@@ -17,10 +21,88 @@ bool cli_open(struct client *c, int *status)
 	return !e;
 }
 
+bool cli_login(struct client *c, int *status)
+{
+	static struct record login;
+	char phrase[PASSPHRASE_MAX + 1], name[64], question[96];
+	size_t len = 0;
+	bool locked; /* where memory may not be locked it is at least in no core dump */
+	enum err e = guard_secrets(&locked);
+
+	record_begin(&login, OP_WHO);
+	if (!e)
+		e = client_call(c, &login);
+	if (!e && field_text(name, sizeof name, c->fields, F_NAME))
+		e = E_PERSON;
+	if (e) {
+		*status = cli_fail(c, e, cli.room);
+		return false;
+	}
+	snprintf(question, sizeof question, "Passphrase of %s", name);
+	if (!prompt_secret(phrase, &len, sizeof phrase, question, status))
+		return false;
+	record_begin(&login, OP_LOGIN);
+	record_put(&login, F_PASSPHRASE, (struct span){ (const uint8_t *)phrase, len });
+	wipe(phrase, sizeof phrase);
+	e = client_call(c, &login);
+	wipe(&login, sizeof login);
+	if (e)
+		*status = cli_fail(c, e, name);
+	return !e;
+}
+
+void cli_show_act(FILE *out, struct span act)
+{
+	char text[8192], hex[65];
+	struct span digest = field_get(act, F_HASH);
+	uint64_t seconds = 0;
+	struct rd r;
+
+	hex_encode(hex, digest.p, digest.len == 32 ? 32 : 0);
+	fprintf(out, "  digest  ");
+	for (int i = 0; i < 32 && hex[0]; i += 4) /* half of it: as much as people compare */
+		fprintf(out, "%s%.4s", i ? " " : "", hex + i);
+	if (!field_text(text, sizeof text, act, F_WHAT))
+		fprintf(out, "\n  act     %s", text);
+	if (!field_text(text, sizeof text, act, F_WHO))
+		fprintf(out, "\n  asked by %s", text);
+	rd_init(&r, act.p, act.len);
+	while (r.left && !r.e) {
+		uint16_t tag = rd_u16(&r);
+		struct span value = rd_span16(&r);
+
+		if (tag == F_LABEL)
+			fprintf(out, "\n  %.*s", (int)value.len, (const char *)value.p);
+		else if (tag == F_VALUE)
+			fprintf(out, "  %.*s", (int)value.len, (const char *)value.p);
+	}
+	if (!field_number(&seconds, act, F_SECONDS, INT32_MAX))
+		fprintf(out, "\n  it lapses in %llu seconds\n", (unsigned long long)seconds);
+}
+
+/* What was asked takes a second person, who has to see what this one sees. */
+static enum err await(struct client *c)
+{
+	static struct record request;
+
+	fprintf(stderr, "this takes a second person, in an own login: bdk approve --room %s DIGEST\n", cli.room);
+	cli_show_act(stderr, c->fields);
+	fprintf(stderr, "waiting; interrupt to withdraw it\n");
+	record_begin(&request, OP_AWAIT);
+	return client_call(c, &request);
+}
+
 bool cli_ask(struct client *c, const struct record *request, int *status, const char *what)
 {
 	enum err e = client_call(c, request);
 
+	if (e == E_LOGIN) {
+		if (!cli_login(c, status))
+			return false;
+		e = client_call(c, request);
+	}
+	if (e == E_SECOND)
+		e = await(c);
 	if (e)
 		*status = cli_fail(c, e, what);
 	return !e;

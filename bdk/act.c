@@ -1,0 +1,177 @@
+#include "bdk/act.h"
+#include "base/hex.h"
+#include "base/wipe.h"
+#include "bdk/request.h"
+#include "crypto/sha256.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { SHORT = 32 };
+
+enum kind { TEXT, NUMBER, BYTES };
+
+/* What people call the fields of acts that take two. A field that has no row is shown all the same. */
+static const struct label {
+	uint16_t tag;
+	enum kind kind;
+	const char *name;
+} labels[] = {
+	/* clang-format off */
+	{ F_ROLE,        TEXT,   "role" },
+	{ F_CSR,         BYTES,  "request" },
+	{ F_CERT,        BYTES,  "certificate" },
+	{ F_DEVICE_CA,   BYTES,  "device CA" },
+	{ F_KIF_CA,      BYTES,  "KIF CA" },
+	{ F_EXCHANGE_CA, BYTES,  "exchange CA" },
+	{ F_REASON,      TEXT,   "reason" },
+	{ F_KEY_SET,     TEXT,   "key set" },
+	{ F_SCHEME,      TEXT,   "scheme" },
+	{ F_STATE,       TEXT,   "state" },
+	{ F_FIRST,       NUMBER, "first device id" },
+	{ F_LAST,        NUMBER, "last device id" },
+	{ F_PACKAGE,     BYTES,  "package" },
+	{ F_SLOT,        NUMBER, "slot" },
+	{ F_SERIAL,      TEXT,   "serial" },
+	{ F_NAME,        TEXT,   "name" },
+	{ F_UID,         NUMBER, "uid" },
+	/* clang-format on */
+};
+
+enum err act_new(struct act **a, uint16_t op, struct span fields, const struct person *first, uint64_t until)
+{
+	struct act *made = calloc(1, sizeof *made);
+
+	*a = NULL;
+	if (made)
+		made->fields = malloc(fields.len + 1);
+	if (!made || !made->fields) {
+		free(made);
+		return E_INTERNAL;
+	}
+	made->op = op;
+	made->len = fields.len;
+	if (fields.len)
+		memcpy(made->fields, fields.p, fields.len);
+	made->first = *first;
+	made->until = until;
+	if (getrandom(made->nonce, sizeof made->nonce, 0) != sizeof made->nonce) {
+		act_free(made);
+		return E_RANDOM;
+	}
+	*a = made;
+	return E_OK;
+}
+
+enum err act_digest(uint8_t out[static 32], const struct act *a, const char *room, struct span put)
+{
+	uint8_t head[256], length[4];
+	struct wr w;
+	enum err e;
+
+	wr_init(&w, head, sizeof head);
+	wr_copy(&w, (const uint8_t *)"keyroom/1 act", sizeof "keyroom/1 act");
+	wr_span8(&w, (struct span){ (const uint8_t *)room, strlen(room) });
+	wr_copy(&w, a->nonce, sizeof a->nonce);
+	wr_span8(&w, (struct span){ (const uint8_t *)a->first.name, strlen(a->first.name) });
+	wr_u32(&w, a->first.uid);
+	wr_u16(&w, a->op);
+	wr_u32(&w, (uint32_t)a->len);
+	put_be32(length, (uint32_t)put.len);
+	e = wr_end(&w);
+	return e ? e
+		 : sha256(out, (const struct span[]){ { head, w.len }, { a->fields, a->len }, SPAN(length), put }, 4);
+}
+
+/* Length and SHA-256. */
+static void show_long(struct record *answer, struct span value)
+{
+	uint8_t hash[32];
+	char hex[2 * sizeof hash + 1], text[128];
+	enum err e = sha256(hash, &value, 1);
+
+	if (e && !answer->e)
+		answer->e = e;
+	hex_encode(hex, hash, e ? 0 : sizeof hash);
+	snprintf(text, sizeof text, "%zu bytes, SHA-256 %s", value.len, hex);
+	record_put_text(answer, F_VALUE, text);
+}
+
+static bool printable(struct span value)
+{
+	for (size_t i = 0; i < value.len; i++)
+		if (value.p[i] < ' ' || value.p[i] > '~')
+			return false;
+	return value.len;
+}
+
+static void show_value(struct record *answer, enum kind kind, struct span value)
+{
+	char text[2 * SHORT + 1];
+
+	if (kind == TEXT && printable(value)) {
+		record_put(answer, F_VALUE, value);
+	} else if (kind == NUMBER && value.len == 8) {
+		snprintf(text, sizeof text, "%llu", (unsigned long long)get_be64(value.p));
+		record_put_text(answer, F_VALUE, text);
+	} else if (value.len && value.len <= SHORT) {
+		hex_encode(text, value.p, value.len);
+		record_put_text(answer, F_VALUE, text);
+	} else {
+		show_long(answer, value);
+	}
+}
+
+static void show_fields(struct record *answer, const struct act *a)
+{
+	struct rd r;
+	uint16_t last = 0;
+
+	rd_init(&r, a->fields, a->len);
+	while (r.left && !r.e && !answer->e) {
+		uint16_t tag = rd_u16(&r);
+		struct span value = rd_span16(&r);
+		struct label unknown = { tag, BYTES, NULL };
+		const struct label *l = &unknown;
+		char name[16];
+
+		for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
+			if (labels[i].tag == tag)
+				l = &labels[i];
+		snprintf(name, sizeof name, "field %u", tag);
+		if (tag != last)
+			record_put_text(answer, F_LABEL, l->name ? l->name : name);
+		show_value(answer, l->kind, value);
+		last = tag;
+	}
+}
+
+void act_show(struct record *answer, const struct act *a, const char *what, const char *room, struct span put, uint64_t now)
+{
+	uint8_t digest[32];
+	enum err e = act_digest(digest, a, room, put);
+
+	if (e && !answer->e)
+		answer->e = e;
+	record_put_text(answer, F_WHO, a->first.name);
+	record_put_text(answer, F_WHAT, what);
+	record_put(answer, F_HASH, SPAN(digest));
+	record_put_number(answer, F_SECONDS, now < a->until ? a->until - now : 0);
+	show_fields(answer, a);
+	if (put.len) {
+		record_put_text(answer, F_LABEL, "file");
+		show_long(answer, put);
+	}
+}
+
+void act_free(struct act *a)
+{
+	if (!a)
+		return;
+	wipe(a->fields, a->len);
+	free(a->fields);
+	wipe(a, sizeof *a);
+	free(a);
+}

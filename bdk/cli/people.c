@@ -1,0 +1,187 @@
+/* people, appoint, dismiss, passphrase, approve */
+#include "bdk/cli/cli.h"
+#include "base/hex.h"
+#include "base/host/fail.h"
+#include "base/host/opt.h"
+#include "base/wipe.h"
+#include "bdk/cli/prompt.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum { DIGEST = 32, LEAST = 8 /* hex digits that name an act */ };
+
+static struct client c;
+static struct record request;
+
+int cli_people(int operands, char **operand)
+{
+	static const struct column columns[] = {
+		{ "NAME", "name", F_NAME, CELL_TEXT },	 { "UID", "uid", F_UID, CELL_NUMBER },
+		{ "ROLES", "roles", F_ROLE, CELL_TEXT }, { "STATE", "state", F_STATE, CELL_TEXT },
+		{ "SINCE", "since", F_TIME, CELL_TIME },
+	};
+
+	(void)operands;
+	(void)operand;
+	return cli_table(OP_PEOPLE, columns, sizeof columns / sizeof columns[0]);
+}
+
+int cli_appoint(int operands, char **operand)
+{
+	unsigned long uid;
+	uint64_t in_force = 0;
+	int status = 0;
+
+	(void)operands;
+	if (!opt_number(&uid, "uid", cli.uid, 0, UINT32_MAX - 1))
+		return err_exit(E_USAGE);
+	if (!cli_open(&c, &status))
+		return status;
+	record_begin(&request, OP_APPOINT);
+	record_put_text(&request, F_NAME, operand[0]);
+	record_put_number(&request, F_UID, uid);
+	record_put_text(&request, F_ROLE, cli.role);
+	if (cli_ask(&c, &request, &status, operand[0])) {
+		printf("%s is %s, as uid %lu: bdk passphrase, in that login\n", operand[0], cli.role, uid);
+		if (!field_number(&in_force, c.fields, F_IN_FORCE, 1) && !in_force)
+			printf("this test room asks for nobody's passphrase before its second custodian is appointed\n");
+	}
+	client_close(&c);
+	return status;
+}
+
+int cli_dismiss(int operands, char **operand)
+{
+	int status = 0;
+
+	(void)operands;
+	if (!cli_open(&c, &status))
+		return status;
+	record_begin(&request, OP_DISMISS);
+	record_put_text(&request, F_NAME, operand[0]);
+	if (cli_ask(&c, &request, &status, operand[0]))
+		printf("%s is nobody of this room any more\n", operand[0]);
+	client_close(&c);
+	return status;
+}
+
+int cli_passphrase(int operands, char **operand)
+{
+	char phrase[PASSPHRASE_MAX + 1], name[64], state[32], question[96];
+	size_t len = 0;
+	int status = 0;
+
+	(void)operands;
+	(void)operand;
+	if (!cli_open(&c, &status))
+		return status;
+	record_begin(&request, OP_WHO);
+	if (!cli_ask(&c, &request, &status, cli.room))
+		goto done;
+	if (field_text(name, sizeof name, c.fields, F_NAME) || field_text(state, sizeof state, c.fields, F_STATE)) {
+		status = fail_why(E_PERSON, "nobody of this room has this user's uid", "two custodians appoint people: bdk appoint",
+				  "%s", cli.room);
+		goto done;
+	}
+	if (!strcmp(state, "ready") && !cli_login(&c, &status))
+		goto done;
+	snprintf(question, sizeof question, "New passphrase of %s", name);
+	if (!prompt_new_passphrase(phrase, &len, sizeof phrase, question, &status))
+		goto done;
+	record_begin(&request, OP_PASSPHRASE);
+	record_put(&request, F_PASSPHRASE, (struct span){ (const uint8_t *)phrase, len });
+	wipe(phrase, sizeof phrase);
+	if (cli_ask(&c, &request, &status, name))
+		printf("%s has a new passphrase\n", name);
+	wipe(&request, sizeof request);
+done:
+	client_close(&c);
+	return status;
+}
+
+/* --- Agreeing to what another has asked --------------------------------------------------------------------------- */
+
+/* Hex digits with blanks wherever the person likes them, in as many words. */
+static bool read_digits(char out[static 2 * DIGEST + 1], int words, char **word)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < words; i++)
+		for (const char *p = word[i]; *p; p++) {
+			if (*p == ' ')
+				continue;
+			if (n == 2 * DIGEST || !strchr("0123456789abcdefABCDEF", *p))
+				return false;
+			out[n++] = *p;
+		}
+	out[n] = 0;
+	return n >= LEAST;
+}
+
+/* The one act that waits under these digits, or all of them with none. False, having said why. */
+static bool find(struct span *act, const char *digits, int *status)
+{
+	char hex[2 * DIGEST + 1];
+	struct span row, digest;
+	size_t at = 0, n = 0;
+
+	*act = (struct span){ NULL, 0 };
+	while (field_next(&row, c.fields, F_ROW, &at)) {
+		digest = field_get(row, F_HASH);
+		hex_encode(hex, digest.p, digest.len == DIGEST ? DIGEST : 0);
+		if (digits && strncasecmp(hex, digits, strlen(digits)) != 0)
+			continue;
+		*act = row;
+		n++;
+		if (!digits) {
+			cli_show_act(stdout, row);
+			putchar('\n');
+		}
+	}
+	if (!n)
+		*status = fail_why(E_LAPSED, "nothing waits for a second person here", "it has lapsed, or was never asked here",
+				   "%s", digits ? digits : cli.room);
+	else if (digits && n > 1)
+		*status = fail_why(E_USAGE, "more than one act begins with these digits", "give all of them", "%s", digits);
+	return n && (!digits || n == 1);
+}
+
+int cli_approve(int operands, char **operand)
+{
+	char digits[2 * DIGEST + 1];
+	uint8_t digest[DIGEST];
+	uint64_t outcome = 0;
+	struct span act;
+	int status = 0;
+
+	if (operands && !read_digits(digits, operands, operand))
+		return fail_why(E_USAGE, "a digest's first 8 hex digits at least are needed", "as they stand on the other's screen", "%s",
+				operand[0]);
+	if (!cli_open(&c, &status))
+		return status;
+	record_begin(&request, OP_PENDING);
+	if (!cli_ask(&c, &request, &status, cli.room) || !find(&act, operands ? digits : NULL, &status) || !operands)
+		goto done;
+	cli_show_act(stderr, act);
+	memcpy(digest, field_get(act, F_HASH).p, sizeof digest);
+	/* The passphrase is the yes. */
+	if (!cli_login(&c, &status))
+		goto done;
+	record_begin(&request, OP_APPROVE);
+	record_put(&request, F_HASH, SPAN(digest));
+	record_put_text(&request, F_STATE, cli.refuse ? "refused" : "agreed");
+	if (!cli_ask(&c, &request, &status, digits))
+		goto done;
+	if (field_number(&outcome, c.fields, F_OUTCOME, UINT16_MAX))
+		status = cli_fail(&c, E_FORMAT, digits);
+	else if (cli.refuse)
+		printf("refused: nothing was done\n");
+	else if (!outcome)
+		printf("agreed, and done\n");
+	else
+		status = fail_say((enum err)outcome, "agreed, but it was not done");
+done:
+	client_close(&c);
+	return status;
+}

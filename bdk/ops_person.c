@@ -1,0 +1,138 @@
+#include "bdk/ops.h"
+#include "bdk/people.h"
+
+#include <stdio.h>
+
+/* The person at the other end, by the uid. */
+static enum err asker(struct person *p, struct ask *a)
+{
+	enum err e = journal_person(p, a->room->journal, NULL, a->peer->uid);
+
+	if (e == E_PERSON)
+		snprintf(a->why, sizeof a->why, "uid %u is nobody of this room", (unsigned)a->peer->uid);
+	return e;
+}
+
+enum err op_who(struct ask *a)
+{
+	char roles[PERSON_ROLES_TEXT];
+	struct person p;
+	bool in_force = false;
+	enum err e = people_in_force(&in_force, a->room);
+
+	if (e)
+		return e;
+	record_put_number(a->answer, F_IN_FORCE, in_force);
+	e = journal_person(&p, a->room->journal, NULL, a->peer->uid);
+	if (e)
+		return e == E_PERSON ? E_OK : e;
+	people_roles_text(roles, p.roles);
+	record_put_text(a->answer, F_NAME, p.name);
+	record_put_text(a->answer, F_ROLE, roles);
+	record_put_text(a->answer, F_STATE, p.passphrase ? "ready" : "no passphrase");
+	return E_OK;
+}
+
+enum err op_login(struct ask *a)
+{
+	struct person p;
+	enum err e = asker(&p, a);
+
+	if (e)
+		return e;
+	snprintf(a->object, sizeof a->object, "%s", p.name);
+	a->peer->proved = false;
+	e = people_login(a->room, &p, field_get(a->fields, F_PASSPHRASE), a->why);
+	if (!e) {
+		a->peer->who = p;
+		a->peer->proved = true;
+	}
+	return e;
+}
+
+enum err op_passphrase(struct ask *a)
+{
+	struct person p;
+	enum err e = asker(&p, a);
+
+	if (e)
+		return e;
+	snprintf(a->object, sizeof a->object, "%s", p.name);
+	/* Who has one gives the old one first, whether or not the room goes by the rules. */
+	if (p.passphrase && !(a->peer->proved && a->peer->who.row == p.row))
+		return E_LOGIN;
+	e = people_passphrase(a->room, &p, field_get(a->fields, F_PASSPHRASE));
+	if (e == E_RANGE)
+		snprintf(a->why, sizeof a->why, "a passphrase has %d to %d bytes", PASSPHRASE_MIN, PASSPHRASE_MAX);
+	return e;
+}
+
+enum err op_people(struct ask *a)
+{
+	char roles[PERSON_ROLES_TEXT];
+	struct person p;
+	uint64_t at;
+	bool full = false;
+	enum err e = ops_since(&at, a);
+
+	while (!e && !(full = ops_full(a->answer))) {
+		size_t row;
+
+		e = journal_person_next(&p, a->room->journal, &at);
+		if (e)
+			break;
+		row = record_open(a->answer, F_ROW);
+		people_roles_text(roles, p.roles);
+		record_put_text(a->answer, F_NAME, p.name);
+		record_put_number(a->answer, F_UID, p.uid);
+		record_put_text(a->answer, F_ROLE, roles);
+		record_put_text(a->answer, F_STATE,
+				!p.passphrase ? "no passphrase" : p.wrong >= PEOPLE_WRONG ? "kept out" : "ready");
+		record_put_number(a->answer, F_TIME, p.utc);
+		record_close(a->answer, row);
+	}
+	if (e && e != E_SHORT)
+		return e;
+	ops_more(a->answer, full, at);
+	return E_OK;
+}
+
+enum err op_appoint(struct ask *a)
+{
+	char name[CERT_TEXT], text[PERSON_ROLES_TEXT];
+	unsigned roles = 0;
+	uint64_t uid = 0;
+	bool in_force = false;
+	enum err e = field_text(name, sizeof name, a->fields, F_NAME);
+
+	if (!e)
+		e = field_text(text, sizeof text, a->fields, F_ROLE);
+	if (!e)
+		e = people_roles_parse(&roles, text);
+	if (e) {
+		snprintf(a->why, sizeof a->why, "a person has a name, and roles: custodian, supervisor, operator, auditor");
+		return e;
+	}
+	snprintf(a->object, sizeof a->object, "%s %s", name, text);
+	e = field_number(&uid, a->fields, F_UID, UINT32_MAX - 1);
+	if (!e)
+		e = people_appoint(a->room, name, (uint32_t)uid, roles, a->why);
+	if (!e)
+		e = people_in_force(&in_force, a->room);
+	if (e)
+		return e;
+	snprintf(a->object, sizeof a->object, "%s uid %u %s", name, (unsigned)uid, text);
+	record_put_number(a->answer, F_IN_FORCE, in_force);
+	return E_OK;
+}
+
+enum err op_dismiss(struct ask *a)
+{
+	char name[CERT_TEXT];
+	enum err e = field_text(name, sizeof name, a->fields, F_NAME);
+
+	if (e)
+		return E_PERSON;
+	snprintf(a->object, sizeof a->object, "%s", name);
+	return people_dismiss(a->room, name, a->why);
+}
