@@ -45,6 +45,7 @@ static const struct row {
 	ROW(E_ROLLBACK, NOPERM, "the terminal's load count went backwards", "its memory was put back: set the device aside"),
 	ROW(E_SERIAL, DATAERR, "another terminal than the one expected", "check which device is on this port"),
 	ROW(E_DIGEST, NOPERM, "the digest read from the display is not the one received", "do not use this line; read the display again"),
+	ROW(E_LENGTH, PROTOCOL, "the message is longer than its receiver takes", "is one side's version newer?"),
 	ROW(E_BLANK, UNAVAILABLE, "the terminal is not enrolled", "enrol it first: bdk enrol"),
 	ROW(E_LOADED, NOPERM, "the slot holds a key already", "choose another slot, or zeroize this one first"),
 	ROW(E_EMPTY, UNAVAILABLE, "the slot holds no key", "load it first: kif inject"),

@@ -47,6 +47,7 @@ enum err {
 	E_ROLLBACK = 41,	/* the terminal's load count went backwards */
 	E_SERIAL = 42,		/* another terminal than the one expected */
 	E_DIGEST = 43,		/* the digest a person read is not the one received */
+	E_LENGTH = 44,		/* a message longer than its receiver takes */
 	/* terminal */
 	E_BLANK = 50,		/* not enrolled yet */
 	E_LOADED = 51,		/* the slot holds a key */

@@ -80,7 +80,7 @@ static enum err await(struct line *l, uint8_t reply[static LINK_PAYLOAD], size_t
 			until = line_now_ms() + QUIET_MS;
 		for (size_t i = 0; i < n; i++) {
 			r = link_push(&l->rx, &f, in[i]);
-			if (r == E_FORMAT)
+			if (r == E_FORMAT || r == E_LENGTH)
 				l->dropped++;
 			if (r || !link_host_reply(&l->host, &f))
 				continue;

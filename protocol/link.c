@@ -6,6 +6,7 @@
 #define FLAG 0x7e
 #define ESCAPE 0x7d
 #define FLIP 0x20
+#define LONGEST 0x10000u /* octets: no sender's mistake is longer */
 #define FCS_START 0xffffffffu
 #define FCS_GOOD 0xdebb20e3u /* RFC 1662 C.3: what a frame with its FCS comes to */
 
@@ -105,19 +106,20 @@ enum err link_encode(uint8_t *out, size_t *len, size_t size, const struct frame 
 }
 
 /* The closing flag: is what came before it a frame? */
-static enum err close_frame(const struct link_in *in, const uint8_t *b, struct frame *f)
+static enum err close_frame(const struct link_in *in, const uint8_t *b, size_t size, struct frame *f)
 {
+	bool whole = in->len <= size;
+
 	if (in->dropping || in->escaped)
 		return E_FORMAT;
 	if (!in->len)
 		return E_SHORT; /* two flags in a row, or one that both closes and opens */
-	if (in->len < LINK_HEAD + LINK_FCS || !kind_known(b[0]) || fcs_add(FCS_START, b, in->len) != FCS_GOOD)
+	if (in->len < LINK_HEAD + LINK_FCS || !kind_known(b[0]) || in->fcs != FCS_GOOD)
 		return E_FORMAT;
-	*f = (struct frame){ b[0],
-			     get_be32(b + 1),
-			     get_be16(b + 5),
-			     { b + LINK_HEAD, in->len - LINK_HEAD - LINK_FCS } };
-	return E_OK;
+	*f = (struct frame){ b[0], get_be32(b + 1), get_be16(b + 5), { NULL, 0 } };
+	if (whole)
+		f->payload = (struct span){ b + LINK_HEAD, in->len - LINK_HEAD - LINK_FCS };
+	return whole ? E_OK : E_LENGTH;
 }
 
 enum err link_take(struct link_in *in, uint8_t *b, size_t size, struct frame *f, uint8_t byte)
@@ -125,17 +127,23 @@ enum err link_take(struct link_in *in, uint8_t *b, size_t size, struct frame *f,
 	enum err e = E_SHORT;
 
 	if (byte == FLAG) {
-		e = close_frame(in, b, f);
+		e = close_frame(in, b, size, f);
 		*in = (struct link_in){ 0 };
 	} else if (in->dropping) {
 		/* until the next flag */
 	} else if (byte == ESCAPE && !in->escaped) {
 		in->escaped = true;
-	} else if (in->len == size || (in->escaped && byte != (FLAG ^ FLIP) && byte != (ESCAPE ^ FLIP))) {
-		in->dropping = true; /* too long, or an escape that no sender writes */
+	} else if (in->escaped && byte != (FLAG ^ FLIP) && byte != (ESCAPE ^ FLIP)) {
+		in->dropping = true; /* an escape that no sender writes */
 	} else {
-		b[in->len++] = in->escaped ? byte ^ FLIP : byte;
+		if (in->escaped)
+			byte ^= FLIP;
 		in->escaped = false;
+		in->fcs = fcs_add(in->len ? in->fcs : FCS_START, &byte, 1);
+		/* What is too long is counted on, to be refused once it is whole. */
+		if (in->len < size)
+			b[in->len] = byte;
+		in->dropping = ++in->len == LONGEST;
 	}
 	return e;
 }
@@ -193,21 +201,9 @@ enum err link_peer_reply(struct link_peer *p, struct span payload)
 	return E_OK;
 }
 
-static struct frame reply_of(const struct link_peer *p)
-{
-	return (struct frame){ LINK_REPLY, p->channel, p->sequence, { p->reply, p->len } };
-}
-
-enum err link_peer_encode(const struct link_peer *p, uint8_t *out, size_t *len, size_t size)
-{
-	struct frame f = reply_of(p);
-
-	return link_encode(out, len, size, &f);
-}
-
 enum err link_peer_send(const struct link_peer *p, link_piece *send, void *ctx)
 {
-	struct frame f = reply_of(p);
+	struct frame f = { LINK_REPLY, p->channel, p->sequence, { p->reply, p->len } };
 
 	return link_send(&f, send, ctx);
 }

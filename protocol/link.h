@@ -58,15 +58,16 @@ MUST_USE enum err link_send(const struct frame *f, link_piece *send, void *ctx);
 /* What has been received of the current frame. Zero it to begin. */
 struct link_in {
 	size_t len;
+	uint32_t fcs; /* so far */
 	bool escaped, dropping;
 };
 
 /*
- * link_take - one received byte, where memory is short: a frame longer than size is dropped
+ * link_take - one received byte, where memory is short
  *
- *   b  the frame's place, size bytes, LINK_FRAME at most; touched by nobody else until a frame is whole
+ *   b  the frame's place, size bytes, LINK_HEAD to LINK_FRAME; touched by nobody else until a frame is whole
  *
- * Otherwise as link_push().
+ * As link_push(), of frames up to size.
  */
 MUST_USE enum err link_take(struct link_in *in, uint8_t *b, size_t size, struct frame *f, uint8_t byte);
 
@@ -79,12 +80,12 @@ struct link_rx {
 /*
  * link_push - one received byte
  *
- *   f  out  written on E_OK; its payload points into rx and lives until the next call
+ *   f  out  written on E_OK and E_LENGTH; its payload points into rx and lives until the next call
  *
  *   E_OK      a whole frame with a good FCS
+ *   E_LENGTH  likewise, but longer than a frame may be: f is without its payload, which was not kept
  *   E_SHORT   read on
- *   E_FORMAT  what came between two flags was no frame (too short, too long, aborted, bad FCS, unknown kind): dropped,
- *             read on
+ *   E_FORMAT  what came between two flags was no frame (too short, aborted, bad FCS, unknown kind): dropped, read on
  */
 MUST_USE enum err link_push(struct link_rx *rx, struct frame *f, uint8_t byte);
 
@@ -116,7 +117,7 @@ struct link_peer {
  * link_peer_request - what to do with a received frame
  *
  *   E_OK        a new request: work on f->payload, then link_peer_reply()
- *   E_REPLAY    a repeat: send link_peer_encode() again, do nothing else
+ *   E_REPLAY    a repeat: link_peer_send() again, do nothing else
  *   E_SEQUENCE  stale, or no request: ignore it
  */
 MUST_USE enum err link_peer_request(struct link_peer *p, const struct frame *f);
@@ -125,10 +126,7 @@ MUST_USE enum err link_peer_request(struct link_peer *p, const struct frame *f);
  * (longer than LINK_PAYLOAD) */
 MUST_USE enum err link_peer_reply(struct link_peer *p, struct span payload);
 
-/* link_peer_encode - the stored reply as a frame on the wire. As link_encode. */
-MUST_USE enum err link_peer_encode(const struct link_peer *p, uint8_t *out, size_t *len, size_t size);
-
-/* link_peer_send - the same, as link_send() */
+/* link_peer_send - the stored reply as a frame on the wire, as link_send() */
 MUST_USE enum err link_peer_send(const struct link_peer *p, link_piece *send, void *ctx);
 
 #endif

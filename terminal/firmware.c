@@ -56,8 +56,8 @@ static void write_piece(void *ctx, const uint8_t *p, size_t len)
 	o->port->uart_write(o->port->ctx, o->u, p, len);
 }
 
-/* A request that is new is worked on, one that repeats gets the reply it got. */
-static void serve(struct firmware *f, enum uart u, const struct frame *frame)
+/* A request that is new is worked on, or refused if it came too long; one that repeats gets the reply it got. */
+static void serve(struct firmware *f, enum uart u, const struct frame *frame, bool too_long)
 {
 	struct link_peer *peer = &f->wire[u].peer;
 	struct outlet outlet = { f->port, u };
@@ -66,8 +66,12 @@ static void serve(struct firmware *f, enum uart u, const struct frame *frame)
 
 	if (!e) {
 		wipe(peer->reply, sizeof peer->reply);
-		len = u == UART_LINK ? krd_answer(&f->krd, peer->reply, frame->payload)
-				     : trade_answer(&f->trade, peer->reply, frame->payload);
+		if (u == UART_LINK)
+			len = too_long ? krd_refuse(&f->krd, peer->reply, E_LENGTH)
+				       : krd_answer(&f->krd, peer->reply, frame->payload);
+		else
+			len = too_long ? trade_refuse(&f->trade, peer->reply, E_LENGTH)
+				       : trade_answer(&f->trade, peer->reply, frame->payload);
 		e = link_peer_reply(peer, (struct span){ peer->reply, len });
 	}
 	/* One that is too long cannot be: a reply fits. */
@@ -86,8 +90,8 @@ static void receive(struct firmware *f, enum uart u)
 	n = f->port->uart_read(f->port->ctx, u, b, sizeof b);
 	for (size_t i = 0; i < n; i++) {
 		e = link_take(&f->wire[u].in, place, size, &frame, b[i]);
-		if (!e)
-			serve(f, u, &frame);
+		if (!e || e == E_LENGTH)
+			serve(f, u, &frame, e == E_LENGTH);
 		/* What came from the till may have been a key of the keypad, in a damaged frame too. */
 		if (e != E_SHORT)
 			wipe(place, size);

@@ -38,22 +38,7 @@ static enum err seal(struct answer *a, const struct krd *k, enum msg_type type, 
 	return e;
 }
 
-/* Take a signed message apart and verify it, as what comes after all of k->t. */
-static enum err open_signed(struct span *body, const struct krd *k, enum msg_type type, struct span message,
-			    const uint8_t signer[static P256_POINT])
-{
-	uint8_t digest[32];
-	const uint8_t *sig;
-	enum err e = msg_open(body, &sig, type, message);
-
-	if (!e)
-		e = transcript_digest(digest, &k->t, type, *body);
-	if (!e)
-		e = p256_verify(sig, signer, digest);
-	return e;
-}
-
-/* The same as a check of secure.h. */
+/* Take a signed message apart and verify it, as what comes after all of k->t: a check of secure.h. */
 struct signed_message {
 	struct span body; /* out */
 	const struct krd *k;
@@ -65,8 +50,15 @@ struct signed_message {
 static enum err check_signature(void *ctx)
 {
 	struct signed_message *m = ctx;
+	uint8_t digest[32];
+	const uint8_t *sig;
+	enum err e = msg_open(&m->body, &sig, m->type, m->message);
 
-	return open_signed(&m->body, m->k, m->type, m->message, m->signer);
+	if (!e)
+		e = transcript_digest(digest, &m->k->t, m->type, m->body);
+	if (!e)
+		e = p256_verify(sig, m->signer, digest);
+	return e;
 }
 
 /* What has been checked since the session began, and nothing else, is this. Asked twice before anything is done. */
@@ -836,6 +828,22 @@ static enum err no_row(const struct krd *k, unsigned type, struct span message)
 	return msg_name(type) ? E_SEQUENCE : E_FORMAT;
 }
 
+size_t krd_refuse(struct krd *k, uint8_t reply[static LINK_PAYLOAD], enum err reason)
+{
+	bool tampered = k->store->state.life == LIFE_TAMPERED;
+	struct msg_abort m = { (uint16_t)(tampered ? E_TAMPERED : reason) };
+	size_t len;
+
+	krd_end(k);
+	wipe(reply, LINK_PAYLOAD);
+	reply[0] = MSG_ABORT;
+	k->port->display(k->port->ctx, err_text((enum err)m.reason));
+	/* Two bytes into a whole payload cannot fail. */
+	if (msg_put_abort(reply + 1, &len, MSG_MAX, &m))
+		len = 0;
+	return 1 + len;
+}
+
 size_t krd_answer(struct krd *k, uint8_t reply[static LINK_PAYLOAD], struct span request)
 {
 	struct answer a = { reply, 0 };
@@ -858,19 +866,11 @@ size_t krd_answer(struct krd *k, uint8_t reply[static LINK_PAYLOAD], struct span
 		e = row->act(k, &a, message);
 	if (!e && row && row->window)
 		k->window.used = now(k);
-	if (!e && row && row->next != KRD_IDLE)
+	if (e || !row)
+		return krd_refuse(k, reply, e);
+	if (row->next != KRD_IDLE)
 		k->at = row->next;
 	else
 		krd_end(k);
-	if (e || !row) {
-		struct msg_abort m = { (uint16_t)e };
-
-		wipe(reply, LINK_PAYLOAD);
-		reply[0] = MSG_ABORT;
-		k->port->display(k->port->ctx, err_text(e));
-		/* Two bytes into a whole payload cannot fail. */
-		if (msg_put_abort(reply + 1, &a.len, MSG_MAX, &m))
-			a.len = 0;
-	}
 	return 1 + a.len;
 }

@@ -60,6 +60,9 @@ void krd_init(struct krd *k, const struct port *port, struct store *store, struc
 /* krd_answer - one request; returns the length of its reply */
 size_t krd_answer(struct krd *k, uint8_t reply[static LINK_PAYLOAD], struct span request);
 
+/* krd_refuse - likewise of one that could not be read: ends the session and answers ABORT with the reason */
+size_t krd_refuse(struct krd *k, uint8_t reply[static LINK_PAYLOAD], enum err reason);
+
 /* krd_show_slot - "SLOT 0 LOADED FFFF9876543210E00000 KCV AF8C07" on the display */
 void krd_show_slot(const struct krd *k, unsigned index);
 

@@ -1,7 +1,6 @@
 #include "terminal/random.h"
 #include "base/wipe.h"
 
-
 static unsigned equal(uint8_t a, uint8_t b)
 {
 	return ((uint32_t)(a ^ b) - 1) >> 31;

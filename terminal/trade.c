@@ -308,6 +308,21 @@ void trade_init(struct trade *t, const struct port *port, struct store *store, s
 	*t = (struct trade){ .port = port, .store = store, .random = random };
 }
 
+size_t trade_refuse(struct trade *t, uint8_t reply[static LINK_PAYLOAD], enum err reason)
+{
+	size_t len;
+
+	if (t->store->state.life == LIFE_TAMPERED)
+		reason = E_TAMPERED;
+	forget(t);
+	wipe(reply, LINK_PAYLOAD);
+	show(t, err_text(reason), part(NULL, 0));
+	/* Three bytes into a whole payload cannot fail. */
+	if (till_put(reply, &len, LINK_PAYLOAD, TILL_REFUSAL, reason))
+		len = 0;
+	return len;
+}
+
 size_t trade_answer(struct trade *t, uint8_t reply[static LINK_PAYLOAD], struct span request)
 {
 	struct answer a = { reply, 0 };
@@ -328,15 +343,7 @@ size_t trade_answer(struct trade *t, uint8_t reply[static LINK_PAYLOAD], struct 
 		e = E_SEQUENCE;
 	else
 		e = row->act(t, &a, request);
-	if (e) {
-		forget(t);
-		wipe(reply, LINK_PAYLOAD);
-		show(t, err_text(e), part(NULL, 0));
-		/* Three bytes into a whole payload cannot fail. */
-		if (till_put(reply, &a.len, LINK_PAYLOAD, TILL_REFUSAL, e))
-			a.len = 0;
-	}
-	return a.len;
+	return e ? trade_refuse(t, reply, e) : a.len;
 }
 
 void trade_tick(struct trade *t)

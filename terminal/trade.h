@@ -54,6 +54,9 @@ void trade_init(struct trade *t, const struct port *port, struct store *store, s
 /* trade_answer - one request; returns the length of its reply */
 size_t trade_answer(struct trade *t, uint8_t reply[static LINK_PAYLOAD], struct span request);
 
+/* trade_refuse - likewise of one that could not be read: ends the entry and answers REFUSAL with the reason */
+size_t trade_refuse(struct trade *t, uint8_t reply[static LINK_PAYLOAD], enum err reason);
+
 /* trade_tick - call now and then: forgets an entry, and a RESULT, that wait for too long */
 void trade_tick(struct trade *t);
 

@@ -7,6 +7,7 @@
 #include "kif/sync.h"
 #include "kif/zeroize.h"
 #include "protocol/link.h"
+#include "tests/lib/peer.h"
 #include "tests/lib/test.h"
 
 #include <signal.h>
@@ -275,7 +276,7 @@ static void serve_line(int fd, struct link_peer *peer, bool *lied)
 		}
 		if (lie == NOISY && write(fd, noise, sizeof noise) < 0)
 			return;
-		ck_assert_int_eq(link_peer_encode(peer, wire, &len, sizeof wire), E_OK);
+		ck_assert_int_eq(peer_encode(peer, wire, &len, sizeof wire), E_OK);
 		if (write(fd, wire, len) < 0)
 			return;
 	}

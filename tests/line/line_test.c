@@ -6,6 +6,7 @@
  * libserialport opens no pseudo-terminal: the program starts itself again under tests/shim/tty.c.
  */
 #include "line/line.h"
+#include "tests/lib/peer.h"
 #include "tests/lib/test.h"
 
 #include <fcntl.h>
@@ -96,7 +97,7 @@ static bool answer(struct peer *p)
 	uint8_t wire[LINK_WIRE];
 	size_t n;
 
-	must(!link_peer_encode(&p->link, wire, &n, sizeof wire), "encode");
+	must(!peer_encode(&p->link, wire, &n, sizeof wire), "encode");
 	p->told++;
 	if (p->manners == SILENT)
 		return true;
@@ -120,7 +121,7 @@ static bool answer(struct peer *p)
 
 		old.sequence--;
 		old.reply[0] ^= 0xff;
-		must(!link_peer_encode(&old, stale, &len, sizeof stale), "encode");
+		must(!peer_encode(&old, stale, &len, sizeof stale), "encode");
 		send_all(p, stale, len);
 	}
 	send_all(p, wire, n);

@@ -22,6 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (e == E_SHORT || e == E_FORMAT)
 			continue;
+		if (e == E_LENGTH && !f.payload.len && rx.in.len == 0)
+			continue;
 		if (e || f.payload.len > LINK_PAYLOAD || link_encode(wire, &n, sizeof wire, &f))
 			abort();
 		memset(&again, 0, sizeof again);

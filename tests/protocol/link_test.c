@@ -2,6 +2,7 @@
  * The link: what goes in comes out, whatever the wire does to it; one request is worked on once.
  */
 #include "protocol/link.h"
+#include "tests/lib/peer.h"
 #include "tests/lib/test.h"
 
 #include <stdlib.h>
@@ -34,10 +35,10 @@ static unsigned push(struct link_rx *rx, const uint8_t *p, size_t n, const struc
 		struct frame f;
 		enum err e = link_push(rx, &f, p[i]);
 
-		if (e != E_OK && e != E_SHORT && e != E_FORMAT)
+		if (e != E_OK && e != E_SHORT && e != E_FORMAT && e != E_LENGTH)
 			ck_abort_msg("%s", err_name(e));
 		good += e == E_OK;
-		*broken += e == E_FORMAT;
+		*broken += e == E_FORMAT || e == E_LENGTH;
 		*same += e == E_OK && frames_equal(&f, want);
 	}
 	return good;
@@ -270,6 +271,46 @@ START_TEST(a_good_fcs_alone_makes_no_frame)
 }
 END_TEST
 
+/* What link_take makes of a frame when it has room for so many bytes of it; the twin has a bit flipped on the wire. */
+static enum err taken(struct frame *f, size_t payload, size_t size, size_t flip)
+{
+	static uint8_t data[LINK_PAYLOAD], wire[LINK_WIRE], place[LINK_FRAME + 1];
+	struct link_in in = { 0 };
+	enum err e = E_SHORT;
+	size_t n;
+
+	for (size_t i = 0; i < payload; i++)
+		data[i] = (uint8_t)(i * i); /* flags and escapes too */
+	place[size] = 0xa5;
+	n = encode(wire, &(struct frame){ LINK_REQUEST, 0x01020304, 0x0506, { data, payload } });
+	if (flip)
+		wire[flip] ^= 1;
+	for (size_t i = 0; i < n && e == E_SHORT; i++)
+		e = link_take(&in, place, size, f, wire[i]);
+	ck_assert_uint_eq(place[size], 0xa5);
+	return e;
+}
+
+START_TEST(a_frame_too_long_for_its_place_is_known_by_its_head)
+{
+	struct frame f;
+
+	for (size_t payload = 0; payload <= LINK_PAYLOAD; payload += 1 + payload / 2) {
+		size_t whole = LINK_HEAD + payload + LINK_FCS;
+
+		ck_assert_int_eq(taken(&f, payload, whole, 0), E_OK);
+		ck_assert_uint_eq(f.payload.len, payload);
+		for (size_t size = LINK_HEAD; size < whole; size += 1 + size / 3) {
+			ck_assert_int_eq(taken(&f, payload, size, 0), E_LENGTH);
+			ck_assert(f.kind == LINK_REQUEST && f.channel == 0x01020304 && f.sequence == 0x0506);
+			ck_assert_uint_eq(f.payload.len, 0);
+			ck_assert_int_eq(taken(&f, payload, size, 2), E_FORMAT); /* in its head */
+			ck_assert_int_eq(taken(&f, payload, size, LINK_HEAD + 1), E_FORMAT);
+		}
+	}
+}
+END_TEST
+
 /* Both ends, with a wire that is a buffer. */
 struct ends {
 	struct link_host host;
@@ -303,7 +344,7 @@ static bool answered(struct ends *x, const char *text)
 	struct frame f = { .kind = 0 };
 	size_t n;
 
-	ck_assert_int_eq(link_peer_encode(&x->peer, wire, &n, sizeof wire), E_OK);
+	ck_assert_int_eq(peer_encode(&x->peer, wire, &n, sizeof wire), E_OK);
 	for (size_t i = 1; i < n; i++)
 		if (link_push(&rx, &f, wire[i]) == E_OK)
 			return link_host_reply(&x->host, &f) && f.payload.len == strlen(text) &&
@@ -335,10 +376,10 @@ START_TEST(a_repeat_gets_the_same_reply_and_no_work)
 	ck_assert_uint_eq(f.channel, 0xdeadbeef);
 	ck_assert_uint_eq(f.sequence, 1);
 	reply(&x, "first");
-	ck_assert_int_eq(link_peer_encode(&x.peer, first, &n, sizeof first), E_OK);
+	ck_assert_int_eq(peer_encode(&x.peer, first, &n, sizeof first), E_OK);
 	for (int i = 0; i < 3; i++) {
 		ck_assert_int_eq(hear(&x, x.wire, x.n, &f), E_REPLAY);
-		ck_assert_int_eq(link_peer_encode(&x.peer, again, &m, sizeof again), E_OK);
+		ck_assert_int_eq(peer_encode(&x.peer, again, &m, sizeof again), E_OK);
 		ck_assert_uint_eq(m, n);
 		ck_assert_mem_eq(again, first, n);
 	}
@@ -481,6 +522,7 @@ int main(void)
 	tcase_add_test(t, channel_zero_is_a_channel_like_any_other);
 	tcase_add_test(t, a_used_up_sequence_opens_another_channel);
 	tcase_add_test(t, a_reply_is_no_request_and_a_request_no_reply);
+	tcase_add_test(t, a_frame_too_long_for_its_place_is_known_by_its_head);
 	tcase_add_test(t, too_long_a_request_or_reply_changes_nothing);
 	suite_add_tcase(s, t);
 	return test_main(s);

@@ -326,14 +326,26 @@ START_TEST(what_must_be_refused_is_refused_with_its_reason_and_the_terminal_serv
 }
 END_TEST
 
-START_TEST(a_request_that_is_too_long_for_the_till_is_no_frame)
+START_TEST(a_request_that_is_too_long_for_the_till_is_refused_and_ends_the_entry)
 {
 	memset(payload, TILL_STATUS, sizeof payload);
-	ck_assert_int_eq(link_host_request(&till, in[UART_TILL], &in_len[UART_TILL], sizeof in[0],
-					   (struct span){ payload, TILL_REQUEST + 1 }),
-			 E_OK);
-	ck_assert(!step(UART_TILL));
+	enter_pin();
+	ck_assert_int_eq(ask(UART_TILL, &till, (struct span){ payload, TILL_REQUEST + 1 }), TILL_REFUSAL);
+	ck_assert_str_eq(sim.shown[0], err_text(E_LENGTH));
+	ck_assert_int_eq(press(TILL_ENTER), TILL_REFUSAL);
+	ck_assert_uint_eq(next_counter(), 1);
+	/* The twin: the longest that fits is read, and refused for what it says. */
+	ck_assert_int_eq(ask(UART_TILL, &till, (struct span){ payload, TILL_REQUEST }), TILL_REFUSAL);
+	ck_assert_str_eq(sim.shown[0], err_text(E_FORMAT));
 	ck_assert_int_eq(ask(UART_TILL, &till, TEXT("\1")), TILL_STATE);
+	enter_pin();
+	ck_assert_int_eq(press(TILL_ENTER), TILL_RESULT);
+	/* A tampered one says only that. */
+	opened = true;
+	in_len[UART_TILL] = 0;
+	step(UART_TILL);
+	ck_assert_int_eq(ask(UART_TILL, &till, (struct span){ payload, TILL_REQUEST + 1 }), TILL_REFUSAL);
+	ck_assert_str_eq(sim.shown[0], err_text(E_TAMPERED));
 }
 END_TEST
 
@@ -533,7 +545,7 @@ static Suite *suite(void)
 	tcase_add_test(t, the_display_tells_at_power_on_what_the_terminal_is);
 	tcase_add_test(t, after_700000_bytes_of_noise_the_next_good_frame_is_answered);
 	tcase_add_test(t, what_must_be_refused_is_refused_with_its_reason_and_the_terminal_serves_on);
-	tcase_add_test(t, a_request_that_is_too_long_for_the_till_is_no_frame);
+	tcase_add_test(t, a_request_that_is_too_long_for_the_till_is_refused_and_ends_the_entry);
 	tcase_add_test(t, a_key_of_the_keypad_in_a_damaged_frame_is_wiped);
 	tcase_add_test(t, a_line_that_never_pauses_holds_up_neither_tamper_switch_nor_the_other_line);
 	tcase_add_test(t, no_pin_is_in_memory_after_any_end_of_an_entry);

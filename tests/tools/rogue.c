@@ -32,6 +32,7 @@
 #include "crypto/sha256.h"
 #include "protocol/link.h"
 #include "protocol/transcript.h"
+#include "tests/lib/peer.h"
 
 #include <errno.h>
 #include <openssl/core_names.h>
@@ -254,7 +255,7 @@ static int enrol(const char *path, struct terminal *t, const char *cert_path)
 			continue;
 		len = enrol_answer(reply, t, &said, in.payload);
 		need(link_peer_reply(&peer, (struct span){ reply, len }), "reply");
-		need(link_peer_encode(&peer, wire, &len, sizeof wire), "reply");
+		need(peer_encode(&peer, wire, &len, sizeof wire), "reply");
 		if (write(fd, wire, len) != (ssize_t)len)
 			die(path, strerror(errno));
 	}
