@@ -1,9 +1,10 @@
 #!/bin/bash
-# The whole main job with its terminals on a Cortex-M4: the same programs and the same checks as in demo.sh, window.sh and response.sh. Then what
-# tools/board has for itself: the tamper switch, one QEMU a memory, and one line for whatever is wrong; noise on its lines.
+# The whole main job with its terminals on a Cortex-M4: the same programs and the same checks as in demo.sh, window.sh,
+# response.sh and refused.sh. Then what tools/board has for itself: the tamper switch, one QEMU a memory, and one line for
+# whatever is wrong; noise on its lines.
 set -u
 . tests/board/need.sh
-for suite in demo window response; do
+for suite in demo window response refused; do
 	BOARD=mps2-an386 tests/system/$suite.sh || exit 1
 done
 WORK=$(mktemp -d) BOARD=mps2-an386 fail=0
