@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Every byte of a text may become six characters. */
-_Static_assert(6 * (2 * CERT_TEXT + 128 + 256) + 256 <= AUDIT_LINE, "the longest record fits a line");
+_Static_assert(6 * (CERT_TEXT + 2 * 128 + 256) + 256 <= AUDIT_LINE, "the longest record fits a line");
 
 /* --- Records ------------------------------------------------------------------------------------------------------ */
 

@@ -27,7 +27,7 @@
 
 struct audit {
 	uint64_t sequence, utc;		/* the first is 1 */
-	char who[CERT_TEXT], what[CERT_TEXT], object[128], reason[256];
+	char who[128], what[CERT_TEXT], object[128], reason[256];
 	uint8_t previous[32], hash[32];
 };
 

@@ -7,6 +7,7 @@
 #include "base/host/opt.h"
 #include "bdk/login.h"
 #include "bdk/process.h"
+#include "bdk/heads.h"
 #include "bdk/server.h"
 #include "bdk/wall.h"
 
@@ -156,7 +157,9 @@ static int serve(void)
 	probe_blame(blame, sizeof blame, &room.worker[0].probe);
 	if (*blame)
 		fprintf(stderr, "bdkd: warning: the token allows what must fail, no production room may use it: %s\n", blame);
-	e = server_open(&server, &room, door, why);
+	e = heads_turn(&room, "start");
+	if (!e)
+		e = server_open(&server, &room, door, why);
 	if (!e) {
 		printf("bdkd: serving %s (%s, %s)\n", room.config.name, room_purpose_name(room.config.purpose),
 		       room.config.test ? "test" : "production");
@@ -164,6 +167,8 @@ static int serve(void)
 		e = server_run(server);
 	}
 	server_close(server);
+	if (!e)
+		e = heads_turn(&room, "stop");
 	room_close(&room);
 	return e ? refuse(e, why) : 0;
 }

@@ -190,11 +190,17 @@ static enum err record(struct key_set *s, struct room *r, struct span package, c
 	return e ? e : journal_key_set(s, r->journal, text);
 }
 
-static enum err drop(struct room *r, const struct key_set_id *id, enum err e)
+enum err exchange_drop(struct room *r, const struct key_set_id *id)
 {
 	struct worker *w;
 
-	return room_worker(&w, r) || worker_drop_bdk(w, id) ? E_TOKEN : e;
+	return room_worker(&w, r) || worker_drop_bdk(w, id) ? E_TOKEN : E_OK;
+}
+
+/* ... for an error, which stays the error */
+static enum err drop(struct room *r, const struct key_set_id *id, enum err e)
+{
+	return exchange_drop(r, id) ? E_TOKEN : e;
 }
 
 static void say_orphan(char why[static EXCHANGE_WHY], const struct key_set_id *id)

@@ -41,4 +41,7 @@ MUST_USE enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t
 MUST_USE enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], struct room *r,
 				  struct span package, char why[static EXCHANGE_WHY]);
 
+/* exchange_drop - a key set that was made or taken and cannot be written down goes out of the token again. E_OK, E_TOKEN */
+MUST_USE enum err exchange_drop(struct room *r, const struct key_set_id *id);
+
 #endif

@@ -102,7 +102,7 @@ static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = 
 #define SENT "SELECT s.row, s.load, s.h FROM sent s JOIN load l ON l.row = s.load "
 
 enum statement {
-	BEGIN, COMMIT, ROLLBACK, META_GET, META_SET, AUDIT_HEAD, AUDIT_AFTER, AUDIT_ADD, ALL_KEY_SETS, ALL_DEVICES,
+	BEGIN, COMMIT, ROLLBACK, META_GET, META_SET, AUDIT_HEAD, AUDIT_AFTER, AUDIT_ADD, HEAD_ADD, HEAD_LAST, HEAD_AFTER, ALL_KEY_SETS, ALL_DEVICES,
 	ALL_LOADS, ALL_EVENTS, SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE, KEY_SET_TAKE,
 	PACKAGE_GET, PACKAGE_ADD, DEVICE_BY_SERIAL, DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_TAKEN, LOAD_ADD,
 	LOAD_BY_ROW, LOAD_LAST, LOAD_COUNT, LOAD_AFTER, LOAD_NEWEST_AFTER, EVENT_ADD, SENT_ADD, SENT_HAS, SENT_NEXT, WIPE_ADD, WIPE_NEXT,
@@ -120,6 +120,9 @@ static const char *const sql[STATEMENTS] = {
 	[AUDIT_HEAD] = AUDIT "ORDER BY sequence DESC LIMIT 1",
 	[AUDIT_AFTER] = AUDIT "WHERE sequence > ? ORDER BY sequence LIMIT 1",
 	[AUDIT_ADD] = "INSERT INTO audit(sequence, utc, who, what, object, reason, hash) VALUES(?, ?, ?, ?, ?, ?, ?)",
+	[HEAD_ADD] = "INSERT INTO head(sequence, text) VALUES(?, ?) ON CONFLICT(sequence) DO NOTHING",
+	[HEAD_LAST] = "SELECT sequence, text FROM head ORDER BY sequence DESC LIMIT 1",
+	[HEAD_AFTER] = "SELECT sequence, text FROM head WHERE sequence > ? ORDER BY sequence LIMIT 1",
 	[ALL_KEY_SETS] = "SELECT * FROM key_set ORDER BY row",
 	[ALL_DEVICES] = "SELECT * FROM device ORDER BY row",
 	[ALL_LOADS] = "SELECT * FROM load ORDER BY row",
@@ -611,6 +614,11 @@ void journal_rollback(struct journal *j)
 	sqlite3_reset(q.s);
 }
 
+bool journal_begun(const struct journal *j)
+{
+	return j->depth;
+}
+
 /* The end of a function that began a transaction. */
 static enum err finish(struct journal *j, enum err e)
 {
@@ -703,6 +711,46 @@ enum err journal_audit_check(uint64_t *bad, struct journal *j)
 		}
 	}
 	return e == E_SHORT ? E_OK : e;
+}
+
+enum err journal_head_add(struct journal *j, uint64_t sequence, const char *text)
+{
+	struct query q = query(j, HEAD_ADD);
+
+	put_number(&q, sequence);
+	put_text(&q, text);
+	return run(&q);
+}
+
+enum err journal_head(char text[static AUDIT_HEAD_TEXT], uint64_t *sequence, struct journal *j)
+{
+	struct query q = query(j, HEAD_LAST);
+
+	text[0] = 0;
+	*sequence = 0;
+	if (query_row(&q)) {
+		*sequence = get_number(&q, INT64_MAX);
+		get_text(&q, text, AUDIT_HEAD_TEXT);
+	}
+	return query_end(&q);
+}
+
+enum err journal_head_next(char text[static AUDIT_HEAD_TEXT], struct journal *j, uint64_t *at)
+{
+	struct query q = query(j, HEAD_AFTER);
+	uint64_t found = *at;
+	enum err e;
+
+	put_number(&q, *at);
+	if (query_row(&q)) {
+		found = get_number(&q, INT64_MAX);
+		get_text(&q, text, AUDIT_HEAD_TEXT);
+	}
+	e = query_end(&q);
+	if (!e && found == *at)
+		e = E_SHORT;
+	*at = found;
+	return e;
 }
 
 /* One row, column by column, with type and length, hashed onto what came before it. */

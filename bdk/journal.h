@@ -97,6 +97,15 @@ MUST_USE enum err journal_audit_next(struct audit *a, struct journal *j, uint64_
 /* journal_audit_head - the newest record; all zero where there is none. E_OK, E_JOURNAL */
 MUST_USE enum err journal_audit_head(struct audit *a, struct journal *j);
 
+/* Signed heads that are kept: journal_head_add - of the record with that sequence; one that is there stays. journal_head - the
+ * newest; "" and 0 if there is none. journal_head_next - the next after *at, which moves on. E_OK, E_SHORT (no more), E_JOURNAL */
+MUST_USE enum err journal_head_add(struct journal *j, uint64_t sequence, const char *text);
+MUST_USE enum err journal_head(char text[static AUDIT_HEAD_TEXT], uint64_t *sequence, struct journal *j);
+MUST_USE enum err journal_head_next(char text[static AUDIT_HEAD_TEXT], struct journal *j, uint64_t *at);
+
+/* journal_begun - is a transaction open? */
+bool journal_begun(const struct journal *j);
+
 /* journal_audit_check - recompute the whole chain. E_OK, E_MAC (bad: the first sequence that does not fit),
  * E_JOURNAL */
 MUST_USE enum err journal_audit_check(uint64_t *bad, struct journal *j);

@@ -22,6 +22,11 @@ enum err op_key(struct ask *a, enum err made, struct span key);
 /* ops_acquirer.c */
 op_handler op_recover;
 
+/* ops_audit.c */
+op_handler op_head, op_heads;
+/* ops_hand_out - the newest head goes with this answer, if there is one */
+void ops_hand_out(struct ask *a);
+
 /* ops_handover.c */
 op_handler op_handover, op_import_pack;
 /* ops_person.c */

@@ -1,4 +1,5 @@
 #include "bdk/ops.h"
+#include "base/hex.h"
 #include "bdk/exchange.h"
 #include "bdk/list.h"
 #include "bdk/revocation.h"
@@ -275,6 +276,16 @@ enum err op_install_crl(struct ask *a)
 
 /* --- Key sets ----------------------------------------------------------------------------------------------------- */
 
+/* What the audit calls a key set: its id, its check value, and from where it came. */
+static void name_key_set(struct ask *a, const struct key_set *s, const char *from)
+{
+	char id[KEY_SET_TEXT], kcv[2 * sizeof s->kcv.b + 1];
+
+	key_set_text(id, &s->id);
+	hex_encode(kcv, s->kcv.b, s->kcv.len);
+	snprintf(a->object, sizeof a->object, "%s%s%s, check value %s", id, *from ? " from " : "", from, kcv);
+}
+
 enum err op_generate(struct ask *a)
 {
 	uint8_t package[EXCHANGE_MAX];
@@ -319,8 +330,9 @@ enum err op_generate(struct ask *a)
 			      field_get(a->fields, F_CERT), a->why);
 	if (e)
 		return e;
+	a->made = made.id;
 	key_set_text(id, &made.id);
-	snprintf(a->object, sizeof a->object, "%s", id);
+	name_key_set(a, &made, "");
 	record_put_text(a->answer, F_KEY_SET, id);
 	record_put(a->answer, F_KCV, (struct span){ made.kcv.b, made.kcv.len });
 	record_put(a->answer, F_PACKAGE, (struct span){ package, len });
@@ -353,8 +365,9 @@ enum err op_import(struct ask *a)
 
 	if (e)
 		return e;
+	a->made = taken.id;
 	key_set_text(id, &taken.id);
-	snprintf(a->object, sizeof a->object, "%s from %s", id, from);
+	name_key_set(a, &taken, from);
 	record_put_text(a->answer, F_KEY_SET, id);
 	record_put_text(a->answer, F_SCHEME, dukpt_scheme_name(taken.id.scheme));
 	record_put(a->answer, F_KCV, (struct span){ taken.kcv.b, taken.kcv.len });

@@ -31,6 +31,8 @@ enum bdk_op {
 	OP_DIGEST = 5,		/* -> F_HASH: SHA-256 over key sets, devices and loads: attempts and audit are not in
 				   it */
 	OP_PROBE = 6,		/* -> F_PROBE: what the token answered when the room was opened (bdk/probe.h) */
+	OP_HEAD = 7,		/* -> F_HEAD: the newest record's, signed and kept */
+	OP_HEADS = 17,		/* [F_SINCE] -> F_HEAD*: those that are kept; pieces as of a list */
 	/* people: what is longer than a record. The ops below say what they take and leave. */
 	OP_PUT = 8,		/* F_PIECE -> : comes behind what this connection has put since an op last took it; at
 				   most BULK_MAX bytes in all */
@@ -54,7 +56,7 @@ enum bdk_op {
 	OP_IMPORT = 21,		/* acquirer: F_PACKAGE -> F_KEY_SET, F_SCHEME, F_KCV, F_NAME who made it */
 	OP_PACKAGE = 23,	/* load: F_KEY_SET -> F_PACKAGE: what OP_GENERATE gave, once more */
 	OP_STATE = 22,		/* load, acquirer: F_KEY_SET, F_STATE "active"|"suspended" -> F_STATE */
-	OP_HANDOVER = 24,	/* load: [F_KEY_SET], [F_SINCE] -> F_SEQUENCE, F_USED loads. To fetch: the pack */
+	OP_HANDOVER = 24,	/* load: [F_KEY_SET], [F_SINCE] -> F_SEQUENCE, F_USED loads, [F_HEAD]. To fetch: the pack */
 	OP_IMPORT_PACK = 25,	/* acquirer: the pack that was put -> F_NAME of its room, F_SEQUENCE, F_USED loads of key sets
 				   that are here, F_REVOKED of these, F_STRANGE others */
 	/* people: enrolment (ca) */
@@ -72,14 +74,15 @@ enum bdk_op {
 	OP_OFFER = 42,		/* after BEGIN, to load: F_MESSAGE OFFER -> F_MESSAGE KEY and F_ROW facts; without
 				   F_MESSAGE the OFFER was itself the receipt of an earlier KEY, and the facts say
 				   "loaded" */
-	OP_RECEIPT = 43,	/* F_SERIAL, F_MESSAGE RECEIPT -> F_ROW facts. Needs no session: it may come late */
+	OP_RECEIPT = 43,	/* F_SERIAL, F_MESSAGE RECEIPT -> F_ROW facts, [F_HEAD]. Needs no session: it may come
+				   late */
 	OP_ABORT = 44,		/* in a session: F_REASON text -> : the loading that was begun has ended */
 	OP_HISTORY = 45,	/* [F_SINCE] -> F_ROW* facts after that sequence: what a ledger is rebuilt from */
 	OP_ZEROIZE = 46,	/* after BEGIN, to zeroize: F_MESSAGE OFFER, F_SLOT (255: all), F_REASON "reject"|
 				   "decommission"|"reload" -> F_MESSAGE ZEROIZE and F_ROW* facts of the newest load of
 				   each of these slots; without F_MESSAGE they were empty already, as the facts say */
-	OP_WIPED = 47,		/* F_SERIAL, F_MESSAGE RECEIPT of a ZEROIZE -> F_ROW* likewise. Needs no session: it may
-				   come late */
+	OP_WIPED = 47,		/* F_SERIAL, F_MESSAGE RECEIPT of a ZEROIZE -> F_ROW* likewise, [F_HEAD]. Needs no
+				   session: it may come late */
 	/* people of the room (any room). Once it goes by bdk/rule.h any request may be answered with E_LOGIN (OP_LOGIN, then
 	 * ask again) or with E_SECOND, which has fields: those of a row of OP_PENDING. Then OP_AWAIT is the only thing to
 	 * ask on this connection, and whatever else is asked withdraws the act */
@@ -116,7 +119,8 @@ enum bdk_field {
 	F_PIN_BLOCK = 60, F_PIN_FORMAT = 61 /* 0..4 */, F_PAN = 62, F_PIN = 63, F_MAC = 64, F_MAC_DATA = 65,
 	F_VERDICT = 66, F_DATA = 67, F_CLEAR = 68,
 	F_UID = 120, F_PASSPHRASE = 121, F_IN_FORCE = 122, F_LABEL = 123, F_VALUE = 124, F_SECONDS = 125,
-	F_OUTCOME = 126
+	F_OUTCOME = 126,
+	F_HEAD = 130 /* a signed head of the audit: a stanza (bdk/audit.h) */
 };
 
 /*

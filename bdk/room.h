@@ -54,6 +54,7 @@ struct room_config {
 	unsigned crl_days;		/* ca: how long a revocation list holds, default 30 */
 	unsigned epoch;			/* ca: epoch of KIF certificates, default 1 */
 	unsigned approve_seconds;	/* how long an act waits for a second person, default 300 */
+	unsigned head_records;		/* head-records = N: a head of the audit is signed after so many, default 100 */
 	unsigned workers;		/* load: workers = 1..8, default 2; others: one */
 };
 
@@ -69,6 +70,7 @@ struct room {
 	struct pki_list list;		/* revocation list (bdk/list.h) */
 	uint8_t environment[32];	/* SHA-256 of the KIF CA's SPKI; zero until installed */
 	uint8_t device_environment[32];	/* SHA-256 of the device CA's SPKI: what enrolment goes by */
+	uint8_t records[P256_POINT];	/* of the records key, once asked for; zero before */
 	uint8_t own_valid[32];		/* kdh_begin()'s: what it found valid last */
 };
 

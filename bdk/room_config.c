@@ -166,6 +166,11 @@ static bool set_workers(struct room_config *c, const char *v)
 	return number(&c->workers, v, ROOM_WORKERS);
 }
 
+static bool set_head_records(struct room_config *c, const char *v)
+{
+	return number(&c->head_records, v, 1000000);
+}
+
 static const struct key_row {
 	const char *key;
 	bool (*set)(struct room_config *c, const char *value);
@@ -191,6 +196,7 @@ static const struct key_row {
 	{ "epoch",                 set_epoch,       false, ROOM_CA   },
 	{ "approve-seconds",       set_approve_seconds, false, 0     },
 	{ "workers",               set_workers,     false, ROOM_LOAD },
+	{ "head-records",          set_head_records, false, 0        },
 	/* clang-format on */
 };
 enum { KEYS = sizeof keys / sizeof keys[0] };
@@ -269,6 +275,7 @@ enum err room_config_parse(struct room_config *c, struct span text, char why[sta
 	r.c.epoch = 1;
 	r.c.workers = 2;
 	r.c.approve_seconds = 300;
+	r.c.head_records = 100;
 	bad = ini_parse_stream(next_line, &r, on_key, &r);
 	if (r.c.version > ROOM_VERSION) {
 		snprintf(why, ROOM_WHY, "room.conf is of version %u, this bdkd knows %u", r.c.version,

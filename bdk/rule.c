@@ -14,6 +14,8 @@ static const struct rule rules[] = {
 	{ OP_AUDIT,        RULE_UID,        CUS | SUP | AUD, 0 },
 	{ OP_DIGEST,       RULE_UID,        ANY,       0 },
 	{ OP_PROBE,        RULE_UID,        ANY,       0 },
+	{ OP_HEAD,         RULE_UID,        ANY,       0 },
+	{ OP_HEADS,        RULE_UID,        ANY,       0 },
 	{ OP_PUT,          RULE_UID,        CUS | SUP, 0 },
 	{ OP_FETCH,        RULE_UID,        ANY,       0 },
 	{ OP_ANCHORS,      RULE_UID,        ANY,       0 },

@@ -1,4 +1,6 @@
 #include "bdk/server.h"
+#include "bdk/exchange.h"
+#include "bdk/heads.h"
 #include "bdk/ops.h"
 #include "bdk/rule.h"
 #include "base/wipe.h"
@@ -34,9 +36,13 @@ struct server {
 /* --- The table ---------------------------------------------------------------------------------------------------- */
 
 enum { CA = 1 << ROOM_CA, LOAD = 1 << ROOM_LOAD, ACQ = 1 << ROOM_ACQUIRER, ANY = CA | LOAD | ACQ };
-/* READ changes nothing and is not audited, unless it is refused. WHOLE: the act and its record are one transaction (the
- * others touch token or terminal too, and answer nothing before their record is there). */
-enum { ONCE = 1, READ = 2, WHOLE = 4 };
+/*
+ * READ changes nothing and is not audited, unless it is refused. WHOLE: the act and its record are one transaction; KEEP: so
+ * are a refusal and what the journal learns from it all the same. The others commit step by step, each step with a record of
+ * its own where it stays even if the next one fails, and answer nothing before the last record is there. HEAD: a head of the
+ * audit goes with the answer. QUIET is in no row: what will be asked again, with a passphrase, is neither done nor refused.
+ */
+enum { ONCE = 1, READ = 2, WHOLE = 4, KEEP = 8, HEAD = 16, QUIET = 32 };
 
 enum state { NOTHING, SESSION, TO_LOAD, TO_ZEROIZE, IDENTIFIED, PENDING, CERTIFIED };
 
@@ -56,27 +62,29 @@ static const struct row {
 	{ OP_AUDIT,        ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_audit,        "audit" },
 	{ OP_DIGEST,       ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_digest,       "digest" },
 	{ OP_PROBE,        ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_probe,        "probe" },
+	{ OP_HEAD,         ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_head,         "head" },
+	{ OP_HEADS,        ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_heads,        "heads" },
 	{ OP_PUT,          ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    READ,  op_put,          "put" },
 	{ OP_FETCH,        ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_fetch,        "fetch" },
-	{ OP_REQUEST,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    0,     op_request,      "request" },
-	{ OP_CERTIFY,      ROLE_PEOPLE,   CA,         NOTHING,    0,     op_certify,      "certify" },
+	{ OP_REQUEST,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_request,      "request" },
+	{ OP_CERTIFY,      ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_certify,      "certify" },
 	{ OP_ANCHORS,      ROLE_PEOPLE,   CA,         NOTHING,    READ,  op_anchors,      "anchors" },
-	{ OP_INSTALL,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    0,     op_install,      "install" },
-	{ OP_CRL,          ROLE_PEOPLE,   CA,         NOTHING,    0,     op_crl,          "crl" },
+	{ OP_INSTALL,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_install,      "install" },
+	{ OP_CRL,          ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_crl,          "crl" },
 	{ OP_INSTALL_CRL,  ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_install_crl,  "install-crl" },
 	{ OP_DISOWN,       ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_disown,       "disown" },
 	{ OP_RAISE,        ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_raise,        "raise" },
-	{ OP_GENERATE,     ROLE_PEOPLE,   LOAD,       NOTHING,    0,     op_generate,     "generate" },
-	{ OP_IMPORT,       ROLE_PEOPLE,   ACQ,        NOTHING,    0,     op_import,       "import" },
-	{ OP_PACKAGE,      ROLE_PEOPLE,   LOAD,       NOTHING,    0,     op_package,      "package" },
+	{ OP_GENERATE,     ROLE_PEOPLE,   LOAD,       NOTHING,    WHOLE | KEEP, op_generate,     "generate" },
+	{ OP_IMPORT,       ROLE_PEOPLE,   ACQ,        NOTHING,    WHOLE | KEEP, op_import,       "import" },
+	{ OP_PACKAGE,      ROLE_PEOPLE,   LOAD,       NOTHING,    WHOLE, op_package,      "package" },
 	{ OP_STATE,        ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_state,        "state" },
-	{ OP_HANDOVER,     ROLE_PEOPLE,   LOAD,       NOTHING,    0,     op_handover,     "handover" },
+	{ OP_HANDOVER,     ROLE_PEOPLE,   LOAD,       NOTHING,    WHOLE | HEAD, op_handover,     "handover" },
 	{ OP_IMPORT_PACK,  ROLE_PEOPLE,   ACQ,        NOTHING,    WHOLE, op_import_pack,  "import-pack" },
 	{ OP_EXPECT,       ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_expect,       "expect" },
-	{ OP_ENROL,        ROLE_PEOPLE,   CA,         NOTHING,    0,     op_enrol,        "enrol" },
-	{ OP_ENROL_CSR,    ROLE_PEOPLE,   CA,         IDENTIFIED, 0,     op_enrol_csr,    "enrol-csr" },
-	{ OP_ENROL_DIGEST, ROLE_PEOPLE,   CA,         PENDING,    0,     op_enrol_digest, "enrol-digest" },
-	{ OP_ENROL_DONE,   ROLE_PEOPLE,   CA,         CERTIFIED,  0,     op_enrol_done,   "enrol-done" },
+	{ OP_ENROL,        ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_enrol,        "enrol" },
+	{ OP_ENROL_CSR,    ROLE_PEOPLE,   CA,         IDENTIFIED, WHOLE, op_enrol_csr,    "enrol-csr" },
+	{ OP_ENROL_DIGEST, ROLE_PEOPLE,   CA,         PENDING,    WHOLE | KEEP, op_enrol_digest, "enrol-digest" },
+	{ OP_ENROL_DONE,   ROLE_PEOPLE,   CA,         CERTIFIED,  WHOLE, op_enrol_done,   "enrol-done" },
 	{ OP_REVOKE,       ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_revoke,       "revoke" },
 	{ OP_WHO,          ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_who,          "who" },
 	{ OP_LOGIN,        ROLE_PEOPLE,   ANY,        NOTHING,    0,     op_login,        "login" },
@@ -87,14 +95,14 @@ static const struct row {
 	{ OP_PENDING,      ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_pending,      "pending" },
 	{ OP_APPROVE,      ROLE_PEOPLE,   ANY,        NOTHING,    0,     op_approve,      "approve" },
 	{ OP_AWAIT,        ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_await,        "await" },
-	{ OP_SESSION,      ROLE_STATION,  LOAD,       NOTHING,    ONCE,  op_session,      "session" },
+	{ OP_SESSION,      ROLE_STATION,  LOAD,       NOTHING,    ONCE | WHOLE, op_session,      "session" },
 	{ OP_BEGIN,        ROLE_STATION,  LOAD,       SESSION,    0,     op_begin,        "begin" },
 	{ OP_OFFER,        ROLE_STATION,  LOAD,       TO_LOAD,    0,     op_offer,        "offer" },
-	{ OP_RECEIPT,      ROLE_STATION,  LOAD,       NOTHING,    WHOLE, op_receipt,      "receipt" },
-	{ OP_ABORT,        ROLE_STATION,  LOAD,       SESSION,    0,     op_abort,        "abort" },
+	{ OP_RECEIPT,      ROLE_STATION,  LOAD,       NOTHING,    WHOLE | HEAD, op_receipt,      "receipt" },
+	{ OP_ABORT,        ROLE_STATION,  LOAD,       SESSION,    WHOLE, op_abort,        "abort" },
 	{ OP_HISTORY,      ROLE_STATION,  LOAD,       NOTHING,    READ,  op_history,      "history" },
 	{ OP_ZEROIZE,      ROLE_STATION,  LOAD,       TO_ZEROIZE, 0,     op_zeroize,      "zeroize" },
-	{ OP_WIPED,        ROLE_STATION,  LOAD,       NOTHING,    WHOLE, op_wiped,        "wiped" },
+	{ OP_WIPED,        ROLE_STATION,  LOAD,       NOTHING,    WHOLE | HEAD, op_wiped,        "wiped" },
 	{ OP_RECOVER,      ROLE_ACQUIRER, ACQ,        NOTHING,    0,     op_recover,      "recover" },
 	/* clang-format on */
 };
@@ -178,7 +186,7 @@ static void begin_answer(struct record *out, uint16_t op, enum err e, const char
 static enum err audit(const struct ask *a, const char *what, const char *reason)
 {
 	const struct person *first = &a->peer->who;
-	char who[CERT_TEXT];
+	char who[sizeof (struct audit){ 0 }.who];
 
 	if (!first->row)
 		snprintf(who, sizeof who, "uid %u %s", (unsigned)a->peer->uid, door_name(a->peer->role));
@@ -190,26 +198,43 @@ static enum err audit(const struct ask *a, const char *what, const char *reason)
 	return journal_audit(a->room->journal, who, what, a->object, reason);
 }
 
-/* The end of every request, and what its answer says: its audit, its commit, and if there is an error that instead of the answer. Nothing leaves
- * that is not in the journal. */
+/* A request's record, and with it what it leaves in the journal. */
+static enum err write_down(const struct ask *a, const char *name, unsigned flags, enum err e)
+{
+	struct journal *j = a->room->journal;
+	enum err failed;
+
+	if (e && !(flags & KEEP))
+		journal_rollback(j);
+	if (flags & QUIET || (!e && flags & READ))
+		return E_OK;
+	failed = audit(a, name, e ? err_text(e) : "");
+	if (!failed && journal_begun(j))
+		failed = journal_commit(j);
+	if (failed)
+		journal_rollback(j);
+	else
+		heads_grown(a->room);
+	return failed;
+}
+
+/* The end of every request: its record, and if there is an error that instead of the answer. Nothing leaves that is not in the
+ * journal, and what could not be written down has not happened. What the answer says. */
 static enum err conclude(struct server *s, struct ask *a, const char *name, unsigned flags, uint16_t op, enum err e)
 {
-	struct journal *j = s->room->journal;
-
 	if (!e && s->out.e)
 		e = E_INTERNAL;
-	if (e)
-		journal_rollback(j);
-	if (!(flags & READ) && audit(a, name, e ? err_text(e) : "")) {
-		journal_rollback(j);
+	if (write_down(a, name, flags, e)) {
+		if (!e && a->made.len && exchange_drop(s->room, &a->made))
+			fprintf(stderr, "bdkd: a key set that the journal does not know is left in the token\n");
 		e = E_JOURNAL;
 		a->why[0] = 0;
 	}
-	if (!e && flags & WHOLE && journal_commit(j))
-		e = E_JOURNAL;
 	if (e) {
 		begin_answer(&s->out, op, e, a->why);
 		ops_leave(a, (struct bulk){ NULL, 0 });
+	} else if (flags & HEAD) {
+		ops_hand_out(a);
 	}
 	return e;
 }
@@ -355,7 +380,7 @@ static bool answer(struct server *s, struct peer *p, size_t len)
 			p->spent |= (uint64_t)1 << (row - rows);
 	}
 	if (e == E_LOGIN)
-		flags = READ; /* it is asked again, with a passphrase */
+		flags = QUIET;
 	e = conclude(s, &a, row ? row->name : unknown, flags, op, e);
 	if (!e && a.agreed)
 		go_ahead(s, &a);
@@ -508,6 +533,15 @@ static bool may_enter(const struct server *s, enum role role, uid_t uid)
 	return !uid || (named->n ? users_has(named, uid) : uid == s->owner);
 }
 
+/* Somebody whom the socket is not for. */
+static void turn_away(struct server *s, enum role role, uid_t uid)
+{
+	struct peer p = { .role = role, .uid = uid };
+
+	if (write_down(&(struct ask){ .room = s->room, .peer = &p }, "connect", 0, E_DENIED))
+		fprintf(stderr, "bdkd: uid %u was turned away, and that could not be written down\n", (unsigned)uid);
+}
+
 static void welcome(struct server *s, enum role role)
 {
 	struct ucred who = { 0 };
@@ -519,8 +553,12 @@ static void welcome(struct server *s, enum role role)
 		return;
 	while (i < SERVER_CLIENTS && s->peer[i])
 		i++;
-	if (i < SERVER_CLIENTS && !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) && may_enter(s, role, who.uid))
-		s->peer[i] = calloc(1, sizeof *s->peer[i]);
+	if (i < SERVER_CLIENTS && !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len)) {
+		if (may_enter(s, role, who.uid))
+			s->peer[i] = calloc(1, sizeof *s->peer[i]);
+		else
+			turn_away(s, role, who.uid);
+	}
 	if (i == SERVER_CLIENTS || !s->peer[i]) {
 		close(fd);
 		return;

@@ -374,6 +374,35 @@ static int run_show(int operands, char **operand)
 	return list(operand[0]);
 }
 
+/* --- kif heads ---------------------------------------------------------------------------------------------------- */
+
+static void print_head(void *n, const char *text)
+{
+	printf("%s%s", (*(unsigned *)n)++ ? "\n" : "", text);
+}
+
+static int run_heads(int operands, char **operand)
+{
+	struct ledger l;
+	const char *path;
+	unsigned n = 0;
+	int status = find_ledger(&path, false);
+	enum err e;
+
+	(void)operands, (void)operand;
+	if (status)
+		return status;
+	e = ledger_open_read(&l, path);
+	if (!e)
+		e = ledger_heads(&l, print_head, &n);
+	if (e)
+		status = fail_why(e, l.why, "name one with --ledger", "ledger %s", path);
+	else if (!n)
+		status = fail_why(E_IO, "no head in it", "one comes with each receipt", "ledger %s", path);
+	ledger_close(&l);
+	return status ? status : finish();
+}
+
 /* --- kif rebuild -------------------------------------------------------------------------------------------------- */
 
 static int run_rebuild(int operands, char **operand)
@@ -445,6 +474,7 @@ static const struct opt update_opts[] = {
 	PORT, { "slot", "N", "the terminal's key slot, 0 to 7", &slot, true }, TIMEOUT, JSON, END,
 };
 static const struct opt list_opts[] = { LEDGER, JSON, END };
+static const struct opt heads_opts[] = { LEDGER, END };
 static const struct opt rebuild_opts[] = { ROOM, LEDGER, END };
 
 static const struct command commands[] = {
@@ -454,6 +484,7 @@ static const struct command commands[] = {
 	  update_opts, 1, 1, run_update },
 	{ "list", "", "List all loads in the order of their last change.", list_opts, 0, 0, run_list },
 	{ "show", "SERIAL", "Show a terminal's loads and what became of each.", list_opts, 1, 1, run_show },
+	{ "heads", "", "Print the newest signed head of the room's audit, for bdk audit verify.", heads_opts, 0, 0, run_heads },
 	{ "rebuild", "", "Make the ledger anew from the room's journal.", rebuild_opts, 0, 0, run_rebuild },
 	{ NULL, NULL, NULL, NULL, 0, 0, NULL },
 };

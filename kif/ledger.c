@@ -1,6 +1,7 @@
 #include "kif/ledger.h"
 #include "base/host/database.h"
 #include "base/host/fail.h"
+#include "base/host/stanza.h"
 
 #include <errno.h>
 #include <sqlite3.h>
@@ -27,7 +28,9 @@ static const char first[] =
 
 static const char *const steps[LEDGER_VERSION] = {
 	/* 1 -> 2: until 0.2 is released, whatever else a ledger needs goes at the end of this step */
-	[1] = "CREATE INDEX load_sequence ON load(sequence);", /* the order in which loads are listed */
+	[1] = "CREATE INDEX load_sequence ON load(sequence);" /* the order in which loads are listed */
+	      /* signed heads of rooms' audits: of each records key the newest */
+	      "CREATE TABLE head(records TEXT PRIMARY KEY, sequence INTEGER NOT NULL, text TEXT NOT NULL) WITHOUT ROWID;",
 };
 
 enum err ledger_path(char *out, size_t size, bool make)
@@ -306,6 +309,68 @@ enum err ledger_put(struct ledger *l, const struct fact *f)
 		e = failed(l);
 	sqlite3_finalize(s);
 	sqlite3_finalize(t);
+	return e;
+}
+
+/* Of whose audit, and how far: what a head says, unverified. E_OK, E_FORMAT */
+static enum err read_head(char records[static LEDGER_HEAD], uint64_t *sequence, struct span text)
+{
+	struct stanza s = { .last = 0 };
+	FILE *f = fmemopen((void *)(uintptr_t)text.p, text.len, "r");
+	const char *whose, *number;
+	char *end;
+	enum err e;
+
+	if (!f)
+		fail_memory();
+	e = stanza_read(&s, f);
+	fclose(f);
+	whose = e ? NULL : stanza_get(&s, "records");
+	number = e ? NULL : stanza_get(&s, "sequence");
+	if (!whose || !number || !stanza_get(&s, "head") || strlen(whose) >= LEDGER_HEAD)
+		return E_FORMAT;
+	strcpy(records, whose);
+	errno = 0;
+	*sequence = strtoull(number, &end, 10);
+	return errno || *end || *number < '0' || *number > '9' || *sequence > INT64_MAX ? E_FORMAT : E_OK;
+}
+
+enum err ledger_put_head(struct ledger *l, struct span text)
+{
+	static const char sql[] = "INSERT INTO head VALUES(:records, :sequence, :text) ON CONFLICT(records) DO UPDATE SET"
+				  " sequence = excluded.sequence, text = excluded.text WHERE excluded.sequence > head.sequence";
+	char records[LEDGER_HEAD], copy[LEDGER_HEAD];
+	uint64_t sequence;
+	sqlite3_stmt *s = NULL;
+	enum err e;
+
+	if (!text.len || text.len >= sizeof copy || memchr(text.p, 0, text.len))
+		return E_FORMAT;
+	memcpy(copy, text.p, text.len);
+	copy[text.len] = 0;
+	e = read_head(records, &sequence, text);
+	if (e)
+		return e;
+	if (sqlite3_prepare_v2(l->db, sql, -1, &s, NULL) || bind(s, ":records", records) ||
+	    bind_number(s, ":sequence", sequence) || bind(s, ":text", copy) || sqlite3_step(s) != SQLITE_DONE)
+		e = failed(l);
+	sqlite3_finalize(s);
+	return e;
+}
+
+enum err ledger_heads(struct ledger *l, void (*each)(void *context, const char *text), void *context)
+{
+	sqlite3_stmt *s = NULL;
+	enum err e = E_OK;
+	int step = SQLITE_ERROR;
+
+	if (!sqlite3_prepare_v2(l->db, "SELECT text FROM head ORDER BY records", -1, &s, NULL))
+		while ((step = sqlite3_step(s)) == SQLITE_ROW)
+			if (sqlite3_column_text(s, 0))
+				each(context, (const char *)sqlite3_column_text(s, 0));
+	if (step != SQLITE_DONE)
+		e = failed(l);
+	sqlite3_finalize(s);
 	return e;
 }
 

@@ -6,6 +6,8 @@
  *     meta   key, value       "room": the folder of the room whose journal it follows
  *     load   one row for each {key set, initial KSN}: the fact with the highest sequence
  *     event  one row for each sequence that was seen: what a load went through, and when
+ *     head   the newest signed head of the room's audit that came with a receipt: it stays when the rest is made anew,
+ *            for it tells a room whose journal was cut off
  */
 #ifndef KEYROOM_KIF_LEDGER_H
 #define KEYROOM_KIF_LEDGER_H
@@ -60,6 +62,14 @@ MUST_USE enum err ledger_clear(struct ledger *l, const char *room);
 
 /* ledger_put - apply a fact: it replaces one with a lower sequence, never one with a higher. E_OK, E_IO */
 MUST_USE enum err ledger_put(struct ledger *l, const struct fact *f);
+
+/* ledger_put_head - keep a signed head (a stanza), unless a newer one of the same records key is kept. It is not verified:
+ * bdk audit verify does that. E_OK, E_IO, E_FORMAT (it is none) */
+#define LEDGER_HEAD 1024
+MUST_USE enum err ledger_put_head(struct ledger *l, struct span text);
+
+/* ledger_heads - walk over them: of each records key one. E_OK, E_IO */
+MUST_USE enum err ledger_heads(struct ledger *l, void (*each)(void *context, const char *text), void *context);
 
 /* ledger_last - the highest sequence applied, 0 if none. E_OK, E_IO */
 MUST_USE enum err ledger_last(uint64_t *sequence, struct ledger *l);

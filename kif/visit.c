@@ -57,12 +57,23 @@ static enum err connect_room(struct visit *v)
 	return e ? visit_fail(v, e, v->client.why, NULL, "room %s", v->to->room) : E_OK;
 }
 
+/* A signed head of the room's audit comes with receipts. */
+static enum err keep_head(struct visit *v)
+{
+	struct span head = field_get(v->client.fields, F_HEAD);
+	enum err e = head.p ? ledger_put_head(&v->ledger, head) : E_OK;
+
+	if (e == E_FORMAT)
+		return visit_bad_answer(v);
+	return e ? visit_fail(v, e, v->ledger.why, "check disk space and rights", "ledger %s", v->to->ledger) : E_OK;
+}
+
 enum err visit_ask_room(struct visit *v)
 {
 	enum err e = client_call(&v->client, &v->request);
 
 	if (!e)
-		return E_OK;
+		return keep_head(v);
 	if (e == E_UNREACHABLE)
 		return visit_fail(v, e, "bdkd ended the connection, or does not answer", again(v), "room %s",
 				  v->to->room);

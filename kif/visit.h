@@ -82,7 +82,8 @@ MUST_USE enum err visit_begin(struct visit **v, struct visit_report *report, con
  * into v. As visit_ask_room(), visit_ask_terminal() */
 MUST_USE enum err visit_greet(struct visit *v, struct span *offer);
 
-/* visit_ask_room - ask what stands in v->request. As client_call() */
+/* visit_ask_room - ask what stands in v->request; a head of the audit in its answer goes to the ledger. As client_call();
+ * E_IO (the ledger's) */
 MUST_USE enum err visit_ask_room(struct visit *v);
 
 /*

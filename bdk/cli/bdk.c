@@ -89,6 +89,14 @@ static const struct opt of_approve[] = {
 	{ "refuse", NULL, "say no", &cli.refuse, false },
 	END,
 };
+static const struct opt of_audit[] = {
+	ROOM, JSON,
+	{ "csv", NULL, "export: a table for reading; what is checked are the lines without it", &cli.csv, false },
+	{ "all", NULL, "head: all that the room keeps", &cli.all, false },
+	{ "head", "FILE", "verify: signed heads that somebody kept outside the room, any number", &cli.head, false },
+	{ "key", "FILE", "verify: the records key that has to have signed them (bdk audit key)", &cli.key, false },
+	END,
+};
 static const struct opt of_epoch[] = {
 	ROOM,
 	{ "raise", NULL, "in a ca room: the next epoch, which disowns every KIF certificate issued so far", &cli.raise, false },
@@ -101,7 +109,8 @@ static const struct command commands[] = {
 	{ "list", "", "Lists key sets.", room_json, 0, 0, cli_list },
 	{ "devices", "", "Lists the terminals of a ca room, or the loads of a load room.", room_json, 0, 0,
 	  cli_devices },
-	{ "audit", "", "Prints the audit: who did what, and what was refused.", room_json, 0, 0, cli_audit },
+	{ "audit", "[export|verify FILE|head|key]", "Prints the audit: who did what, and what was refused; or checks an export of it.",
+	  of_audit, 0, 2, cli_audit },
 	{ "digest", "", "Prints SHA-256 over key sets, devices and loads.", just_room, 0, 0, cli_digest },
 	{ "probe", "", "Prints what the room's token was asked when it was opened, and what it answered.", room_json, 0, 0,
 	  cli_probe },

@@ -12,7 +12,8 @@
 /* The values of all options, NULL where not given; --room starts as $KEYROOM_ROOM. */
 struct cli {
 	const char *room, *purpose, *name, *test, *json, *role, *anchors, *crl, *scheme, *recipient, *id, *ids, *out,
-		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise, *key_set, *since, *uid, *refuse;
+		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise, *key_set, *since, *csv, *head, *key, *all,
+		 *uid, *refuse;
 };
 extern struct cli cli;
 

@@ -1,10 +1,12 @@
 /* handover, import-pack, verify */
 #include "base/host/fail.h"
 #include "base/host/file.h"
+#include "bdk/audit.h"
 #include "bdk/cli/cli.h"
 #include "bdk/pack.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,8 +26,9 @@ static unsigned long long number(uint16_t tag)
 int cli_handover(int operands, char **operand)
 {
 	unsigned long long loads, sequence;
-	char *end = NULL;
-	size_t len = 0;
+	char *end = NULL, beside[PATH_MAX], audit[AUDIT_HEAD_TEXT];
+	struct span head;
+	size_t len = 0, head_len;
 	int status = 0;
 
 	(void)operands;
@@ -39,14 +42,21 @@ int cli_handover(int operands, char **operand)
 		if (errno || !*cli.since || *end || strspn(cli.since, "0123456789") != strlen(cli.since))
 			return fail_why(E_USAGE, "a sequence of the journal, as a pack's last", "", "--since %s", cli.since);
 	}
+	if ((size_t)snprintf(beside, sizeof beside, "%s.head", cli.out) >= sizeof beside)
+		return fail_why(E_IO, strerror(ENAMETOOLONG), "", "--out %s", cli.out);
 	if (!cli_open(&c, &status))
 		return status;
 	if (cli_ask(&c, &request, &status, cli.key_set ? cli.key_set : cli.room)) {
 		loads = number(F_USED);
 		sequence = number(F_SEQUENCE);
+		head = field_get(c.fields, F_HEAD);
+		head_len = head.len < sizeof audit ? head.len : 0;
+		memcpy(audit, head_len ? head.p : (const uint8_t *)"", head_len);
 		if (cli_fetch(&c, text, &len, sizeof text, &status, cli.room)) {
 			if (file_write(cli.out, (struct span){ text, len }, 0644))
 				status = fail_why(E_IO, strerror(errno), "", "--out %s", cli.out);
+			else if (head_len && file_write(beside, (struct span){ (const uint8_t *)audit, head_len }, 0644))
+				status = fail_why(E_IO, strerror(errno), "", "%s", beside);
 			else
 				printf("%llu loads, up to sequence %llu, in %s\n", loads, sequence, cli.out);
 		}

@@ -1,4 +1,4 @@
-/* init, info, list, devices, audit, digest, probe */
+/* init, info, list, devices, digest, probe */
 #include "bdk/cli/cli.h"
 #include "base/hex.h"
 #include "base/host/fail.h"
@@ -140,20 +140,6 @@ int cli_devices(int operands, char **operand)
 	(void)operands;
 	(void)operand;
 	return cli_table(OP_DEVICES, columns, sizeof columns / sizeof columns[0]);
-}
-
-int cli_audit(int operands, char **operand)
-{
-	static const struct column columns[] = {
-		{ "NO", "sequence", F_SEQUENCE, CELL_NUMBER }, { "TIME", "time", F_TIME, CELL_TIME },
-		{ "WHO", "who", F_WHO, CELL_TEXT },	       { "WHAT", "what", F_WHAT, CELL_TEXT },
-		{ "OBJECT", "object", F_OBJECT, CELL_TEXT },   { "REFUSED", "refused", F_REASON, CELL_TEXT },
-		{ NULL, "hash", F_HASH, CELL_HEX },
-	};
-
-	(void)operands;
-	(void)operand;
-	return cli_table(OP_AUDIT, columns, sizeof columns / sizeof columns[0]);
 }
 
 int cli_digest(int operands, char **operand)

@@ -134,6 +134,7 @@ static const struct {
 } permitted[] = {
 	{ 0, OP_INFO, "cla" },	   { 0, OP_LIST, "la" },	 { 0, OP_DEVICES, "cl" },
 	{ 0, OP_AUDIT, "cla" },	   { 0, OP_DIGEST, "cla" }, { 0, OP_PROBE, "cla" },	 { 0, OP_REQUEST, "la" },
+	{ 0, OP_HEAD, "cla" },	   { 0, OP_HEADS, "cla" },
 	{ 0, OP_CERTIFY, "c" },	   { 0, OP_ANCHORS, "c" },	 { 0, OP_INSTALL, "la" },
 	{ 0, OP_CRL, "c" },	   { 0, OP_INSTALL_CRL, "la" },	 { 0, OP_GENERATE, "l" },
 	{ 0, OP_PACKAGE, "l" },	   { 0, OP_RAISE, "c" },	 { 0, OP_DISOWN, "c" },
@@ -461,6 +462,25 @@ START_TEST(nothing_is_answered_that_cannot_be_audited)
 }
 END_TEST
 
+START_TEST(reading_that_is_refused_stands_in_the_audit)
+{
+	static struct client c;
+	struct audit a;
+
+	start(ROOM_LOAD);
+	ck_assert_int_eq(client_open(&c, dir, "people"), E_OK);
+	record_begin(&request, OP_LIST);
+	record_put_text(&request, F_SINCE, "not a number");
+	ck_assert_int_eq(client_call(&c, &request), E_FORMAT);
+	ck_assert_int_eq(journal_audit_head(&a, journal), E_OK);
+	ck_assert_uint_eq(a.sequence, 1);
+	ck_assert_str_eq(a.what, "list");
+	ck_assert_str_eq(a.reason, err_text(E_FORMAT));
+	client_close(&c);
+	stop();
+}
+END_TEST
+
 START_TEST(lists_come_whole_in_pieces)
 {
 	static struct client c;
@@ -540,6 +560,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_station_s_connections_leave_people_their_places);
 	tcase_add_test(t, only_a_room_s_name_is_certified);
 	tcase_add_test(t, nothing_is_answered_that_cannot_be_audited);
+	tcase_add_test(t, reading_that_is_refused_stands_in_the_audit);
 	tcase_add_test(t, lists_come_whole_in_pieces);
 	tcase_add_test(t, a_room_without_bdkd_and_a_folder_without_a_room_are_told_apart);
 	suite_add_tcase(s, t);

@@ -1,0 +1,80 @@
+#include "bdk/heads.h"
+
+#include <string.h>
+
+static enum err sign(char text[static AUDIT_HEAD_TEXT], struct room *r, const struct audit *newest)
+{
+	struct audit_head h = { .sequence = newest->sequence, .utc = room_utc() };
+	uint8_t digest[32];
+	struct worker *w;
+	enum err e = room_worker(&w, r);
+
+	snprintf(h.room, sizeof h.room, "%s", r->config.name);
+	snprintf(h.purpose, sizeof h.purpose, "%s", room_purpose_name(r->config.purpose));
+	memcpy(h.hash, newest->hash, sizeof h.hash);
+	if (!e && !r->records[0])
+		e = worker_point(w, r->records, "records");
+	memcpy(h.records, r->records, sizeof h.records);
+	if (!e)
+		e = audit_head_digest(digest, &h);
+	if (!e)
+		e = worker_sign(w, h.sig, "records", digest);
+	return e ? e : audit_head_text(text, &h);
+}
+
+enum err heads_sign(char text[static AUDIT_HEAD_TEXT], struct room *r)
+{
+	struct audit newest;
+	uint64_t last;
+	enum err e = journal_audit_head(&newest, r->journal);
+
+	if (!e)
+		e = journal_head(text, &last, r->journal);
+	if (e || (text[0] && last == newest.sequence))
+		return e;
+	e = sign(text, r, &newest);
+	return e ? e : journal_head_add(r->journal, newest.sequence, text);
+}
+
+enum err heads_turn(struct room *r, const char *what)
+{
+	char text[AUDIT_HEAD_TEXT];
+	enum err e = journal_audit(r->journal, "bdkd", what, "", "");
+
+	if (!e)
+		e = heads_sign(text, r);
+	return e == E_JOURNAL ? e : E_OK;
+}
+
+static bool idle(const struct room *r)
+{
+	for (unsigned i = 0; i < r->config.workers; i++)
+		if (r->worker[i].fd >= 0 && r->worker[i].state == WORKER_KEY_NONE)
+			return true;
+	return false;
+}
+
+void heads_hand_out(char text[static AUDIT_HEAD_TEXT], struct room *r)
+{
+	struct audit newest;
+	uint64_t last;
+
+	if (idle(r) && !journal_audit_head(&newest, r->journal) && !sign(text, r, &newest))
+		return;
+	if (journal_head(text, &last, r->journal))
+		text[0] = 0;
+}
+
+void heads_grown(struct room *r)
+{
+	char text[AUDIT_HEAD_TEXT];
+	struct audit newest;
+	uint64_t last;
+	enum err e = r->config.head_records ? journal_audit_head(&newest, r->journal) : E_SHORT;
+
+	if (!e)
+		e = journal_head(text, &last, r->journal);
+	if (!e && newest.sequence - last >= r->config.head_records)
+		e = heads_sign(text, r);
+	(void)e;
+}

@@ -1,0 +1,26 @@
+/*
+ * Signed heads of a room's audit (bdk/audit.h): made when the room is opened and closed, after so many records, and handed out
+ * with each receipt and report. The journal keeps the former; what shows a truncation are heads that are held elsewhere.
+ */
+#ifndef KEYROOM_BDK_HEADS_H
+#define KEYROOM_BDK_HEADS_H
+
+#include "bdk/room.h"
+
+/* heads_turn - an audit record "bdkd start" or "bdkd stop", and the head of it. E_OK (also where the head cannot be signed now),
+ * E_JOURNAL */
+MUST_USE enum err heads_turn(struct room *r, const char *what);
+
+/* heads_sign - the head of the newest record, signed now unless it was signed before, and kept. E_OK, E_TOKEN, E_CRYPTO,
+ * E_JOURNAL */
+MUST_USE enum err heads_sign(char text[static AUDIT_HEAD_TEXT], struct room *r);
+
+/* heads_hand_out - for an answer that shall not wait: the newest record's head if a worker is free to sign it, which is not
+ * kept, else the newest that is, else "" */
+void heads_hand_out(char text[static AUDIT_HEAD_TEXT], struct room *r);
+
+/* heads_grown - the audit has grown: a head is signed if config.head_records (0: never) have none yet. If it cannot be the
+ * next record tries again. */
+void heads_grown(struct room *r);
+
+#endif
