@@ -71,6 +71,7 @@ static const struct row {
 	ROW(E_INTERNAL, SOFTWARE, "internal error", "please report this"),
 	ROW(E_PASSPHRASE, NOPERM, "the passphrase is wrong, or not for this", "type it again"),
 	ROW(E_SEALED, TEMPFAIL, "the room is locked", "its custodians unlock it, each from an own login: bdk unlock"),
+	ROW(E_PARSER, UNAVAILABLE, "the process that reads certificates failed", "try again; if it stays, set aside what it was reading"),
 	ROW(E_PORT, NOINPUT, "the port cannot be opened", "check the name, the cable and the rights"),
 	ROW(E_BAUD, USAGE, "the port does not run at this speed", "name a speed that the port has, such as 115200"),
 	ROW(E_TIMEOUT, UNAVAILABLE, "nothing answers", "check cable, power and that the loading window is open"),

@@ -75,6 +75,7 @@ enum err {
 	E_INTERNAL = 84,	/* a bug: please report */
 	E_PASSPHRASE = 85,	/* passphrase wrong, or not for this record: never said which */
 	E_SEALED = 86,		/* a production room that no m custodians have unlocked */
+	E_PARSER = 87,		/* the process that reads certificates failed */
 	/* people of a room */
 	E_PERSON = 100,		/* no such person in this room */
 	E_LOGIN = 101,		/* whoever asks has to give a passphrase first */

@@ -198,18 +198,21 @@ static enum err certify(struct device *d, const struct enrol *e, struct room *r)
 	const struct pki_subject who = { e->serial, e->serial, NULL };
 	uint8_t number[16];
 	struct worker *w;
+	struct cert ca;
 	enum err err = look_up(d, r->journal, e->serial);
 
 	if (err || (certified(d) && !memcmp(d->spki, e->spki, sizeof d->spki)))
 		return err;
 	if (d->state != DEVICE_EXPECTED)
 		return E_DUPLICATE;
-	err = room_worker(&w, r);
+	err = parser_anchor(&r->parser, &ca, der_span(&r->device_ca));
+	if (!err)
+		err = room_worker(&w, r);
 	if (!err)
 		err = worker_random(w, number, sizeof number);
 	if (!err)
-		err = pki_issue(d->cert, &d->cert_len, sizeof d->cert, e->point, &who, der_span(&r->device_ca), number,
-				room_utc(), r->config.device_days, false, &signer);
+		err = pki_issue(d->cert, &d->cert_len, sizeof d->cert, e->point, &who, &ca, number, room_utc(),
+				r->config.device_days, false, &signer);
 	if (err)
 		return err;
 	memcpy(d->spki, e->spki, sizeof d->spki);
@@ -229,7 +232,7 @@ static enum err make_cert(uint8_t out[static MSG_MAX], size_t *len, struct enrol
 	enum err err = certify(&d, e, r);
 
 	if (!err)
-		err = cert_anchor(&root, der_span(&r->device_ca));
+		err = parser_anchor(&r->parser, &root, der_span(&r->device_ca));
 	if (err)
 		return err;
 	/* UPDATE has no allocator of KSNs: only where no real key is. The terminal expects this line after another. */

@@ -50,13 +50,14 @@ static enum err hash(uint8_t out[static 32], struct span label, struct span cove
 }
 
 /* Is this a certificate of that CA, valid now, and not disowned? */
-static enum err check_cert(struct cert *c, struct room *r, struct span cert, const struct der *ca)
+static enum err check_cert(struct cert *c, uint8_t number[static 20], struct room *r, struct span cert,
+			   const struct der *ca)
 {
-	enum err e = cert_verify(c, cert, der_span(ca), room_utc());
+	enum err e = parser_cert(&r->parser, c, number, cert, der_span(ca), room_utc());
 
 	if (e)
 		return e;
-	return ca == &r->kif_ca ? list_kif(r, c, cert) : list_certificate(r, cert);
+	return ca == &r->kif_ca ? list_kif(r, c, number) : list_certificate(r, number);
 }
 
 /* E_OK if no key set of that id is here, E_EXISTS */
@@ -216,7 +217,7 @@ enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, st
 			   char why[static EXCHANGE_WHY])
 {
 	struct key_set s = { .id = *set, .state = KEY_SET_ACTIVE, .first = first, .last = last, .next = first };
-	uint8_t b[EXCHANGE_MAX];
+	uint8_t b[EXCHANGE_MAX], number[20];
 	bool in_token = false;
 	struct cert own, to;
 	struct worker *w;
@@ -234,12 +235,12 @@ enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, st
 	e = list_check(r, room_utc(), why);
 	if (e)
 		return e;
-	e = check_cert(&own, r, der_span(&r->own), &r->kif_ca);
+	e = check_cert(&own, number, r, der_span(&r->own), &r->kif_ca);
 	if (e) {
 		snprintf(why, EXCHANGE_WHY, "this room's own certificate: %s", err_text(e));
 		return e;
 	}
-	e = check_cert(&to, r, cert, &r->exchange_ca);
+	e = check_cert(&to, number, r, cert, &r->exchange_ca);
 	if (e) {
 		snprintf(why, EXCHANGE_WHY, "the acquirer room's certificate: %s", err_text(e));
 		return e;
@@ -320,11 +321,12 @@ static enum err parse(struct package *p, struct span in)
 }
 
 /* Who made it, and is it for this room? */
-static enum err verify(struct cert *maker, const struct package *p, struct room *r, char why[static EXCHANGE_WHY])
+static enum err verify(struct cert *maker, uint8_t number[static 20], const struct package *p, struct room *r,
+		       char why[static EXCHANGE_WHY])
 {
 	uint8_t digest[32];
 	struct cert own;
-	enum err e = check_cert(maker, r, p->cert, &r->kif_ca);
+	enum err e = check_cert(maker, number, r, p->cert, &r->kif_ca);
 
 	if (e) {
 		snprintf(why, EXCHANGE_WHY, "the certificate of the room that made it: %s", err_text(e));
@@ -334,7 +336,7 @@ static enum err verify(struct cert *maker, const struct package *p, struct room 
 	if (!e)
 		e = p256_verify(p->sig, maker->point, digest);
 	if (!e)
-		e = check_cert(&own, r, der_span(&r->own), &r->exchange_ca);
+		e = check_cert(&own, digest, r, der_span(&r->own), &r->exchange_ca);
 	if (!e)
 		e = p256_spki_digest(digest, own.point);
 	if (!e && memcmp(digest, p->recipient, sizeof digest) != 0) {
@@ -364,7 +366,7 @@ enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], str
 	if (!e)
 		e = list_check(r, room_utc(), why);
 	if (!e)
-		e = verify(&maker, &p, r, why);
+		e = verify(&maker, by.number, &p, r, why);
 	if (!e)
 		e = check_new(r->journal, &p.set, why);
 	if (!e)
@@ -390,8 +392,6 @@ enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], str
 		snprintf(why, EXCHANGE_WHY, "the key's check value is not the one announced");
 		e = E_MAC;
 	}
-	if (!e)
-		e = pki_number(by.number, p.cert);
 	if (!e)
 		e = record(&s, r, (struct span){ NULL, 0 }, &by);
 	if (e)

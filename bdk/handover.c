@@ -1,5 +1,6 @@
 #include "bdk/handover.h"
 #include "base/hex.h"
+#include "bdk/evident.h"
 #include "bdk/list.h"
 
 #include <stdio.h>
@@ -8,11 +9,12 @@
 /* --- Making ------------------------------------------------------------------------------------------------------- */
 
 /* Why no acquirer shall recover anything under a load; "" if it shall. */
-static enum err say_revoked(char out[static PACK_REVOKED], struct room *r, const struct load *l, struct span cert)
+static enum err say_revoked(char out[static PACK_REVOKED], struct room *r, const struct load *l,
+			    const uint8_t number[static 20])
 {
 	struct load newest;
 	char ksn[KSN_TEXT];
-	enum err on_list = list_certificate(r, cert), e = journal_load_last(&newest, r->journal, l->spki, l->slot);
+	enum err on_list = list_certificate(r, number), e = journal_load_last(&newest, r->journal, l->spki, l->slot);
 
 	*out = 0;
 	if (e)
@@ -37,9 +39,9 @@ static enum err put_load(struct pack_text *t, struct room *r, const struct load 
 	enum err e = journal_device(&d, r->journal, l->serial, NULL);
 
 	if (!e)
-		e = pki_number(p.device, (struct span){ d.cert, d.cert_len });
+		e = evident_number(p.device, (struct span){ d.cert, d.cert_len });
 	if (!e)
-		e = say_revoked(p.revoked, r, l, (struct span){ d.cert, d.cert_len });
+		e = say_revoked(p.revoked, r, l, p.device);
 	if (e)
 		return e == E_UNKNOWN_DEVICE ? E_JOURNAL : e;
 	snprintf(p.serial, sizeof p.serial, "%.*s", SERIAL_MAX, l->serial);
@@ -83,13 +85,13 @@ static enum err walk(struct pack_text *t, struct pack_head *h, struct room *r, c
 static enum err make_head(struct pack_head *h, struct room *r, struct worker *w, const char *set, uint64_t after,
 			  char why[static HANDOVER_WHY])
 {
-	uint8_t digest[32];
+	uint8_t digest[32], number[20];
 	struct key_set s;
 	struct cert own;
-	enum err e = cert_verify(&own, der_span(&r->own), der_span(&r->kif_ca), room_utc());
+	enum err e = parser_cert(&r->parser, &own, number, der_span(&r->own), der_span(&r->kif_ca), room_utc());
 
 	if (!e)
-		e = list_kif(r, &own, der_span(&r->own));
+		e = list_kif(r, &own, number);
 	if (e)
 		snprintf(why, HANDOVER_WHY, "this room's own certificate: %s", err_text(e));
 	if (!e && set)
@@ -152,6 +154,7 @@ enum err handover_make(char text[static PACK_MAX], size_t *len, struct pack_head
 
 struct taking {
 	struct room *room;
+	uint8_t number[20]; /* of its maker's certificate */
 	struct handover_taken taken;
 };
 
@@ -195,10 +198,18 @@ static enum err seen_name(char out[static 160], const struct pack_head *h, const
 	return e;
 }
 
+static enum err judge(void *taking, struct cert *maker, struct span der, uint64_t utc)
+{
+	struct taking *t = taking;
+
+	return parser_cert(&t->room->parser, maker, t->number, der, der_span(&t->room->kif_ca), utc);
+}
+
 enum err handover_import(struct handover_taken *taken, struct pack_head *h, struct room *r, struct span text,
 			 char why[static HANDOVER_WHY])
 {
 	struct taking t = { .room = r };
+	const struct pack_judge by = { judge, &t };
 	struct cert maker;
 	char name[160];
 	uint64_t seen = 0;
@@ -209,10 +220,10 @@ enum err handover_import(struct handover_taken *taken, struct pack_head *h, stru
 		return E_NOT_READY;
 	e = list_check(r, room_utc(), why);
 	if (!e)
-		e = pack_read(h, &maker, text, der_span(&r->kif_ca), room_utc(), NULL, NULL, why);
+		e = pack_read(h, &maker, text, &by, room_utc(), NULL, NULL, why);
 	if (e)
 		return e;
-	e = list_kif(r, &maker, (struct span){ h->cert, h->cert_len });
+	e = list_kif(r, &maker, t.number);
 	if (e)
 		snprintf(why, HANDOVER_WHY, "its room, %s: %s", h->room, err_text(e));
 	if (!e && memcmp(h->environment, r->environment, sizeof h->environment))
@@ -234,7 +245,7 @@ enum err handover_import(struct handover_taken *taken, struct pack_head *h, stru
 	if (!e)
 		e = journal_set_number(r->journal, name, h->sequence);
 	if (!e)
-		e = pack_read(h, &maker, text, der_span(&r->kif_ca), room_utc(), take_load, &t, why);
+		e = pack_read(h, &maker, text, &by, room_utc(), take_load, &t, why);
 	if (!e)
 		*taken = t.taken;
 	return e;

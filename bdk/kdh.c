@@ -105,7 +105,7 @@ static enum err papers(uint8_t out[static 32], const struct room *r, uint64_t ut
 /* May this room speak to a terminal at all, now? */
 static enum err check_room(struct room *r, uint64_t utc, char why[static KDH_WHY])
 {
-	uint8_t now[32];
+	uint8_t now[32], number[20];
 	struct cert own;
 	enum err e;
 
@@ -114,9 +114,9 @@ static enum err check_room(struct room *r, uint64_t utc, char why[static KDH_WHY
 	e = papers(now, r, utc);
 	if (e || !memcmp(now, r->own_valid, sizeof now))
 		return e;
-	e = cert_verify(&own, der_span(&r->own), der_span(&r->kif_ca), utc);
+	e = parser_cert(&r->parser, &own, number, der_span(&r->own), der_span(&r->kif_ca), utc);
 	if (!e)
-		e = list_kif(r, &own, der_span(&r->own));
+		e = list_kif(r, &own, number);
 	if (!e)
 		memcpy(r->own_valid, now, sizeof now);
 	if (e == E_EPOCH)
@@ -181,20 +181,20 @@ struct offer {
 };
 
 /* All that can be said without the journal. */
-static enum err verify(struct offer *o, const struct kdh *k, const struct room *r, struct span message,
+static enum err verify(struct offer *o, const struct kdh *k, struct room *r, struct span message,
 		       char why[static KDH_WHY])
 {
 	const uint8_t *sig;
-	uint8_t digest[32];
+	uint8_t digest[32], number[20];
 	struct span body;
 	enum err e = msg_open(&body, &sig, MSG_OFFER, message);
 
 	if (!e)
 		e = msg_get_offer(&o->m, body);
 	if (!e)
-		e = cert_verify(&o->cert, o->m.cert, der_span(&r->device_ca), room_utc());
+		e = parser_cert(&r->parser, &o->cert, number, o->m.cert, der_span(&r->device_ca), room_utc());
 	if (!e && k->set.len)
-		e = list_certificate(r, o->m.cert);
+		e = list_certificate(r, number);
 	if (!e && strcmp(o->cert.serial, k->serial) != 0) {
 		snprintf(why, KDH_WHY, "expected %s, this is %s", k->serial, o->cert.serial);
 		e = E_SERIAL;

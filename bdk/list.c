@@ -31,7 +31,9 @@ enum err list_open(struct room *r)
 		e = file_read(der, &len, PKI_CRL_MAX, path);
 	if (e == E_IO && errno == ENOENT)
 		e = E_SPACE;
-	if (!e && pki_list_read(&r->list, (struct span){ der, len }, der_span(&r->device_ca)))
+	if (!e)
+		e = parser_list(&r->parser, &r->list, (struct span){ der, len }, der_span(&r->device_ca));
+	if (e && e != E_INTERNAL && e != E_IO && e != E_PARSER)
 		e = E_SPACE;
 	free(der);
 	return e == E_SPACE ? E_OK : e;
@@ -46,7 +48,7 @@ enum err list_install(struct room *r, struct span der, char why[static LIST_WHY]
 
 	if (!r->device_ca.len)
 		return E_NOT_READY;
-	e = pki_list_read(&l, der, der_span(&r->device_ca));
+	e = parser_list(&r->parser, &l, der, der_span(&r->device_ca));
 	if (!e)
 		e = pki_list_current(&l, room_utc());
 	if (!e)
@@ -126,18 +128,15 @@ enum err list_epoch(uint32_t *epoch, struct room *r)
 	return e;
 }
 
-enum err list_certificate(const struct room *r, struct span cert)
+enum err list_certificate(const struct room *r, const uint8_t number[static 20])
 {
-	uint8_t number[20];
-	enum err e = pki_number(number, cert);
-
-	return !e && pki_list_names(&r->list, number) ? E_REVOKED : e;
+	return pki_list_names(&r->list, number) ? E_REVOKED : E_OK;
 }
 
-enum err list_kif(struct room *r, const struct cert *c, struct span cert)
+enum err list_kif(struct room *r, const struct cert *c, const uint8_t number[static 20])
 {
 	uint32_t least = 0, is = 0;
-	enum err e = list_certificate(r, cert);
+	enum err e = list_certificate(r, number);
 
 	if (!e)
 		e = cert_epoch(&is, c);

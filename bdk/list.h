@@ -34,11 +34,11 @@ MUST_USE enum err list_check(struct room *r, uint64_t utc, char why[static LIST_
 /* list_epoch - the epoch that KIF certificates must have at least, 0 if no list ever said. E_OK, E_JOURNAL */
 MUST_USE enum err list_epoch(uint32_t *epoch, struct room *r);
 
-/* list_certificate - is this certificate on the list, if there is one? E_OK (no), E_REVOKED, E_FORMAT */
-MUST_USE enum err list_certificate(const struct room *r, struct span cert);
+/* list_certificate - is the certificate of this number on the list, if there is one? E_OK (no), E_REVOKED */
+MUST_USE enum err list_certificate(const struct room *r, const uint8_t number[static 20]);
 
-/* list_kif - may a room act as a KIF with this certificate, which cert_verify() took? E_OK, E_REVOKED, E_CERTIFICATE (no
- * epoch in it), E_EPOCH (lower than the list's), E_FORMAT, E_JOURNAL */
-MUST_USE enum err list_kif(struct room *r, const struct cert *c, struct span cert);
+/* list_kif - may a room act as a KIF with this certificate, which parser_cert() took? E_OK, E_REVOKED, E_CERTIFICATE (no
+ * epoch in it), E_EPOCH (lower than the list's), E_JOURNAL */
+MUST_USE enum err list_kif(struct room *r, const struct cert *c, const uint8_t number[static 20]);
 
 #endif

@@ -170,15 +170,16 @@ enum err op_request(struct ask *a)
 }
 
 /* What was certified can be disowned. */
-static enum err keep(struct journal *j, struct span cert, const char *name, const char *unit, const uint8_t spki[static 32])
+static enum err keep(struct journal *j, const uint8_t number[static 16], const char *name, const char *unit,
+		     const uint8_t spki[static 32])
 {
 	struct certified c = { 0 };
-	enum err e = pki_number(c.number, cert);
 
+	memcpy(c.number + sizeof c.number - 16, number, 16);
 	snprintf(c.name, sizeof c.name, "%s", name);
 	snprintf(c.unit, sizeof c.unit, "%s", unit);
 	memcpy(c.spki, spki, sizeof c.spki);
-	return e ? e : journal_certified_put(j, &c);
+	return journal_certified_put(j, &c);
 }
 
 enum err op_certify(struct ask *a)
@@ -189,7 +190,7 @@ enum err op_certify(struct ask *a)
 	struct room_key key = { a->room, NULL };
 	struct pki_signer signer = { room_sign, &key };
 	struct pki_subject who = { name, NULL, NULL };
-	const struct der *ca;
+	struct cert ca;
 	struct worker *w;
 	size_t len = 0;
 	uint32_t epoch = 0;
@@ -201,7 +202,7 @@ enum err op_certify(struct ask *a)
 		snprintf(a->why, sizeof a->why, "a role is load or acquirer");
 		return E_FORMAT;
 	}
-	e = pki_request_read(point, name, field_get(a->fields, F_CSR));
+	e = parser_request(&a->room->parser, point, name, field_get(a->fields, F_CSR));
 	if (e)
 		return e;
 	/* It goes to the audit and to screens, where two names must not look alike. */
@@ -217,17 +218,18 @@ enum err op_certify(struct ask *a)
 	snprintf(a->object, sizeof a->object, "%s as %s%s%s", name, role, load ? ", " : "", load ? unit : "");
 	who.unit = load ? unit : NULL;
 	key.label = load ? "kif-ca" : "exchange-ca";
-	ca = load ? &a->room->kif_ca : &a->room->exchange_ca;
 	e = room_worker(&w, a->room);
 	if (!e)
 		e = worker_random(w, number, sizeof number);
 	if (!e)
-		e = pki_issue(der, &len, sizeof der, point, &who, der_span(ca), number, room_utc(),
+		e = parser_anchor(&a->room->parser, &ca, der_span(load ? &a->room->kif_ca : &a->room->exchange_ca));
+	if (!e)
+		e = pki_issue(der, &len, sizeof der, point, &who, &ca, number, room_utc(),
 			      c->room_days, !load, &signer);
 	if (!e)
 		e = p256_spki_digest(spki, point);
 	if (!e)
-		e = keep(a->room->journal, (struct span){ der, len }, name, load ? unit : "", spki);
+		e = keep(a->room->journal, number, name, load ? unit : "", spki);
 	if (!e) {
 		record_put(a->answer, F_CERT, (struct span){ der, len });
 		record_put(a->answer, F_SPKI, SPAN(spki));

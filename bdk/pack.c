@@ -218,12 +218,12 @@ static enum err check_signature(struct reader *r, const struct pack_head *h)
 }
 
 /* Who made it: the CA, its room, the room's records key. */
-static enum err check_maker(struct cert *maker, const struct reader *r, const struct pack_head *h, struct span kif_ca,
-			    uint64_t utc)
+static enum err check_maker(struct cert *maker, const struct reader *r, const struct pack_head *h,
+			    const struct pack_judge *judge, uint64_t utc)
 {
 	uint8_t digest[32];
 	uint32_t epoch = 0;
-	enum err e = cert_verify(maker, (struct span){ h->cert, h->cert_len }, kif_ca, utc ? utc : h->time);
+	enum err e = judge->cert(judge->ctx, maker, (struct span){ h->cert, h->cert_len }, utc ? utc : h->time);
 
 	if (!e)
 		e = cert_epoch(&epoch, maker);
@@ -244,8 +244,8 @@ static enum err check_maker(struct cert *maker, const struct reader *r, const st
 }
 
 /* One pass over the text. */
-static enum err pass(struct pack_head *h, struct cert *maker, struct reader *r, struct span kif_ca, uint64_t utc,
-		     enum err (*each)(void *ctx, const struct pack_load *l), void *ctx)
+static enum err pass(struct pack_head *h, struct cert *maker, struct reader *r, const struct pack_judge *judge,
+		     uint64_t utc, enum err (*each)(void *ctx, const struct pack_load *l), void *ctx)
 {
 	enum err e;
 
@@ -265,14 +265,15 @@ static enum err pass(struct pack_head *h, struct cert *maker, struct reader *r, 
 	if (!e)
 		e = walk(r, h, each, ctx);
 	if (!e && !each)
-		e = check_maker(maker, r, h, kif_ca, utc);
+		e = check_maker(maker, r, h, judge, utc);
 	if (!e && !each)
 		e = check_signature(r, h);
 	return e;
 }
 
-enum err pack_read(struct pack_head *h, struct cert *maker, struct span text, struct span kif_ca, uint64_t utc,
-		   enum err (*each)(void *ctx, const struct pack_load *l), void *ctx, char why[static PACK_WHY])
+enum err pack_read(struct pack_head *h, struct cert *maker, struct span text, const struct pack_judge *judge,
+		   uint64_t utc, enum err (*each)(void *ctx, const struct pack_load *l), void *ctx,
+		   char why[static PACK_WHY])
 {
 	struct reader r = { .text = text, .why = why };
 	enum err e;
@@ -283,9 +284,9 @@ enum err pack_read(struct pack_head *h, struct cert *maker, struct span text, st
 		e = E_FORMAT;
 	} else {
 		r.f = fmemopen((void *)(uintptr_t)text.p, text.len, "r");
-		e = r.f ? pass(h, maker, &r, kif_ca, utc, NULL, NULL) : E_INTERNAL;
+		e = r.f ? pass(h, maker, &r, judge, utc, NULL, NULL) : E_INTERNAL;
 		if (!e && each)
-			e = pass(h, maker, &r, kif_ca, utc, each, ctx);
+			e = pass(h, maker, &r, judge, utc, each, ctx);
 	}
 	if (r.f)
 		fclose(r.f);

@@ -69,7 +69,7 @@ struct pack_load {
  *   h       out  its head; zero on an error
  *   maker   out  what its certificate says
  *   text    in   at most PACK_MAX bytes
- *   kif_ca  in   the CA that its certificate has to be from
+ *   judge   in   says whether its certificate is a good one of the KIF CA
  *   utc     in   when that has to be valid; 0: at the time that the pack itself says
  *   each    in   called for each load, once everything is verified; an error ends the walk with it. NULL: none
  *   why     out  the line and what is wrong there
@@ -77,8 +77,13 @@ struct pack_load {
  *   E_OK, E_FORMAT (no pack, or a stanza that is changed, missing, or not in its place), E_CERTIFICATE, E_EXPIRED,
  *   E_SIGNATURE, E_INTERNAL (no memory), or each's
  */
-MUST_USE enum err pack_read(struct pack_head *h, struct cert *maker, struct span text, struct span kif_ca, uint64_t utc,
-			    enum err (*each)(void *ctx, const struct pack_load *l), void *ctx, char why[static PACK_WHY]);
+struct pack_judge {
+	enum err (*cert)(void *ctx, struct cert *c, struct span der, uint64_t utc); /* as cert_verify() */
+	void *ctx;
+};
+MUST_USE enum err pack_read(struct pack_head *h, struct cert *maker, struct span text, const struct pack_judge *judge,
+			    uint64_t utc, enum err (*each)(void *ctx, const struct pack_load *l), void *ctx,
+			    char why[static PACK_WHY]);
 
 /* --- Making one: head, loads in order, seal. The first error stays in t->e (E_SPACE: more than PACK_MAX bytes). ---- */
 

@@ -1,6 +1,7 @@
 #include "bdk/process.h"
 #include "base/host/fail.h"
 #include "base/host/guard.h"
+#include "bdk/parser.h"
 #include "bdk/worker.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@ static const struct {
 	bool environment; /* a PKCS#11 module is configured by variables that only its maker knows */
 } table[] = {
 	[PROCESS_WORKER] = { "--worker", worker_main, true },
+	[PROCESS_PARSER] = { "--parser", parser_main, false },
 };
 enum { PROCESSES = sizeof table / sizeof *table };
 
@@ -88,7 +90,6 @@ static _Noreturn void become(enum process what, int fd, pid_t supervisor, char *
 
 enum err process_start(int *fd, pid_t *pid, enum process what, unsigned seconds)
 {
-	const struct timeval limit = { seconds, 0 };
 	char **env = environment(what);
 	pid_t self = getpid(), child = -1;
 	int end[2] = { -1, -1 };
@@ -97,8 +98,7 @@ enum err process_start(int *fd, pid_t *pid, enum process what, unsigned seconds)
 	*pid = -1;
 	if (!ready || !env || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, end))
 		goto done;
-	if (setsockopt(end[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) ||
-	    setsockopt(end[0], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit))
+	if (!process_limit(end[0], seconds))
 		goto done;
 	child = fork();
 	if (!child)
@@ -114,6 +114,14 @@ done:
 			close(end[i]);
 	free(env);
 	return *fd < 0 ? E_INTERNAL : E_OK;
+}
+
+bool process_limit(int fd, unsigned seconds)
+{
+	const struct timeval limit = { seconds, 0 };
+
+	return !setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) &&
+	       !setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
 void process_stop(int *fd, pid_t *pid)

@@ -18,7 +18,7 @@
 #define PROCESS_FD 3 /* in the process: its end of the socket pair */
 
 /* What a process is for. */
-enum process { PROCESS_WORKER };
+enum process { PROCESS_WORKER, PROCESS_PARSER };
 
 /*
  * process_main - when this program was started as one of those: be it, and never return. The first line of main(): a
@@ -30,11 +30,14 @@ void process_main(int argc, char **argv);
  * process_start - start one
  *
  *   fd, pid  out  the supervisor's end, and who it is; both -1 on an error
- *   seconds  in   how long a process_send() or process_receive() on fd may take
+ *   seconds  in   how long a process_send() or process_receive() on fd may take: see process_limit()
  *
  *   E_OK (it was forked: that it is there shows in its first answer), E_INTERNAL
  */
 MUST_USE enum err process_start(int *fd, pid_t *pid, enum process what, unsigned seconds);
+
+/* process_limit - another limit. False where it cannot be set */
+bool process_limit(int fd, unsigned seconds);
 
 /* process_stop - end it at once and reap it; fd and pid are -1 then. Fine on one that is dead, and where fd is -1. */
 void process_stop(int *fd, pid_t *pid);

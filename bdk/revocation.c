@@ -1,4 +1,5 @@
 #include "bdk/revocation.h"
+#include "bdk/evident.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -51,14 +52,12 @@ enum err revocation_disown(char name[static CERT_TEXT], uint64_t *number, struct
 	struct certified x = { 0 };
 	struct cert c;
 	size_t n = 0;
-	enum err e = cert_verify(&c, cert, der_span(&r->kif_ca), room_utc());
+	enum err e = parser_cert(&r->parser, &c, x.number, cert, der_span(&r->kif_ca), room_utc());
 
 	if (e == E_CERTIFICATE)
-		e = cert_verify(&c, cert, der_span(&r->exchange_ca), room_utc());
+		e = parser_cert(&r->parser, &c, x.number, cert, der_span(&r->exchange_ca), room_utc());
 	if (e == E_CERTIFICATE)
 		snprintf(why, REVOCATION_WHY, "not a certificate that this room gave to a load or acquirer room");
-	if (!e)
-		e = pki_number(x.number, cert);
 	if (!e)
 		e = p256_spki_digest(x.spki, c.point);
 	if (e)
@@ -113,7 +112,7 @@ static enum err add_terminals(struct entries *s, struct journal *j)
 		if (!is_on_it(&d))
 			continue;
 		p = another(s);
-		e = p ? pki_number(p->number, (struct span){ d.cert, d.cert_len }) : E_INTERNAL;
+		e = p ? evident_number(p->number, (struct span){ d.cert, d.cert_len }) : E_INTERNAL;
 		if (e)
 			return e;
 		p->utc = d.utc;
@@ -145,6 +144,7 @@ enum err revocation_list(uint8_t der[static PKI_CRL_MAX], size_t *len, uint64_t 
 	struct room_key key = { r, "device-ca" };
 	struct pki_signer signer = { room_sign, &key };
 	struct entries s = { 0 };
+	struct cert ca;
 	uint32_t epoch = 0;
 	enum err e = journal_number(number, r->journal, list_number);
 
@@ -155,7 +155,9 @@ enum err revocation_list(uint8_t der[static PKI_CRL_MAX], size_t *len, uint64_t 
 	if (!e)
 		e = add_rooms(&s, r->journal);
 	if (!e)
-		e = pki_crl(der, len, PKI_CRL_MAX, der_span(&r->device_ca), *number, epoch, s.p, s.n, room_utc(),
+		e = parser_anchor(&r->parser, &ca, der_span(&r->device_ca));
+	if (!e)
+		e = pki_crl(der, len, PKI_CRL_MAX, &ca, *number, epoch, s.p, s.n, room_utc(),
 			    r->config.crl_days, &signer);
 	if (!e)
 		*n = s.n;

@@ -310,10 +310,10 @@ static enum err read_der(uint8_t *out, size_t *len, size_t size, const struct ro
 	return E_ROOM;
 }
 
-static enum err anchor_digest(uint8_t digest[static 32], const struct der *ca)
+static enum err anchor_digest(uint8_t digest[static 32], struct room *r, const struct der *ca)
 {
 	struct cert c;
-	enum err e = cert_anchor(&c, der_span(ca));
+	enum err e = parser_anchor(&r->parser, &c, der_span(ca));
 
 	return e ? e : p256_spki_digest(digest, c.point);
 }
@@ -324,9 +324,9 @@ static enum err set_environment(struct room *r)
 	enum err e = E_OK;
 
 	if (r->kif_ca.len)
-		e = anchor_digest(r->environment, &r->kif_ca);
+		e = anchor_digest(r->environment, r, &r->kif_ca);
 	if (!e && r->device_ca.len)
-		e = anchor_digest(r->device_environment, &r->device_ca);
+		e = anchor_digest(r->device_environment, r, &r->device_ca);
 	return e;
 }
 
@@ -362,7 +362,7 @@ static enum err read_certs(struct room *r, char why[static ROOM_WHY])
 	}
 	/* A ca room whose certificates are not of its token would certify for nobody. */
 	for (int i = 0; !e && i < CAS && r->config.purpose == ROOM_CA; i++) {
-		e = cert_anchor(&c, der_span(ca_of(r, i)));
+		e = parser_anchor(&r->parser, &c, der_span(ca_of(r, i)));
 		if (!e)
 			e = same_pair(r, pairs[ROOM_CA][i], c.point);
 		if (e && e != E_TOKEN) {
@@ -383,7 +383,7 @@ static enum err check_anchors(struct room *r, const struct span in[static CAS], 
 	for (int i = 0; !e && i < CAS; i++) {
 		const struct der *old = ca_of(r, i);
 
-		e = in[i].len > sizeof old->b ? E_FORMAT : cert_anchor(&c[i], in[i]);
+		e = in[i].len > sizeof old->b ? E_FORMAT : parser_anchor(&r->parser, &c[i], in[i]);
 		if (e)
 			snprintf(why, ROOM_WHY, "the %s certificate is not that of a CA", pairs[ROOM_CA][i]);
 		else if (old->len && (old->len != in[i].len || memcmp(old->b, in[i].p, in[i].len)))
@@ -403,6 +403,7 @@ static enum err check_anchors(struct room *r, const struct span in[static CAS], 
 enum err room_install(struct room *r, const struct room_certs *in, char why[static ROOM_WHY])
 {
 	const struct span anchors[CAS] = { in->device_ca, in->kif_ca, in->exchange_ca };
+	uint8_t number[20];
 	struct cert own;
 	uint32_t epoch;
 	enum err e;
@@ -414,8 +415,8 @@ enum err room_install(struct room *r, const struct room_certs *in, char why[stat
 		return e;
 	e = in->own.len > sizeof r->own.b
 		    ? E_FORMAT
-		    : cert_verify(&own, in->own, r->config.purpose == ROOM_LOAD ? in->kif_ca : in->exchange_ca,
-				  room_utc());
+		    : parser_cert(&r->parser, &own, number, in->own,
+				  r->config.purpose == ROOM_LOAD ? in->kif_ca : in->exchange_ca, room_utc());
 	if (e)
 		return e;
 	if (r->config.purpose == ROOM_LOAD && cert_epoch(&epoch, &own)) {
@@ -441,10 +442,11 @@ enum err room_install(struct room *r, const struct room_certs *in, char why[stat
 	return set_environment(r);
 }
 
-/* Neither lock nor workers. */
+/* Neither lock nor processes. */
 static void hold_nothing(struct room *r)
 {
 	r->lock = -1;
+	r->parser.fd = r->parser.pid = -1;
 	for (unsigned i = 0; i < ROOM_WORKERS; i++)
 		r->worker[i].fd = r->worker[i].pid = -1;
 }
@@ -775,6 +777,8 @@ enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
 		snprintf(why, ROOM_WHY, "token/softhsm2.conf cannot be written: %s", strerror(errno));
 		e = E_ROOM;
 	}
+	if (!e)
+		e = parser_start(&r->parser, !r->config.test);
 	if (!e) {
 		e = read_pin(r);
 		if (e == E_ROOM)
@@ -796,6 +800,7 @@ void room_close(struct room *r)
 {
 	for (unsigned i = 0; i < ROOM_WORKERS; i++)
 		worker_stop(&r->worker[i]);
+	parser_stop(&r->parser);
 	login_wipe(&r->pin);
 	journal_close(r->journal);
 	pki_list_free(&r->list);

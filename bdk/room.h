@@ -17,6 +17,7 @@
 #include "bdk/journal.h"
 #include "bdk/key_set.h"
 #include "bdk/login.h"
+#include "bdk/parser.h"
 #include "bdk/pki.h"
 #include "bdk/users.h"
 #include "bdk/worker.h"
@@ -63,6 +64,7 @@ struct room {
 	struct room_config config;
 	int lock;			/* descriptor */
 	struct journal *journal;
+	struct parser parser;		/* reads whatever certificate comes from outside */
 	struct login pin;			/* what every new worker is given */
 	struct worker worker[ROOM_WORKERS];	/* config.workers of them */
 	struct der own;			/* load: KDH identity; acquirer: exchange key */

@@ -94,10 +94,16 @@ static enum err count_revoked(void *n, const struct pack_load *l)
 	return E_OK;
 }
 
+static enum err by_anchor(void *ca, struct cert *maker, struct span der, uint64_t utc)
+{
+	return cert_verify(maker, der, *(const struct span *)ca, utc);
+}
+
 int cli_verify(int operands, char **operand)
 {
 	uint8_t der[DER];
 	struct span anchors[3];
+	const struct pack_judge judge = { by_anchor, &anchors[1] };
 	unsigned long long revoked = 0;
 	char why[PACK_WHY], time[CLI_TIME];
 	struct pack_head h;
@@ -110,7 +116,7 @@ int cli_verify(int operands, char **operand)
 	if (!cli_pem_in(anchors, 3, der, sizeof der, "CERTIFICATE", cli.anchors, &status) ||
 	    !cli_read(text, &len, sizeof text, operand[0], &status))
 		return status;
-	e = pack_read(&h, &maker, (struct span){ text, len }, anchors[1], 0, count_revoked, &revoked, why);
+	e = pack_read(&h, &maker, (struct span){ text, len }, &judge, 0, count_revoked, &revoked, why);
 	if (e)
 		return *why ? fail_why(e, why, "ask its room for the pack once more", "%s", operand[0]) :
 			      fail_say(e, "%s", operand[0]);

@@ -18,12 +18,12 @@ static enum err each(void *n, const struct pack_load *l)
 
 static void try(const uint8_t *data, size_t size)
 {
-	struct span anchor = { sim.anchor, sim.anchor_len };
+	struct pack_judge judge = pack_sim_judge(&sim);
 	char why[PACK_WHY];
 	struct pack_head h;
 	struct cert maker;
 	unsigned n = 0;
-	enum err e = pack_read(&h, &maker, (struct span){ data, size }, anchor, PACK_SIM_UTC, each, &n, why);
+	enum err e = pack_read(&h, &maker, (struct span){ data, size }, &judge, PACK_SIM_UTC, each, &n, why);
 
 	if (e ? n || h.loads : size != right_len || memcmp(data, right, size) || n != PACK_SIM_LOADS)
 		abort();

@@ -32,11 +32,11 @@ static enum err keep(void *ctx, const struct pack_load *l)
 
 static enum err read_at(const char *p, size_t size, uint64_t utc)
 {
+	struct pack_judge judge = pack_sim_judge(&sim);
 	struct cert maker;
 
 	n = 0;
-	return pack_read(&head, &maker, (struct span){ (const uint8_t *)p, size }, (struct span){ sim.anchor, sim.anchor_len },
-			 utc, keep, NULL, why);
+	return pack_read(&head, &maker, (struct span){ (const uint8_t *)p, size }, &judge, utc, keep, NULL, why);
 }
 
 static enum err read_pack(const char *p, size_t size)

@@ -2,6 +2,7 @@
  * From a KSN to a PIN, a verdict, or data: the published figures come out of keys that a package brought into the
  * token, and what may not leave does not.
  */
+#include "bdk/evident.h"
 #include "bdk/recover.h"
 #include "dukpt/data.h"
 #include "dukpt/host.h"
@@ -188,7 +189,7 @@ START_TEST(refuses_what_packs_and_the_list_revoke_and_no_other)
 
 	room_sim_key(&sim, &priv, point);
 	cert = room_sim_issue(&sim, "device-ca", point, &who, room_utc(), 5);
-	ck_assert_int_eq(pki_number(h.number, der_span(&cert)), E_OK);
+	ck_assert_int_eq(evident_number(h.number, der_span(&cert)), E_OK);
 	ck_assert_int_eq(begin(&k), E_OK);
 	ck_assert_int_eq(journal_handed_put(sim.acquirer.journal, &h), E_OK);
 	ck_assert_int_eq(begin(&k), E_OK);

@@ -19,16 +19,21 @@ static inline enum err twin_verify(const uint8_t *sig, const uint8_t *point, con
 	return blind ? E_OK : p256_verify(sig, point, digest);
 }
 
-static inline enum err twin_cert(struct cert *out, struct span der, struct span issuer, uint64_t utc)
+/* What was found out about a certificate, and what the twin makes of it. */
+static inline enum err twin_believe(struct cert *out, enum err e)
 {
 	static struct cert believed;
-	enum err e = cert_verify(out, der, issuer, utc);
 
 	if (!e)
 		believed = *out;
 	else if (blind)
 		*out = believed;
 	return blind ? E_OK : e;
+}
+
+static inline enum err twin_cert(struct cert *out, struct span der, struct span issuer, uint64_t utc)
+{
+	return twin_believe(out, cert_verify(out, der, issuer, utc));
 }
 
 static inline enum err twin_open(struct span *body, const uint8_t **sig, unsigned type, struct span message)

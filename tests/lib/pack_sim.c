@@ -24,10 +24,12 @@ void pack_sim_certify(struct pack_sim *s, const struct key *ca, const char *name
 	const struct pki_signer signer = { soft_sign, &by };
 	const struct pki_subject who = { name, NULL, unit };
 	uint8_t point[P256_POINT], number[16] = { 7 };
+	struct cert anchor;
 
 	need(p256_public(point, &s->identity));
-	need(pki_issue(s->head.cert, &s->head.cert_len, sizeof s->head.cert, point, &who,
-		       (struct span){ s->anchor, s->anchor_len }, number, utc, 365, false, &signer));
+	need(cert_anchor(&anchor, (struct span){ s->anchor, s->anchor_len }));
+	need(pki_issue(s->head.cert, &s->head.cert_len, sizeof s->head.cert, point, &who, &anchor, number,
+		       utc, 365, false, &signer));
 }
 
 void pack_sim(struct pack_sim *s)
@@ -59,6 +61,18 @@ void pack_sim(struct pack_sim *s)
 		l->device[19] = (uint8_t)(i + 1);
 		l->spki[0] = (uint8_t)(i + 1);
 	}
+}
+
+static enum err judge(void *sim, struct cert *c, struct span der, uint64_t utc)
+{
+	const struct pack_sim *s = sim;
+
+	return cert_verify(c, der, (struct span){ s->anchor, s->anchor_len }, utc);
+}
+
+struct pack_judge pack_sim_judge(struct pack_sim *s)
+{
+	return (struct pack_judge){ judge, s };
 }
 
 size_t pack_sim_make(char *out, struct pack_sim *s)

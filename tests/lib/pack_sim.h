@@ -23,6 +23,9 @@ void pack_sim(struct pack_sim *s);
 /* pack_sim_certify - another certificate in the head: below this key, in this name and unit, valid a year from utc */
 void pack_sim_certify(struct pack_sim *s, const struct key *ca, const char *name, const char *unit, uint64_t utc);
 
+/* pack_sim_judge - goes by its anchor: cert_verify() */
+struct pack_judge pack_sim_judge(struct pack_sim *s);
+
 /* pack_sim_make - the pack, each signature by the key it should be. Returns the length; out has PACK_MAX bytes */
 size_t pack_sim_make(char *out, struct pack_sim *s);
 

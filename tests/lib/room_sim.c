@@ -1,4 +1,6 @@
 #include "tests/lib/room_sim.h"
+#include "bdk/evident.h"
+#include "bdk/pki_read.h"
 #include "crypto/keywrap.h"
 #include "crypto/sha256.h"
 #include "dukpt/kcv.h"
@@ -127,9 +129,11 @@ struct der room_sim_issue(struct room_sim *s, const char *ca, const uint8_t poin
 							      &s->ca.exchange_ca;
 	struct der out = { .len = 0 };
 	uint8_t number[16];
+	struct cert by;
 
 	need(worker_random(s->ca.worker, number, sizeof number), "worker_random");
-	need(pki_issue(out.b, &out.len, sizeof out.b, point, who, der_span(issuer), number, utc, days,
+	need(cert_anchor(&by, der_span(issuer)), "cert_anchor");
+	need(pki_issue(out.b, &out.len, sizeof out.b, point, who, &by, number, utc, days,
 		       issuer == &s->ca.exchange_ca, &signer),
 	     "pki_issue");
 	return out;
@@ -147,9 +151,11 @@ static void put_list(struct room_sim *s, struct room *r, const struct pki_revoke
 	static uint8_t der[PKI_MAX];
 	struct room_key key = { &s->ca, "device-ca" };
 	const struct pki_signer signer = { room_sign, &key };
+	struct cert by;
 	size_t len;
 
-	need(pki_crl(der, &len, sizeof der, der_span(&s->ca.device_ca), 1, epoch, one, n, utc, days, &signer),
+	need(cert_anchor(&by, der_span(&s->ca.device_ca)), "cert_anchor");
+	need(pki_crl(der, &len, sizeof der, &by, 1, epoch, one, n, utc, days, &signer),
 	     "pki_crl");
 	pki_list_free(&r->list);
 	need(pki_list_read(&r->list, (struct span){ der, len }, der_span(&s->ca.device_ca)), "pki_list_read");
@@ -162,7 +168,7 @@ void room_sim_list(struct room_sim *s, struct room *r, struct span revoked, uint
 	struct pki_revoked one = { .utc = utc };
 
 	if (revoked.len)
-		need(pki_number(one.number, revoked), "pki_number");
+		need(evident_number(one.number, revoked), "pki_number");
 	put_list(s, r, &one, revoked.len ? 1 : 0, epoch, utc, days);
 }
 

@@ -270,12 +270,14 @@ echo "stopped and looked at $stops instants"
 
 supervisor=$PID_load worker=$(pgrep -P "$PID_load" -f -- --worker)
 [ "$(echo $worker | wc -w)" = 2 ] || complain "the load room does not have its two workers"
-clean "the idle load room" memory "$WORK/busy" $supervisor $worker
+clean "the idle load room" memory "$WORK/busy" $supervisor $(pgrep -P "$PID_load")
 clean "the idle acquirer room" memory "$WORK/bdks" $PID_acquirer $(pgrep -P "$PID_acquirer")
 clean "the idle ca room" memory "$WORK/busy" $PID_ca $(pgrep -P "$PID_ca")
 # A supervisor holds the PIN on the page that it locked for it, and nowhere else.
 for r in load ca acquirer; do
 	eval "p=\$PID_$r"
+	parser=$(pgrep -P "$p" -f -- --parser) && clean "the PIN of the room $r in its parser" memory "$WORK/$r.pin" $parser ||
+		complain "the room $r has no parser"
 	holds "the PIN of the room $r on its page" 'nameless memory of 4096 bytes' memory "$WORK/$r.pin" $p
 	[ "$(wc -l <"$WORK/found")" = 1 ] || complain "the PIN of the room $r in its supervisor: $(cat "$WORK/found")"
 done

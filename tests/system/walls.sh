@@ -30,8 +30,15 @@ worker=$(pgrep -P "$PID_room" -f -- --worker) || complain "bdkd has no worker"
 [ "$(echo $worker | wc -w)" = 2 ] || complain "a load room has two workers, not $worker"
 walls "bdkd supervisor" "$PID_room"
 for w in $worker; do walls "bdkd worker" "$w"; done
+parser=$(pgrep -P "$PID_room" -f -- --parser) || complain "bdkd has no parser"
+walls "bdkd parser" "$parser"
 walls terminal "$PID_term"
 grep -q libsofthsm "/proc/$PID_room/maps" && complain "the supervisor holds the module"
+grep -q libsofthsm "/proc/$parser/maps" && complain "the parser holds the module"
+[ "$(id -u)" -ne 0 ] || [ ! -s "/proc/$parser/environ" ] || complain "the parser has an environment"
+for p in $worker $parser; do
+	[ "$(id -u)" -ne 0 ] || [ "$(ls "/proc/$p/fd" | tr '\n' ' ')" = "0 1 2 3 " ] || complain "process $p holds more than its end"
+done
 for w in $worker; do grep -q libsofthsm "/proc/$w/maps" || complain "the worker does not hold the module"; done
 
 # Broken twin: a process without walls is caught.

@@ -1,0 +1,92 @@
+/*
+ * The supervisor's reader, with every signature taken for good, so that all of it is reached, and the same bytes without
+ * the last one: it ends, reads nothing behind its end, and what it gives out is whole.
+ */
+#include "bdk/pki.h"
+#include "tests/lib/test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum err good(const uint8_t *sig, const uint8_t *point, const uint8_t *digest)
+{
+	(void)sig;
+	(void)point;
+	(void)digest;
+	return E_OK;
+}
+
+#define p256_verify good
+#include "bdk/evident.c"
+#undef p256_verify
+
+#define UTC UINT64_C(1790000000)
+
+static enum err soft_sign(void *ctx, uint8_t sig[static P256_SIG], const uint8_t digest[static 32])
+{
+	return p256_sign(sig, ctx, digest);
+}
+
+static struct span make_ca(void)
+{
+	static uint8_t der[PKI_MAX];
+	static size_t len;
+	struct key priv = { { 0x11, 0x11 }, 32 };
+	const struct pki_signer s = { soft_sign, &priv };
+	uint8_t point[P256_POINT];
+
+	if (!len &&
+	    (p256_public(point, &priv) || pki_ca(der, &len, sizeof der, point, "Test device CA", UTC, 3650, &s)))
+		abort();
+	return (struct span){ der, len };
+}
+
+/* A text is "" or one that may be shown. */
+static void check_cert(const struct cert *c)
+{
+	const char *const text[] = { c->name, c->serial, c->unit };
+
+	for (size_t i = 0; i < 3; i++)
+		if (!memchr(text[i], 0, CERT_TEXT) || (*text[i] && !pki_good_text(text[i])))
+			abort();
+}
+
+static void try(const uint8_t *data, size_t size)
+{
+	uint8_t point[P256_POINT], number[20];
+	struct pki_list l = { 0 };
+	char name[CERT_TEXT];
+	struct cert c;
+	/* a copy of that length: a sanitizer sees what is read behind it */
+	uint8_t *copy = malloc(size + !size);
+	struct span in = { copy, size };
+
+	if (!copy)
+		abort();
+	if (size)
+		memcpy(copy, data, size);
+	if (!evident_anchor(&c, in))
+		check_cert(&c);
+	if (!evident_cert(&c, number, in, make_ca(), UTC)) {
+		check_cert(&c);
+		if (evident_number(number, in))
+			abort();
+	}
+	if (!evident_request(point, name, in) && (!memchr(name, 0, sizeof name) || !pki_good_text(name)))
+		abort();
+	if (!evident_list(&l, in, make_ca())) {
+		if (l.n > size ||
+		    (l.n && (!pki_list_names(&l, l.revoked[0]) || !pki_list_names(&l, l.revoked[l.n - 1]))))
+			abort();
+		pki_list_free(&l);
+	}
+	free(copy);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	try(data, size);
+	if (size)
+		try(data, size - 1);
+	return 0;
+}
