@@ -100,6 +100,7 @@ START_TEST(the_numbers_are_what_the_wire_knows)
 	ck_assert_int_eq(E_ROOM, 70);
 	ck_assert_int_eq(E_INTERNAL, 84);
 	ck_assert_int_eq(E_PASSPHRASE, 85);
+	ck_assert_int_eq(E_PARSER, 87);
 	ck_assert_int_eq(E_SEALED, 86);
 	ck_assert_int_eq(E_PORT, 90);
 	ck_assert_int_eq(E_IO, 94);
