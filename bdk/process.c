@@ -2,6 +2,7 @@
 #include "base/host/fail.h"
 #include "base/host/guard.h"
 #include "bdk/parser.h"
+#include "bdk/wall.h"
 #include "bdk/worker.h"
 
 #include <errno.h>
@@ -17,10 +18,11 @@
 static const struct {
 	char *argument;
 	void (*run)(void);
+	enum wall_around walls;
 	bool environment; /* a PKCS#11 module is configured by variables that only its maker knows */
 } table[] = {
-	[PROCESS_WORKER] = { "--worker", worker_main, true },
-	[PROCESS_PARSER] = { "--parser", parser_main, false },
+	[PROCESS_WORKER] = { "--worker", worker_main, WALL_WORKER, true },
+	[PROCESS_PARSER] = { "--parser", parser_main, WALL_PARSER, false },
 };
 enum { PROCESSES = sizeof table / sizeof *table };
 
@@ -39,6 +41,7 @@ void process_main(int argc, char **argv)
 		if (strcmp(argv[1], table[i].argument))
 			continue;
 		fail_program("bdkd");
+		wall_watch(table[i].walls); /* the supervisor's stand around it already */
 		if (!guard_secrets(&locked))
 			table[i].run();
 		_exit(1);
@@ -74,6 +77,7 @@ static _Noreturn void become(enum process what, int fd, pid_t supervisor, char *
 	static const int left[] = { SIGINT, SIGHUP, SIGTERM, SIGQUIT };
 	char *argv[] = { "bdkd", table[what].argument, NULL };
 	sigset_t none;
+	int null;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) || getppid() != supervisor)
 		_exit(1);
@@ -82,6 +86,9 @@ static _Noreturn void become(enum process what, int fd, pid_t supervisor, char *
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (fd == PROCESS_FD ? fcntl(fd, F_SETFD, 0) : dup2(fd, PROCESS_FD) < 0)
+		_exit(1);
+	null = open("/dev/null", O_RDONLY);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
 		_exit(1);
 	if (!close_range(PROCESS_FD + 1, ~0u, 0))
 		execve("/proc/self/exe", argv, env);

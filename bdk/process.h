@@ -1,8 +1,8 @@
 /*
  * bdkd's own processes: each is this program once more (/proc/self/exe with a hidden first argument), so that it begins
- * with empty memory and not with a copy of the supervisor's. It has standard error and one end of a socket pair, over
- * which it is told everything it has to know, and no other descriptor of the supervisor's; keyboard and service managers
- * leave it alone; it dies with its supervisor.
+ * with empty memory and not with a copy of the supervisor's. Of the supervisor's descriptors it has standard error, and one
+ * end of a socket pair, over which it is told everything it has to know; its input and output are /dev/null. Keyboard and
+ * service managers leave it alone; it dies with its supervisor.
  *
  * Records (SOCK_SEQPACKET) go to and fro, one request and one answer at a time. Both ends are this project's code, so
  * what does not parse, and an answer that does not come in time, is a broken process: the supervisor ends it.

@@ -1,4 +1,5 @@
 #include "bdk/wall.h"
+#include "tests/lib/process.h"
 #include "tests/lib/test.h"
 
 #include <errno.h>
@@ -292,6 +293,44 @@ START_TEST(a_production_room_does_without_no_wall_and_names_the_setting)
 }
 END_TEST
 
+/* The supervisor's walls stand around what it starts before that has built its own: a call that they stop is named there
+ * too. mlockall() is what a process does first. */
+START_TEST(a_process_that_is_stopped_before_its_own_walls_is_named)
+{
+	static const struct {
+		enum process what;
+		const char *line;
+	} row[] = {
+		{ PROCESS_WORKER, "bdkd: worker: the system call mlockall is not permitted here" },
+		{ PROCESS_PARSER, "bdkd: parser: the system call mlockall is not permitted here" },
+	};
+	char said[256];
+	int end[2], fd, status;
+	ssize_t n;
+	pid_t pid, started;
+
+	ck_assert_int_eq(pipe(end), 0);
+	pid = fork();
+	if (!pid) {
+		scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+
+		dup2(end[1], STDERR_FILENO);
+		if (!f || seccomp_rule_add(f, SCMP_ACT_TRAP, SCMP_SYS(mlockall), 0) || seccomp_load(f) ||
+		    process_start(&fd, &started, row[_i].what, 30) || waitpid(started, &status, 0) != started)
+			_exit(BUILT_NOT);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : REFUSED);
+	}
+	close(end[1]);
+	n = read(end[0], said, sizeof said - 1);
+	said[n > 0 ? n : 0] = 0;
+	close(end[0]);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), STOPPED);
+	ck_assert_msg(strstr(said, row[_i].line) == said, "it said '%s'", said);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("wall");
@@ -302,6 +341,7 @@ int main(void)
 	tcase_add_loop_test(t, without_walls_it_is_done, 0, sizeof rows / sizeof rows[0]);
 	tcase_add_loop_test(t, a_production_room_does_without_no_wall_and_names_the_setting, 0,
 			    sizeof missing / sizeof missing[0]);
+	tcase_add_loop_test(t, a_process_that_is_stopped_before_its_own_walls_is_named, 0, 2);
 	suite_add_tcase(s, t);
 	return test_main(s);
 }

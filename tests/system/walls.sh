@@ -38,6 +38,9 @@ grep -q libsofthsm "/proc/$parser/maps" && complain "the parser holds the module
 [ "$(id -u)" -ne 0 ] || [ ! -s "/proc/$parser/environ" ] || complain "the parser has an environment"
 for p in $worker $parser; do
 	[ "$(id -u)" -ne 0 ] || [ "$(ls "/proc/$p/fd" | tr '\n' ' ')" = "0 1 2 3 " ] || complain "process $p holds more than its end"
+	for d in 0 1; do
+		[ "$(id -u)" -ne 0 ] || [ "$(readlink "/proc/$p/fd/$d")" = /dev/null ] || complain "process $p has the supervisor's descriptor $d"
+	done
 done
 for w in $worker; do grep -q libsofthsm "/proc/$w/maps" || complain "the worker does not hold the module"; done
 
