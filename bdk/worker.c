@@ -34,7 +34,6 @@ enum act {
 	ACT_SIGN,
 	ACT_EPHEMERAL,
 	ACT_FORGET,
-	ACT_WRAP_INITIAL_KEY,
 	ACT_MAKE_BDK,
 	ACT_TAKE_BDK,
 	ACT_DROP_BDK,
@@ -217,22 +216,6 @@ static enum err do_forget(struct token *t, struct rd *r, struct wr *w, struct ar
 	return e ? e : token_forget(t, a->handle);
 }
 
-static enum err do_wrap_initial_key(struct token *t, struct rd *r, struct wr *w, struct args *a)
-{
-	enum err e;
-
-	a->handle = rd_u64(r);
-	rd_copy(r, a->point, sizeof a->point);
-	rd_copy(r, a->ctx, sizeof a->ctx);
-	rd_set(r, &a->set);
-	rd_ksn(r, &a->iksn);
-	e = rd_end(r);
-	if (!e)
-		e = token_wrap_initial_key(t, a->item, &a->items, a->handle, a->point, a->ctx, &a->set, &a->iksn);
-	wr_items(w, a->item, a->items);
-	return e;
-}
-
 /* All of KEY: what is secret of it never leaves this act. */
 static enum err do_make_key(struct token *t, struct rd *r, struct wr *w, struct args *a)
 {
@@ -350,7 +333,6 @@ static const struct {
 	[ACT_SIGN]		= { do_sign,		 IN_ANY },
 	[ACT_EPHEMERAL]		= { do_ephemeral,	 IN(ROOM_LOAD) },
 	[ACT_FORGET]		= { do_forget,		 IN(ROOM_LOAD) },
-	[ACT_WRAP_INITIAL_KEY]	= { do_wrap_initial_key, IN(ROOM_LOAD) },
 	[ACT_MAKE_BDK]		= { do_make_bdk,	 IN(ROOM_LOAD) },
 	[ACT_TAKE_BDK]		= { do_take_bdk,	 IN(ROOM_ACQUIRER) },
 	[ACT_DROP_BDK]		= { do_drop_bdk,	 IN(ROOM_LOAD) | IN(ROOM_ACQUIRER) },
@@ -654,23 +636,6 @@ enum err worker_forget(struct worker *w, uint64_t handle)
 	begin(&c, ACT_FORGET);
 	wr_u64(&c.w, handle);
 	ask(w, &c);
-	return end(w, &c);
-}
-
-enum err worker_wrap_initial_key(struct worker *w, struct wrapped item[static 2], uint8_t *items, uint64_t handle,
-				 const uint8_t peer[static P256_POINT], const uint8_t ctx[static 32],
-				 const struct key_set_id *set, const struct ksn *iksn)
-{
-	struct call c;
-
-	begin(&c, ACT_WRAP_INITIAL_KEY);
-	wr_u64(&c.w, handle);
-	wr_copy(&c.w, peer, P256_POINT);
-	wr_copy(&c.w, ctx, 32);
-	wr_set(&c.w, set);
-	wr_ksn(&c.w, iksn);
-	ask(w, &c);
-	rd_items(&c.r, item, items);
 	return end(w, &c);
 }
 

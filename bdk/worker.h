@@ -109,27 +109,11 @@ MUST_USE enum err worker_point(struct worker *w, uint8_t point[static P256_POINT
 MUST_USE enum err worker_sign(struct worker *w, uint8_t sig[static P256_SIG], const char *label,
 			      const uint8_t digest[static 32]);
 
-/* worker_ephemeral - a session pair for one KEY or one package; it is gone after worker_wrap_initial_key(),
- * worker_make_bdk() or worker_forget(), whatever they result in. Load room only. E_SPACE (64 pairs wait: forget some),
+/* worker_ephemeral - a session pair for one package; it is gone after worker_make_bdk() or worker_forget(), whatever they
+ * result in. Load room only. E_SPACE (64 pairs wait: forget some),
  * E_KEY (no such handle) */
 MUST_USE enum err worker_ephemeral(struct worker *w, uint64_t *handle, uint8_t point[static P256_POINT]);
 MUST_USE enum err worker_forget(struct worker *w, uint64_t handle);
-
-/*
- * worker_wrap_initial_key - derive the initial key of iksn in the token and wrap it there for a terminal
- *
- *   item    out  AES: one, "KRM1-IK"; TDES: two, "KRM1-IL" and "KRM1-IR"
- *   handle  in   this side's ephemeral pair: destroyed on every path
- *   peer    in   the terminal's ephemeral point
- *   ctx     in   transcript_ctx()
- *
- *   E_KEY_SET (no such objects, or a KSN of another key set), E_SCHEME (not TDES or AES-128), E_POINT, E_KEY (no such
- *   handle), E_CRYPTO (half of a KEK would have been seen: one chance in 2^120). Load room only
- */
-MUST_USE enum err worker_wrap_initial_key(struct worker *w, struct wrapped item[static 2], uint8_t *items,
-					  uint64_t handle, const uint8_t peer[static P256_POINT],
-					  const uint8_t ctx[static 32], const struct key_set_id *set,
-					  const struct ksn *iksn);
 
 /*
  * worker_order_key - have a whole KEY made, in one act: an ephemeral pair, the initial key of order->iksn derived and
@@ -141,8 +125,9 @@ MUST_USE enum err worker_wrap_initial_key(struct worker *w, struct wrapped item[
  *
  * worker_left - milliseconds until worker_wait_key() waits no more; -1 without an order
  *
- * worker_take_key - the KEY that was made, without its type, or its result: as worker_wrap_initial_key() and
- * worker_sign(). After it the next may be ordered. Load room only
+ * worker_take_key - the KEY that was made, without its type, or its result: E_KEY_SET (no such objects, or a KSN of another
+ * key set), E_SCHEME (not TDES or AES-128), E_POINT, E_KEY (no "identity"), E_CRYPTO (half of a KEK would have been seen:
+ * one chance in 2^120). After it the next may be ordered. Load room only
  */
 MUST_USE enum err worker_order_key(struct worker *w, const struct key_order *order);
 void worker_wait_key(struct worker *w);

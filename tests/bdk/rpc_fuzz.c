@@ -223,10 +223,6 @@ static void call(unsigned which)
 	case ACT_FORGET:
 		e = worker_forget(&w, 1);
 		break;
-	case ACT_WRAP_INITIAL_KEY:
-		e = worker_wrap_initial_key(&w, item, &items, 1, point, ctx, &set, &iksn);
-		look_at_items(e, item, items);
-		break;
 	case ACT_MAKE_BDK:
 		e = worker_make_bdk(&w, &kcv, item, &items, 1, point, ctx, &set);
 		look_at_items(e, item, items);

@@ -56,27 +56,73 @@ static void start(enum room_purpose purpose)
 	ck_assert_int_eq(worker_start(&w, &folder.at, purpose, TOKEN_FOLDER_PIN), E_OK);
 }
 
-static struct key load(const struct key_set_id *set, const struct ksn *iksn)
+static struct key_order order_for(const struct key_set_id *set)
+{
+	struct key_order o = { .slot = 3, .set = *set };
+
+	ck_assert_int_eq(transcript_start(&o.t), E_OK);
+	memset(o.environment, 7, sizeof o.environment);
+	memcpy(o.peer, terminal, sizeof o.peer);
+	ck_assert_int_eq(ksn_make(&o.iksn, set->scheme, set->b, 77), E_OK);
+	return o;
+}
+
+static enum err make_key(struct worker *at, uint8_t key[static MSG_MAX], size_t *len, const struct key_order *o)
+{
+	enum err e = worker_order_key(at, o);
+
+	worker_wait_key(at);
+	return e ? e : worker_take_key(at, key, len);
+}
+
+static uint8_t key_ctx[32]; /* of the KEY taken last */
+
+/* The initial key in a KEY that is as ordered, signed and in the form that alone is taken. */
+static struct key taken_from(struct span key, const struct key_order *o, const uint8_t identity[static P256_POINT])
 {
 	static const char *const labels[2][2] = { { "KRM1-IK" }, { "KRM1-IL", "KRM1-IR" } };
-	uint8_t point[P256_POINT], items;
+	const uint8_t *sig;
+	uint8_t digest[32];
 	struct key ik = { .len = 0 }, z, kek, part;
-	struct wrapped item[2];
-	uint64_t h;
+	struct msg_key m;
+	struct span body;
 
-	ck_assert_int_eq(worker_ephemeral(&w, &h, point), E_OK);
-	ck_assert_int_eq(worker_wrap_initial_key(&w, item, &items, h, terminal, ctx, set, iksn), E_OK);
-	ck_assert_int_eq(p256_ecdh(&z, &terminal_priv, point), E_OK);
-	ck_assert_uint_eq(items, set->scheme == DUKPT_TDES ? 2 : 1);
-	for (unsigned i = 0; i < items; i++) {
-		ck_assert_mem_eq(item[i].label, labels[items - 1][i], KBKDF_LABEL);
-		ck_assert_int_eq(kbkdf(&kek, &z, item[i].label, ctx), E_OK);
-		ck_assert_int_eq(keywrap_unwrap(&part, &kek, item[i].b, item[i].len), E_OK);
+	ck_assert_int_eq(msg_open(&body, &sig, MSG_KEY, key), E_OK);
+	ck_assert_int_eq(msg_get_key(&m, body), E_OK);
+	ck_assert_int_eq(transcript_digest(digest, &o->t, MSG_KEY, body), E_OK);
+	ck_assert_int_eq(p256_verify(sig, identity, digest), E_OK);
+	ck_assert_mem_eq(m.environment, o->environment, sizeof m.environment);
+	ck_assert_uint_eq(m.slot, o->slot);
+	ck_assert_uint_eq(m.scheme, (unsigned)o->set.scheme);
+	ck_assert_mem_eq(m.usage, "B1", 2);
+	ck_assert_uint_eq(m.ksn.len, o->iksn.len);
+	ck_assert_mem_eq(m.ksn.p, o->iksn.b, m.ksn.len);
+	ck_assert_int_eq(transcript_ctx(key_ctx, &o->t, m.head), E_OK);
+	ck_assert_int_eq(p256_ecdh(&z, &terminal_priv, m.point), E_OK);
+	ck_assert_uint_eq(m.items, o->set.scheme == DUKPT_TDES ? 2 : 1);
+	for (unsigned i = 0; i < m.items; i++) {
+		ck_assert_mem_eq(m.item[i].label, labels[m.items - 1][i], KBKDF_LABEL);
+		ck_assert_int_eq(kbkdf(&kek, &z, m.item[i].label, key_ctx), E_OK);
+		ck_assert_int_eq(keywrap_unwrap(&part, &kek, m.item[i].wrapped.p, m.item[i].wrapped.len), E_OK);
 		memcpy(ik.b + ik.len, part.b, part.len);
 		ik.len = (uint8_t)(ik.len + part.len);
 	}
 	ck_assert_uint_eq(ik.len, 16);
 	return ik;
+}
+
+/* The initial key of a KSN, as a terminal has it. */
+static struct key load(const struct key_set_id *set, const struct ksn *iksn)
+{
+	uint8_t identity[P256_POINT], key[MSG_MAX];
+	struct key_order order = order_for(set);
+	size_t len;
+
+	order.iksn = *iksn;
+	if (worker_point(&w, identity, "identity"))
+		ck_assert_int_eq(worker_make_pair(&w, identity, "identity"), E_OK);
+	ck_assert_int_eq(make_key(&w, key, &len, &order), E_OK);
+	return taken_from((struct span){ key, len }, &order, identity);
 }
 
 static void make_set(const struct key_set_id *set, const uint8_t peer[static P256_POINT], struct kcv *kcv,
@@ -149,20 +195,21 @@ START_TEST(a_room_is_asked_for_nothing_but_its_purpose)
 	enum room_purpose purpose = (enum room_purpose)(_i + ROOM_CA);
 	bool is_load = purpose == ROOM_LOAD, is_acquirer = purpose == ROOM_ACQUIRER;
 	const struct key_set_id *set = &sets[1];
-	uint8_t point[P256_POINT], items;
+	const struct key_order order = order_for(set);
+	uint8_t point[P256_POINT], key[MSG_MAX], items;
 	struct wrapped item[2] = { { .len = 0 } };
 	struct key ik;
 	struct ksn iksn;
 	struct kcv kcv;
-	uint64_t h;
+	uint64_t h = 0;
+	size_t len;
 
 	start(purpose);
 	ck_assert_int_eq(ksn_make(&iksn, set->scheme, set->b, 1), E_OK);
 	ck_assert_int_eq(worker_ephemeral(&w, &h, point), is_load ? E_OK : E_DENIED);
-	ck_assert_int_eq(worker_wrap_initial_key(&w, item, &items, h, terminal, ctx, set, &iksn),
-			 is_load ? E_KEY_SET : E_DENIED);
-	ck_assert_int_eq(worker_make_bdk(&w, &kcv, item, &items, h, terminal, ctx, set), is_load ? E_KEY : E_DENIED);
-	ck_assert_int_eq(worker_forget(&w, h), is_load ? E_KEY : E_DENIED);
+	ck_assert_int_eq(make_key(&w, key, &len, &order), is_load ? E_KEY_SET : E_DENIED);
+	ck_assert_int_eq(worker_make_bdk(&w, &kcv, item, &items, h + 1, terminal, ctx, set), is_load ? E_KEY : E_DENIED);
+	ck_assert_int_eq(worker_forget(&w, h), is_load ? E_OK : E_DENIED);
 	ck_assert_int_eq(worker_take_bdk(&w, &kcv, item, 1, terminal, ctx, set), is_acquirer ? E_KEY : E_DENIED);
 	ck_assert_int_eq(worker_initial_key(&w, &ik, set, &iksn), is_acquirer ? E_KEY_SET : E_DENIED);
 	ck_assert_int_eq(worker_drop_bdk(&w, set), is_load || is_acquirer ? E_OK : E_DENIED);
@@ -276,7 +323,7 @@ START_TEST(a_killed_worker_is_one_failed_call_and_key_sets_stay)
 	before = load(set, &iksn);
 	ck_assert_int_eq(worker_ephemeral(&w, &h, point), E_OK);
 	ck_assert_int_eq(kill(w.pid, SIGKILL), 0);
-	ck_assert_int_eq(worker_wrap_initial_key(&w, item, &items, h, terminal, ctx, set, &iksn), E_TOKEN);
+	ck_assert_int_eq(worker_make_bdk(&w, &kcv, item, &items, h, terminal, ctx, set), E_TOKEN);
 	ck_assert_int_eq(w.fd, -1);
 	ck_assert_uint_eq(items, 0);
 	ck_assert_uint_eq(item[0].len, 0);
@@ -308,55 +355,6 @@ END_TEST
 /* --- Whole KEYs --- */
 
 static struct worker second = { .fd = -1 };
-
-static struct key_order order_for(const struct key_set_id *set)
-{
-	struct key_order o = { .slot = 3, .set = *set };
-
-	ck_assert_int_eq(transcript_start(&o.t), E_OK);
-	memset(o.environment, 7, sizeof o.environment);
-	memcpy(o.peer, terminal, sizeof o.peer);
-	ck_assert_int_eq(ksn_make(&o.iksn, set->scheme, set->b, 77), E_OK);
-	return o;
-}
-
-static enum err make_key(struct worker *at, uint8_t key[static MSG_MAX], size_t *len, const struct key_order *o)
-{
-	enum err e = worker_order_key(at, o);
-
-	worker_wait_key(at);
-	return e ? e : worker_take_key(at, key, len);
-}
-
-/* The initial key in a KEY that is as ordered, signed and in the form that alone is taken. */
-static struct key taken_from(struct span key, const struct key_order *o, const uint8_t identity[static P256_POINT])
-{
-	const uint8_t *sig;
-	uint8_t digest[32], of[32];
-	struct key ik = { .len = 0 }, z, kek, part;
-	struct msg_key m;
-	struct span body;
-
-	ck_assert_int_eq(msg_open(&body, &sig, MSG_KEY, key), E_OK);
-	ck_assert_int_eq(msg_get_key(&m, body), E_OK);
-	ck_assert_int_eq(transcript_digest(digest, &o->t, MSG_KEY, body), E_OK);
-	ck_assert_int_eq(p256_verify(sig, identity, digest), E_OK);
-	ck_assert_mem_eq(m.environment, o->environment, sizeof m.environment);
-	ck_assert_uint_eq(m.slot, o->slot);
-	ck_assert_uint_eq(m.scheme, (unsigned)o->set.scheme);
-	ck_assert_mem_eq(m.usage, "B1", 2);
-	ck_assert_uint_eq(m.ksn.len, o->iksn.len);
-	ck_assert_mem_eq(m.ksn.p, o->iksn.b, m.ksn.len);
-	ck_assert_int_eq(transcript_ctx(of, &o->t, m.head), E_OK);
-	ck_assert_int_eq(p256_ecdh(&z, &terminal_priv, m.point), E_OK);
-	for (unsigned i = 0; i < m.items; i++) {
-		ck_assert_int_eq(kbkdf(&kek, &z, m.item[i].label, of), E_OK);
-		ck_assert_int_eq(keywrap_unwrap(&part, &kek, m.item[i].wrapped.p, m.item[i].wrapped.len), E_OK);
-		memcpy(ik.b + ik.len, part.b, part.len);
-		ik.len = (uint8_t)(ik.len + part.len);
-	}
-	return ik;
-}
 
 START_TEST(a_whole_key_is_made_in_one_act)
 {
@@ -640,7 +638,7 @@ START_TEST(no_key_value_shows_between_load_room_and_module)
 	}
 	read_spy(&s, log, from);
 	ck_assert_ptr_nonnull(strstr(s.text, "C_WrapKey"));
-	kbkdf_input(block, 1, items == 2 ? "KRM1-IL" : "KRM1-IK", ctx);
+	kbkdf_input(block, 1, items == 2 ? "KRM1-IL" : "KRM1-IK", key_ctx);
 	ck_assert_ptr_nonnull(memmem(s.bytes, s.n, block, 16)); /* the dumps are read: the KDF's first block */
 	ck_assert(!careless(&s));
 	for (unsigned i = 0; i < 3; i++)
