@@ -85,6 +85,24 @@ enum err list_install(struct room *r, struct span der, char why[static LIST_WHY]
 	return E_OK;
 }
 
+/* E_EXPIRED, or another, with what is wrong and which commands bring a list. */
+static enum err lacks(const struct room *r, enum err e, const char *what, char why[static LIST_WHY])
+{
+	snprintf(why, LIST_WHY, "%s: bdk crl --room CA >list.pem, then bdk install --room %s --crl list.pem", what,
+		 r->config.purpose == ROOM_LOAD ? "LOAD" : "ACQUIRER");
+	return e;
+}
+
+enum err list_kept(struct room *r, char why[static LIST_WHY])
+{
+	uint64_t number = 0;
+	enum err e = journal_number(&number, r->journal, at_number);
+
+	return !e && r->list.number < number ?
+		       lacks(r, E_EXPIRED, "the revocation list is gone, or older than one installed before", why) :
+		       e;
+}
+
 enum err list_check(struct room *r, uint64_t utc, char why[static LIST_WHY])
 {
 	const char *what = NULL;
@@ -113,10 +131,7 @@ enum err list_check(struct room *r, uint64_t utc, char why[static LIST_WHY])
 	}
 	if (utc > seen && (over || utc - seen >= SEEN_SECONDS) && journal_set_number(r->journal, at_seen, utc))
 		return E_JOURNAL;
-	if (e)
-		snprintf(why, LIST_WHY, "%s: bdk crl --room CA >list.pem, then bdk install --room %s --crl list.pem",
-			 what, r->config.purpose == ROOM_LOAD ? "LOAD" : "ACQUIRER");
-	return e;
+	return e ? lacks(r, e, what, why) : E_OK;
 }
 
 enum err list_epoch(uint32_t *epoch, struct room *r)

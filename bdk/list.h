@@ -16,20 +16,24 @@
 #define LIST_WHY 160
 
 /* list_open - the list that the room keeps under certs/, into r->list; none where the file is missing or damaged: then
- * none is in force. E_OK, E_IO, E_INTERNAL (no memory) */
+ * none is in force. E_OK, E_IO, E_INTERNAL (no memory), E_PARSER */
 MUST_USE enum err list_open(struct room *r);
 
 /*
  * list_install - take a list as the room's: check it, store it, have it in r->list. Call it in a transaction.
  *
  *   E_OK, E_NOT_READY (no anchors), E_FORMAT, E_CERTIFICATE (not the device CA's), E_EXPIRED (outside its dates), E_REPLAY
- *   (older than one that was installed, by number, date or epoch), E_JOURNAL, E_IO, E_INTERNAL
+ *   (older than one that was installed, by number, date or epoch), E_JOURNAL, E_IO, E_INTERNAL, E_PARSER
  */
 MUST_USE enum err list_install(struct room *r, struct span der, char why[static LIST_WHY]);
 
 /* list_check - is a list in force at utc? E_OK, E_NOT_READY (none was ever installed), E_EXPIRED (its end has passed, or
  * it is older than one that was installed), E_JOURNAL. why tells which commands bring a new one. */
 MUST_USE enum err list_check(struct room *r, uint64_t utc, char why[static LIST_WHY]);
+
+/* list_kept - is the list here the newest that was ever installed, whether in force or not? E_OK (also where none ever
+ * was), E_EXPIRED (its file is lost, or an older one's), E_JOURNAL */
+MUST_USE enum err list_kept(struct room *r, char why[static LIST_WHY]);
 
 /* list_epoch - the epoch that KIF certificates must have at least, 0 if no list ever said. E_OK, E_JOURNAL */
 MUST_USE enum err list_epoch(uint32_t *epoch, struct room *r);

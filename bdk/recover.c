@@ -1,5 +1,6 @@
 #include "bdk/recover.h"
 #include "base/wipe.h"
+#include "bdk/list.h"
 #include "dukpt/data.h"
 #include "dukpt/host.h"
 #include "dukpt/mac.h"
@@ -28,14 +29,18 @@ static size_t oldest(const struct recover *v)
 	return at;
 }
 
-/* Is the KIF of this key set disowned, or this KSN or its terminal revoked? E_OK (no), E_REVOKED, E_JOURNAL */
+/* Is the KIF of this key set disowned, or this KSN or its terminal revoked? E_OK (no), E_REVOKED, E_EXPIRED (the list that
+ * said so is gone), E_JOURNAL */
 static enum err check_revoked(struct room *r, const char *set, const struct ksn *iksn, char why[static RECOVER_WHY])
 {
 	char name[CERT_TEXT];
 	uint8_t number[20];
 	struct handed h;
-	enum err e = journal_maker(number, name, r->journal, set);
+	enum err e = list_kept(r, why);
 
+	if (e)
+		return e;
+	e = journal_maker(number, name, r->journal, set);
 	if (!e && pki_list_names(&r->list, number)) {
 		snprintf(why, RECOVER_WHY, "the KIF that key set %s came from, %s, is revoked", set, name);
 		return E_REVOKED;

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static struct room_sim sim;
 static struct recover *v;
@@ -219,6 +220,29 @@ START_TEST(refuses_what_packs_and_the_list_revoke_and_no_other)
 	ck_assert_int_eq(begin(&other), E_REVOKED);
 	ck_assert_ptr_nonnull(strstr(why, "KIF-2, is revoked"));
 	k = ksn("123456789012345600000001");	/* another package of the same room, under another certificate */
+	ck_assert_int_eq(begin(&k), E_OK);
+}
+END_TEST
+
+/* The file is the room's, the number the journal's. Without that, a revoked terminal would be back in once its list is gone. */
+START_TEST(a_list_that_is_gone_or_older_lets_nobody_back_in)
+{
+	struct ksn k = ksn("FFFF9876543210E00001");
+	char path[PATH_MAX + 32];
+
+	ck_assert_int_eq(journal_set_number(sim.acquirer.journal, "crl", 1), E_OK);
+	ck_assert_int_eq(begin(&k), E_OK);
+	ck_assert_int_eq(journal_set_number(sim.acquirer.journal, "crl", 2), E_OK);
+	ck_assert_int_eq(begin(&k), E_EXPIRED); /* also with its initial key at hand */
+	ck_assert_ptr_nonnull(strstr(why, "bdk install --room ACQUIRER --crl"));
+	ck_assert_int_eq(journal_set_number(sim.acquirer.journal, "crl", 1), E_OK);
+	ck_assert_int_eq(begin(&k), E_OK);
+	snprintf(path, sizeof path, "%s/certs/crl.der", sim.acquirer.dir);
+	ck_assert_int_eq(unlink(path), 0);
+	room_sim_reopen(&sim.acquirer);
+	ck_assert_int_eq(begin(&k), E_EXPIRED);
+	/* A room that never had one goes on without. */
+	ck_assert_int_eq(journal_set_number(sim.acquirer.journal, "crl", 0), E_OK);
 	ck_assert_int_eq(begin(&k), E_OK);
 }
 END_TEST
@@ -470,6 +494,7 @@ static Suite *suite(void)
 	tcase_add_test(t, recovers_the_published_format_4_pins);
 	tcase_add_test(t, refuses_unknown_and_suspended_key_sets_and_impossible_counters);
 	tcase_add_test(t, refuses_what_packs_and_the_list_revoke_and_no_other);
+	tcase_add_test(t, a_list_that_is_gone_or_older_lets_nobody_back_in);
 	tcase_add_test(t, nothing_without_begin);
 	tcase_add_test(t, a_production_room_gives_out_no_pin_and_no_data);
 	tcase_add_test(t, every_bad_pin_block_gives_one_answer);
