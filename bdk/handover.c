@@ -124,7 +124,9 @@ enum err handover_make(char text[static PACK_MAX], size_t *len, struct pack_head
 	*why = 0;
 	if (!r->own.len || !r->kif_ca.len)
 		return E_NOT_READY;
-	e = room_worker(&w, r);
+	e = list_check(r, room_utc(), why);
+	if (!e)
+		e = room_worker(&w, r);
 	if (!e)
 		e = make_head(h, r, w, set, after, why);
 	if (!e)

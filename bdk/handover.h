@@ -21,7 +21,8 @@
  *   set    in   id of the one key set it is about, or NULL: all
  *   after  in   loads that have changed after this sequence of the journal
  *
- *   E_OK, E_NOT_READY, E_KEY_SET, E_EPOCH, E_REVOKED (this room's own certificate), E_RANGE (longer than PACK_MAX: why says
+ *   E_OK, E_NOT_READY, E_EXPIRED (as list_check(): nobody is told what an old list says), E_KEY_SET, E_EPOCH, E_REVOKED
+ *   (this room's own certificate), E_PARSER, E_RANGE (longer than PACK_MAX: why says
  *   how to cut it), E_TOKEN, E_JOURNAL, E_CRYPTO
  */
 MUST_USE enum err handover_make(char text[static PACK_MAX], size_t *len, struct pack_head *h, struct room *r,
@@ -38,7 +39,7 @@ struct handover_taken {
  *
  *   E_OK (the same pack again changes nothing), E_NOT_READY (no anchors, or no revocation list), E_EXPIRED (that list, or
  *   the room's certificate), as pack_read(), E_ENVIRONMENT, E_REVOKED or E_EPOCH (its room is disowned), E_REPLAY (a later
- *   one of this room was taken before), E_SEQUENCE (it begins after more than was taken), E_JOURNAL
+ *   one of this room was taken before), E_SEQUENCE (it begins after more than was taken), E_JOURNAL, E_PARSER
  */
 MUST_USE enum err handover_import(struct handover_taken *taken, struct pack_head *h, struct room *r, struct span text,
 				  char why[static HANDOVER_WHY]);

@@ -1,4 +1,5 @@
 #include "bdk/handover.h"
+#include "bdk/list.h"
 #include "bdk/ops.h"
 
 #include <stdio.h>
@@ -37,6 +38,12 @@ enum err op_import_pack(struct ask *a)
 	enum err e = handover_import(&taken, &h, a->room, (struct span){ text.b, text.len }, a->why);
 
 	free(text.b);
+	if (e == E_EXPIRED) {
+		/* Nothing of the pack stays, but what the clock said of the list does. */
+		journal_rollback(a->room->journal);
+		if (list_check(a->room, room_utc(), a->why) == E_JOURNAL)
+			e = E_JOURNAL;
+	}
 	if (e)
 		return e;
 	snprintf(a->object, sizeof a->object, "pack of %s up to %llu: %llu loads, %llu revoked", h.room,
