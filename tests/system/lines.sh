@@ -7,7 +7,7 @@ complain() { echo "$*"; fail=1; }
 
 # What is published, and whether it is true of so many lines.
 published=$(sed -n 's/^Fewer than \*\*\([0-9]*\),\([0-9]*\) lines\*\* run in a process that holds the PIN.*/\1\2/p' doc/ARCHITECTURE.md)
-is_true() { [ -n "$published" ] && [ "$1" -lt "$published" ] && [ "$1" -ge $((published - 2000)) ]; }
+is_true() { [ -n "$published" ] && [ "$1" -lt "$published" ] && [ "$1" -ge $((published - 3000)) ]; }
 
 files=$(tools/lines -v "$B") || exit 1
 lines=$(echo "$files" | tail -1)
@@ -16,7 +16,7 @@ for f in bdk/worker.c bdk/server.c bdk/login.c bdk/token.c bdk/parser.c bdk/pars
 	echo "$files" | grep -q " $f\$" || complain "$f is not counted"
 done
 echo "$files" | grep -q ' bdk/pki_read.c$' && complain "bdk/pki_read.c is counted, which the parser alone runs"
-for twin in $((published + 1)) $((published - 3000)) 0; do is_true "$twin" && complain "$twin lines would do too"; done
+for twin in $((published + 1)) $((published - 4000)) 0; do is_true "$twin" && complain "$twin lines would do too"; done
 
 # readers OBJECT...: those that call a reader of X.509 from outside
 readers() { nm -A -u "$@" | sed -nE 's/^([^:]*):.* (pki_(request|list)_read|cert_(verify|anchor|signed_by))$/\1/p' | sort -u; }
