@@ -232,7 +232,7 @@ MUST_USE enum err journal_certified_next(struct certified *out, struct journal *
 
 /* --- people of the room (bdk/people.h) ---------------------------------------------------------------------------- */
 
-#define PERSON_NAME 17			/* 1..16 of [a-z0-9-], and a NUL */
+#define PERSON_NAME 16			/* 1..15 of [a-z0-9-], and a NUL */
 
 struct person {
 	uint64_t row;			/* never anybody else's */

@@ -16,7 +16,7 @@ op_handler op_generate, op_package, op_import, op_state;
 /* ops_enrol.c */
 op_handler op_expect, op_enrol, op_enrol_csr, op_enrol_digest, op_enrol_done, op_revoke, op_crl, op_disown, op_raise;
 /* ops_station.c */
-op_handler op_session, op_begin, op_offer, op_receipt, op_abort, op_history, op_zeroize, op_wiped;
+op_handler op_open, op_attend, op_session, op_begin, op_offer, op_receipt, op_abort, op_history, op_zeroize, op_wiped;
 /* op_key - the second half of an op_offer() that ended with a->later: made and key as kdh_key() takes them */
 enum err op_key(struct ask *a, enum err made, struct span key);
 /* ops_acquirer.c */

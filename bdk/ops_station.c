@@ -1,4 +1,5 @@
 #include "bdk/ops.h"
+#include "bdk/people.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,22 +24,15 @@ static enum err read_key_set(struct key_set *s, uint64_t *slot, struct ask *a)
 	return !e && s->state != KEY_SET_ACTIVE ? E_KEY_SET_STATE : e;
 }
 
-enum err op_session(struct ask *a)
+/* What a session is for. */
+static enum err read_session(struct key_set *s, uint8_t *slot, struct ask *a)
 {
-	struct peer *p = a->peer;
-	struct key_set s = { 0 };
+	char serial[CERT_TEXT], id[KEY_SET_TEXT];
+	uint64_t number = 0;
 	struct span value;
-	uint64_t slot = 0;
 	size_t at = 0, n = 0;
-	char id[KEY_SET_TEXT], serial[CERT_TEXT];
-	uint8_t *copy;
-	enum err e;
+	enum err e = read_key_set(s, &number, a);
 
-	if (!a->room->config.test) {
-		snprintf(a->why, sizeof a->why, "operators open sessions: not in this version");
-		return E_DENIED;
-	}
-	e = read_key_set(&s, &slot, a);
 	while (!e && field_next(&value, a->fields, F_SERIAL, &at)) {
 		e = ops_serial(serial, a, value);
 		n++;
@@ -49,6 +43,78 @@ enum err op_session(struct ask *a)
 	}
 	if (e)
 		return e;
+	*slot = (uint8_t)number;
+	if (s->id.len) {
+		key_set_text(id, &s->id);
+		snprintf(a->object, sizeof a->object, "%s slot %u, %zu terminals", id, *slot, n);
+	} else {
+		snprintf(a->object, sizeof a->object, "to zeroize, %zu terminals", n);
+	}
+	return E_OK;
+}
+
+enum err op_open(struct ask *a)
+{
+	struct key_set s = { 0 };
+	uint64_t number = 0;
+	size_t len;
+	uint8_t slot = 0;
+	enum err e;
+
+	if (!a->second) {
+		snprintf(a->why, sizeof a->why, "this test room has no people yet, and kif opens its sessions itself");
+		return E_DENIED;
+	}
+	e = read_session(&s, &slot, a);
+	if (!e)
+		e = session_new(&number, a->sessions, &s.id, slot, a->fields, room_monotonic());
+	if (e == E_SPACE)
+		snprintf(a->why, sizeof a->why, "%d sessions are open already", SESSIONS);
+	if (e)
+		return e;
+	a->peer->attends = a->second->attends = number;
+	len = strlen(a->object);
+	snprintf(a->object + len, sizeof a->object - len, ", session %llu", (unsigned long long)number);
+	return E_OK;
+}
+
+enum err op_attend(struct ask *a)
+{
+	struct peer *p = a->peer;
+
+	if (p->attends) {
+		p->stage = PEER_PENDS;
+		return E_OK;
+	}
+	if (!p->ended[0]) {
+		snprintf(a->why, sizeof a->why, "no session was opened here");
+		return E_LAPSED;
+	}
+	record_put_text(a->answer, F_REASON, p->ended);
+	p->ended[0] = 0;
+	return E_OK;
+}
+
+enum err op_session(struct ask *a)
+{
+	struct peer *p = a->peer;
+	struct session *open = NULL;
+	struct key_set s = { 0 };
+	bool in_force = false;
+	uint8_t slot = 0, *copy;
+	enum err e = read_session(&s, &slot, a);
+
+	if (!e)
+		e = people_in_force(&in_force, a->room);
+	if (!e && in_force)
+		open = session_find(a->sessions, &s.id, slot, a->fields);
+	if (!e && in_force && !open) {
+		snprintf(a->why, sizeof a->why, "no session is open for it: two operators open one, each in an own login: "
+						"bdk session");
+		e = E_DENIED;
+	}
+	if (e)
+		return e;
 	copy = malloc(a->fields.len);
 	if (!copy)
 		return E_INTERNAL;
@@ -56,27 +122,12 @@ enum err op_session(struct ask *a)
 	p->serials = copy;
 	p->serials_len = a->fields.len;
 	p->set = s.id;
-	p->slot = (uint8_t)slot;
+	p->slot = slot;
+	p->sits = open ? open->number : 0;
 	p->session = true;
-	if (!s.id.len) {
-		snprintf(a->object, sizeof a->object, "to zeroize, %zu terminals", n);
-		return E_OK;
-	}
-	key_set_text(id, &s.id);
-	snprintf(a->object, sizeof a->object, "%s slot %u, %zu terminals", id, p->slot, n);
-	record_put_text(a->answer, F_SCHEME, dukpt_scheme_name(s.id.scheme));
+	if (s.id.len)
+		record_put_text(a->answer, F_SCHEME, dukpt_scheme_name(s.id.scheme));
 	return E_OK;
-}
-
-static bool in_session(const struct peer *p, const char *serial)
-{
-	struct span value;
-	size_t at = 0;
-
-	while (field_next(&value, (struct span){ p->serials, p->serials_len }, F_SERIAL, &at))
-		if (value.len == strlen(serial) && !memcmp(value.p, serial, value.len))
-			return true;
-	return false;
 }
 
 enum err op_begin(struct ask *a)
@@ -90,7 +141,7 @@ enum err op_begin(struct ask *a)
 	if (e)
 		return e;
 	snprintf(a->object, sizeof a->object, "%s", serial);
-	if (!in_session(p, serial)) {
+	if (!session_has((struct span){ p->serials, p->serials_len }, field_get(a->fields, F_SERIAL))) {
 		snprintf(a->why, sizeof a->why, "%s is not in this session", serial);
 		a->end = true;
 		return E_DENIED;

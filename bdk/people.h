@@ -20,7 +20,7 @@ enum { PERSON_ROLES = 4, PERSON_ANY = 15 };
 #define PEOPLE_WRONG 10		/* passphrases typed wrong in a row, and the person is kept out: appoint anew */
 #define PEOPLE_CUSTODIANS 2	/* there are no fewer, once there are so many */
 
-/* people_name - is it a name for a person? 1 to 16 of [a-z0-9-], the first a letter: no two of them look alike */
+/* people_name - is it a name for a person? 1 to 15 of [a-z0-9-], the first a letter: no two of them look alike */
 bool people_name(const char *name);
 
 /* people_roles_parse - "custodian" or "custodian,supervisor". E_OK, E_FORMAT (no such role, or one twice) */

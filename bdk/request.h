@@ -67,9 +67,10 @@ enum bdk_op {
 	OP_ENROL_DONE = 34,	/* F_MESSAGE DONE -> F_SERIAL, F_SPKI, F_CERT */
 	OP_REVOKE = 35,		/* F_SERIAL, F_REASON -> F_SERIAL, F_SEQUENCE of the list that names it */
 	/* station (load) */
-	OP_SESSION = 40,	/* F_KEY_SET, F_SLOT, F_SERIAL* -> F_SCHEME: a test room's session for these terminals
-				   alone; one a connection. Without F_KEY_SET and F_SLOT -> : one that may zeroize them,
-				   and not load */
+	OP_SESSION = 40,	/* F_KEY_SET, F_SLOT, F_SERIAL* -> F_SCHEME: a session for these terminals alone; one a
+				   connection. Without F_KEY_SET and F_SLOT -> : one that may zeroize them, and not load.
+				   Where the room goes by its people, operators have opened it (OP_OPEN); a test room
+				   without people opens it itself */
 	OP_BEGIN = 41,		/* in a session: F_SERIAL of it -> F_MESSAGE HELLO; forgets the loading before */
 	OP_OFFER = 42,		/* after BEGIN, to load: F_MESSAGE OFFER -> F_MESSAGE KEY and F_ROW facts; without
 				   F_MESSAGE the OFFER was itself the receipt of an earlier KEY, and the facts say
@@ -96,6 +97,9 @@ enum bdk_op {
 	OP_PENDING = 86,	/* -> F_ROW* {F_WHO asks, F_WHAT, F_HASH the act's digest, F_SECONDS until it lapses, and of
 				   each of its fields F_LABEL and F_VALUE*, in order} */
 	OP_APPROVE = 87,	/* F_HASH, F_STATE "agreed"|"refused" -> F_OUTCOME (enum err) of the act, F_WHY */
+	OP_OPEN = 89,		/* load: as OP_SESSION -> : a session, open to a station while both who asked and who
+				   agreed keep their connections, and no longer than its limits */
+	OP_ATTEND = 90,		/* after OP_OPEN, asked or agreed to: -> F_REASON, once the session has ended */
 	OP_AWAIT = 88,		/* -> what the act answers, once a second person has agreed; or E_LAPSED */
 	/* acquirer (acquirer) */
 	OP_RECOVER = 50		/* F_KSN and any of: F_PIN_BLOCK + F_PIN_FORMAT [+ F_PAN]; F_MAC + F_MAC_DATA; F_DATA

@@ -56,6 +56,8 @@ struct room_config {
 	unsigned epoch;			/* ca: epoch of KIF certificates, default 1 */
 	unsigned approve_seconds;	/* how long an act waits for a second person, default 300 */
 	unsigned head_records;		/* head-records = N: a head of the audit is signed after so many, default 100 */
+	unsigned session_idle_seconds;	/* load: a session in which nothing is asked ends, default 900 */
+	unsigned session_seconds;	/* load: and one that is open so long, default 28800 */
 	unsigned workers;		/* load: workers = 1..8, default 2; others: one */
 };
 

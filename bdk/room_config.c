@@ -161,6 +161,16 @@ static bool set_approve_seconds(struct room_config *c, const char *v)
 	return number(&c->approve_seconds, v, 3600);
 }
 
+static bool set_session_idle_seconds(struct room_config *c, const char *v)
+{
+	return number(&c->session_idle_seconds, v, 86400);
+}
+
+static bool set_session_seconds(struct room_config *c, const char *v)
+{
+	return number(&c->session_seconds, v, 86400);
+}
+
 static bool set_workers(struct room_config *c, const char *v)
 {
 	return number(&c->workers, v, ROOM_WORKERS);
@@ -195,6 +205,8 @@ static const struct key_row {
 	{ "crl-days",              set_crl_days,    false, ROOM_CA   },
 	{ "epoch",                 set_epoch,       false, ROOM_CA   },
 	{ "approve-seconds",       set_approve_seconds, false, 0     },
+	{ "session-idle-seconds",  set_session_idle_seconds, false, ROOM_LOAD },
+	{ "session-seconds",       set_session_seconds, false, ROOM_LOAD },
 	{ "workers",               set_workers,     false, ROOM_LOAD },
 	{ "head-records",          set_head_records, false, 0        },
 	/* clang-format on */
@@ -276,6 +288,8 @@ enum err room_config_parse(struct room_config *c, struct span text, char why[sta
 	r.c.workers = 2;
 	r.c.approve_seconds = 300;
 	r.c.head_records = 100;
+	r.c.session_idle_seconds = 900;
+	r.c.session_seconds = 28800;
 	bad = ini_parse_stream(next_line, &r, on_key, &r);
 	if (r.c.version > ROOM_VERSION) {
 		snprintf(why, ROOM_WHY, "room.conf is of version %u, this bdkd knows %u", r.c.version,

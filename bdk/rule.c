@@ -42,6 +42,9 @@ static const struct rule rules[] = {
 	{ OP_ENROL_DIGEST, RULE_PASSPHRASE, SUP | OPR, 0 },
 	{ OP_ENROL_DONE,   RULE_PASSPHRASE, SUP | OPR, 0 },
 	{ OP_REVOKE,       RULE_PASSPHRASE, CUS | SUP, CUS | SUP },
+	/* loading sessions */
+	{ OP_OPEN,         RULE_PASSPHRASE, OPR,       OPR },
+	{ OP_ATTEND,       RULE_UID,        OPR,       0 },
 	/* people */
 	{ OP_WHO,          RULE_ANYBODY,    0,         0 },
 	{ OP_LOGIN,        RULE_UID,        ANY,       0 },

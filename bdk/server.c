@@ -27,6 +27,7 @@ struct server {
 	struct door door[ROLES];
 	struct peer *peer[SERVER_CLIENTS];
 	struct recover recover;
+	struct sessions sessions;
 	struct record in, out;
 	uint64_t turns;				 /* given out in the queue */
 	uint64_t tend;				 /* milliseconds: when to start again what did not start */
@@ -94,6 +95,8 @@ static const struct row {
 	{ OP_DISMISS,      ROLE_PEOPLE,   ANY,        NOTHING,    WHOLE, op_dismiss,      "dismiss" },
 	{ OP_PENDING,      ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_pending,      "pending" },
 	{ OP_APPROVE,      ROLE_PEOPLE,   ANY,        NOTHING,    0,     op_approve,      "approve" },
+	{ OP_OPEN,         ROLE_PEOPLE,   LOAD,       NOTHING,    0,     op_open,         "open" },
+	{ OP_ATTEND,       ROLE_PEOPLE,   LOAD,       NOTHING,    READ,  op_attend,       "attend" },
 	{ OP_AWAIT,        ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_await,        "await" },
 	{ OP_SESSION,      ROLE_STATION,  LOAD,       NOTHING,    ONCE | WHOLE, op_session,      "session" },
 	{ OP_BEGIN,        ROLE_STATION,  LOAD,       SESSION,    0,     op_begin,        "begin" },
@@ -165,6 +168,10 @@ static enum err permit(const struct row *row, const struct ask *a, char *why, si
 		snprintf(why, size, "that is not for a room of purpose %s", room_purpose_name(purpose));
 		return E_ROOM_PURPOSE;
 	}
+	if (a->peer->sits && !a->peer->session && !in_state(a->peer, row->needs)) {
+		snprintf(why, size, "the operators' session has ended: two operators open another one, bdk session");
+		return E_DENIED;
+	}
 	if (!in_state(a->peer, row->needs) || a->peer->spent >> (row - rows) & 1) {
 		snprintf(why, size, "not at this point of the conversation");
 		return E_DENIED;
@@ -193,7 +200,7 @@ static enum err audit(const struct ask *a, const char *what, const char *reason)
 	else if (!a->second)
 		snprintf(who, sizeof who, "%s uid %u", first->name, (unsigned)first->uid);
 	else
-		snprintf(who, sizeof who, "%s uid %u, %s uid %u", first->name, (unsigned)first->uid, a->second->name,
+		snprintf(who, sizeof who, "%s uid %u, %s uid %u", first->name, (unsigned)first->uid, a->second->who.name,
 			 (unsigned)a->second->uid);
 	return journal_audit(a->room->journal, who, what, a->object, reason);
 }
@@ -238,6 +245,8 @@ static enum err conclude(struct server *s, struct ask *a, const char *name, unsi
 	}
 	return e;
 }
+
+static void reply(struct server *s, struct peer **slot, bool keep);
 
 /* --- Two people --------------------------------------------------------------------------------------------------- */
 
@@ -305,8 +314,6 @@ static void ask_for_second(struct server *s, struct ask *a, uint16_t op)
 	}
 }
 
-static void reply(struct server *s, struct peer **slot, bool keep);
-
 /*
  * A second person has agreed, or refused: the act goes ahead, once, and its answer to whoever asked first; what became of
  * it is the second's answer.
@@ -314,8 +321,8 @@ static void reply(struct server *s, struct peer **slot, bool keep);
 static void go_ahead(struct server *s, const struct ask *approval)
 {
 	struct peer *p = approval->agreed, **slot = s->peer;
-	struct ask a = { .room = s->room, .peer = p, .peers = s->peer, .second = &approval->peer->who,
-			 .recover = &s->recover, .answer = &s->out };
+	struct ask a = { .room = s->room, .peer = p, .peers = s->peer, .second = approval->peer,
+			 .sessions = &s->sessions, .recover = &s->recover, .answer = &s->out };
 	struct act *act = p->act;
 	const struct row *row = find(act->op);
 	enum err e = E_LAPSED;
@@ -334,6 +341,10 @@ static void go_ahead(struct server *s, const struct ask *approval)
 		snprintf(a.why, sizeof a.why, "%s refused: nothing was done", approval->peer->who.name);
 	}
 	e = conclude(s, &a, row->name, row->flags, OP_AWAIT, e);
+	if (e && session_of(&s->sessions, p->attends)) { /* it could not be written down */
+		session_end(session_of(&s->sessions, p->attends));
+		p->attends = a.second->attends = 0;
+	}
 	reply(s, slot, true);
 	begin_answer(&s->out, OP_APPROVE, E_OK, a.why);
 	record_put_number(&s->out, F_OUTCOME, (uint64_t)e);
@@ -344,7 +355,8 @@ static void go_ahead(struct server *s, const struct ask *approval)
  * it. */
 static bool answer(struct server *s, struct peer *p, size_t len)
 {
-	struct ask a = { .room = s->room, .peer = p, .peers = s->peer, .recover = &s->recover, .answer = &s->out };
+	struct ask a = { .room = s->room, .peer = p, .peers = s->peer, .sessions = &s->sessions, .recover = &s->recover,
+			 .answer = &s->out };
 	uint16_t op = len >= 2 ? get_be16(s->in.b) : 0;
 	const struct row *row = NULL;
 	char unknown[16];
@@ -359,6 +371,10 @@ static bool answer(struct server *s, struct peer *p, size_t len)
 	}
 	a.end = e;
 	if (!e) {
+		struct session *in = session_of(&s->sessions, p->sits);
+
+		if (in)
+			in->used = room_monotonic();
 		e = judge(s, &a, op);
 		flags = e ? 0 : row->flags;
 	}
@@ -387,10 +403,59 @@ static bool answer(struct server *s, struct peer *p, size_t len)
 	return !a.end;
 }
 
+/* --- Sessions that operators have opened -------------------------------------------------------------------------- */
+
+/* It ends for its stations and for who still attends it. who: by whom, or "bdkd" */
+static void close_session(struct server *s, struct session *ends, const char *who, const char *why)
+{
+	uint64_t number = ends->number;
+	char object[128];
+
+	snprintf(object, sizeof object, "session %llu: %s", (unsigned long long)number, why);
+	if (journal_audit(s->room->journal, who, "close", object, ""))
+		journal_rollback(s->room->journal);
+	session_end(ends);
+	for (struct peer **slot = s->peer; slot < s->peer + SERVER_CLIENTS; slot++) {
+		struct peer *p = *slot;
+
+		if (p && p->sits == number && p->session) {
+			p->session = false;
+			if (p->stage == PEER_READS)
+				kdh_end(&p->kdh); /* else when its worker is done: resume() */
+		}
+		if (!p || p->attends != number)
+			continue;
+		p->attends = 0;
+		snprintf(p->ended, sizeof p->ended, "%s", why);
+		if (p->stage != PEER_PENDS)
+			continue;
+		p->ended[0] = 0;
+		p->stage = PEER_READS;
+		begin_answer(&s->out, OP_ATTEND, E_OK, NULL);
+		record_put_text(&s->out, F_REASON, why);
+		reply(s, slot, true);
+	}
+}
+
+/* Whoever attends a session and goes ends it. */
+static void leave(struct server *s, struct peer *p)
+{
+	struct session *ends = session_of(&s->sessions, p->attends);
+	char who[CERT_TEXT], why[64];
+
+	p->attends = 0;
+	if (!ends)
+		return;
+	snprintf(who, sizeof who, "%s uid %u", p->who.name, (unsigned)p->uid);
+	snprintf(why, sizeof why, "%s has left", p->who.name);
+	close_session(s, ends, who, why);
+}
+
 static void hang_up(struct server *s, struct peer **slot)
 {
 	struct peer *p = *slot;
 
+	leave(s, p);
 	for (unsigned i = 0; i < ROOM_WORKERS; i++)
 		if (s->client[i] == slot)
 			s->client[i] = NULL;
@@ -449,10 +514,15 @@ static void serve(struct server *s, struct peer **slot)
 		reply(s, slot, keep);
 }
 
-/* What nobody has agreed to in time. */
+/* What nobody has agreed to in time, and sessions that have come to a limit. */
 static void expire(struct server *s)
 {
 	uint64_t now = room_monotonic();
+	const char *why;
+
+	for (struct session *one = s->sessions.one; one < s->sessions.one + SESSIONS; one++)
+		if (one->number && !session_left(one, &s->room->config, now, &why))
+			close_session(s, one, "bdkd", why);
 
 	for (struct peer **p = s->peer; p < s->peer + SERVER_CLIENTS; p++) {
 		if (!*p || !(*p)->act || now < (*p)->act->until)
@@ -476,6 +546,8 @@ static void resume(struct server *s, struct peer **slot, enum err made, struct s
 
 	a.peer->stage = PEER_READS;
 	begin_answer(&s->out, OP_OFFER, E_OK, NULL);
+	if (!e && !made && !a.peer->session)
+		made = E_DENIED; /* its session has ended while the KEY was being made */
 	e = op_key(&a, e ? e : made, key);
 	conclude(s, &a, "offer", WHOLE, OP_OFFER, e);
 	reply(s, slot, true);
@@ -514,7 +586,7 @@ static void supply(struct server *s)
 		wipe(key, len);
 	}
 	while ((next = first(s))) {
-		e = room_order(&which, s->room, &(*next)->kdh.order);
+		e = (*next)->session ? room_order(&which, s->room, &(*next)->kdh.order) : E_DENIED;
 		if (e == E_SPACE)
 			break;
 		if (e) {
@@ -636,11 +708,12 @@ static int sooner(int a, int b)
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
-/* How long until a worker has had its time, one is to be started, or an act lapses; false: nothing is to come. */
+/* How long until a worker has had its time, one is to be started, an act lapses or a session ends; false: nothing is to come. */
 static bool patience(struct timespec *limit, const struct server *s)
 {
 	const struct room *r = s->room;
 	uint64_t now = room_monotonic();
+	const char *why;
 	int least = -1;
 
 	for (unsigned i = 0; i < r->config.workers; i++)
@@ -648,6 +721,9 @@ static bool patience(struct timespec *limit, const struct server *s)
 	for (int i = 0; i < SERVER_CLIENTS; i++)
 		if (s->peer[i] && s->peer[i]->act)
 			least = sooner(least, now < s->peer[i]->act->until ? (int)(s->peer[i]->act->until - now) * 1000 : 0);
+	for (int i = 0; i < SESSIONS; i++)
+		if (s->sessions.one[i].number)
+			least = sooner(least, (int)session_left(&s->sessions.one[i], &r->config, now, &why) * 1000);
 	*limit = (struct timespec){ least / 1000, least % 1000 * 1000000L };
 	return least >= 0;
 }
@@ -727,6 +803,7 @@ void server_close(struct server *s)
 		else if (s->peer[i])
 			hang_up(s, &s->peer[i]);
 	doors_close(s->door, s->room->dir);
+	sessions_end(&s->sessions);
 	recover_end(&s->recover);
 	wipe(s, sizeof *s);
 	free(s);

@@ -20,6 +20,7 @@
 #include "bdk/recover.h"
 #include "bdk/record.h"
 #include "bdk/request.h"
+#include "bdk/session.h"
 
 #define SERVER_CLIENTS 64	/* one more is hung up on */
 #define SERVER_PEOPLE 8		/* places that only people get: nobody else shuts them out */
@@ -59,6 +60,9 @@ struct peer {
 	struct person who;		/* people: of this uid; row 0: nobody of the room */
 	bool proved;			/* and knows the passphrase */
 	struct act *act;		/* what was asked, and takes a second person; NULL: nothing */
+	uint64_t attends;		/* operator: the session that is open while this one stays; 0: none */
+	char ended[CERT_TEXT];		/* why the one before is not any more, until it is asked for */
+	uint64_t sits;			/* station: the operators' session that it is in; 0: none */
 	uint64_t turn;			/* in the queue */
 };
 
@@ -66,7 +70,8 @@ struct peer {
 struct ask {
 	struct room *room;
 	struct peer *peer, **peers;	/* who asks; all SERVER_CLIENTS of them, NULL where there is none */
-	const struct person *second;	/* who has agreed to it, if that is needed */
+	struct peer *second;		/* who has agreed to it, if that is needed */
+	struct sessions *sessions;
 	struct recover *recover;
 	struct span fields;		/* what was asked */
 	struct record *answer;		/* op and F_RESULT E_OK stand in it; thrown away on an error */

@@ -97,6 +97,13 @@ static const struct opt of_audit[] = {
 	{ "key", "FILE", "verify: the records key that has to have signed them (bdk audit key)", &cli.key, false },
 	END,
 };
+static const struct opt of_session[] = {
+	ROOM,
+	{ "key-set", "ID", "what they are loaded from (default: nothing, they are to be zeroized)", &cli.key_set, false },
+	{ "slot", "N", "the slot of that key set, 0 to 7", &cli.slot, false },
+	{ "join", "DIGEST", "the second operator: agree to what stands on the first one's screen", &cli.join, false },
+	END,
+};
 static const struct opt of_epoch[] = {
 	ROOM,
 	{ "raise", NULL, "in a ca room: the next epoch, which disowns every KIF certificate issued so far", &cli.raise, false },
@@ -142,7 +149,9 @@ static const struct command commands[] = {
 	{ "appoint", "NAME", "Makes somebody one of the room's people.", of_appoint, 1, 1, cli_appoint },
 	{ "dismiss", "NAME", "Makes somebody nobody of this room.", just_room, 1, 1, cli_dismiss },
 	{ "passphrase", "", "Sets the passphrase of whoever types it.", just_room, 0, 0, cli_passphrase },
-	{ "approve", "[DIGEST]", "Lists what waits for a second person, or agrees to it.", of_approve, 0, -1, cli_approve },
+	{ "session", "[SERIAL...]", "In a load room: opens a loading session, of two operators, and keeps it open.", of_session,
+	  0, -1, cli_session },
+	{ "approve", "[DIGEST...]", "Lists what waits for a second person, or agrees to it.", of_approve, 0, -1, cli_approve },
 	{ 0 },
 };
 

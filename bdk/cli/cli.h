@@ -13,7 +13,7 @@
 struct cli {
 	const char *room, *purpose, *name, *test, *json, *role, *anchors, *crl, *scheme, *recipient, *id, *ids, *out,
 		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise, *key_set, *since, *csv, *head, *key, *all,
-		 *uid, *refuse;
+		*uid, *refuse, *slot, *join;
 };
 extern struct cli cli;
 
@@ -24,7 +24,7 @@ cli_command cli_request, cli_certify, cli_anchors, cli_install, cli_crl, cli_dis
 cli_command cli_generate, cli_package, cli_import, cli_suspend, cli_resume;
 cli_command cli_handover, cli_import_pack, cli_verify;
 cli_command cli_expect, cli_enrol, cli_revoke;
-cli_command cli_people, cli_appoint, cli_dismiss, cli_passphrase, cli_approve;
+cli_command cli_people, cli_appoint, cli_dismiss, cli_passphrase, cli_approve, cli_session;
 
 /* --- Talking to bdkd (talk.c) ------------------------------------------------------------------------------------- */
 

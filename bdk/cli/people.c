@@ -1,4 +1,4 @@
-/* people, appoint, dismiss, passphrase, approve */
+/* people, appoint, dismiss, passphrase, approve, session */
 #include "bdk/cli/cli.h"
 #include "base/hex.h"
 #include "base/host/fail.h"
@@ -147,9 +147,21 @@ static bool find(struct span *act, const char *digits, int *status)
 	return n && (!digits || n == 1);
 }
 
+/* Both operators stay until the session ends, which is when one of them goes. */
+static void attend(int *status)
+{
+	char reason[128];
+
+	printf("the session is open; interrupt to end it\n");
+	fflush(stdout);
+	record_begin(&request, OP_ATTEND);
+	if (cli_ask(&c, &request, status, "session"))
+		printf("the session has ended: %s\n", field_text(reason, sizeof reason, c.fields, F_REASON) ? "?" : reason);
+}
+
 int cli_approve(int operands, char **operand)
 {
-	char digits[2 * DIGEST + 1];
+	char what[32] = "", digits[2 * DIGEST + 1];
 	uint8_t digest[DIGEST];
 	uint64_t outcome = 0;
 	struct span act;
@@ -165,6 +177,8 @@ int cli_approve(int operands, char **operand)
 		goto done;
 	cli_show_act(stderr, act);
 	memcpy(digest, field_get(act, F_HASH).p, sizeof digest);
+	if (field_text(what, sizeof what, act, F_WHAT))
+		what[0] = 0;
 	/* The passphrase is the yes. */
 	if (!cli_login(&c, &status))
 		goto done;
@@ -177,11 +191,43 @@ int cli_approve(int operands, char **operand)
 		status = cli_fail(&c, E_FORMAT, digits);
 	else if (cli.refuse)
 		printf("refused: nothing was done\n");
-	else if (!outcome)
-		printf("agreed, and done\n");
-	else
+	else if (outcome)
 		status = fail_say((enum err)outcome, "agreed, but it was not done");
+	else if (!strcmp(what, "open"))
+		attend(&status);
+	else
+		printf("agreed, and done\n");
 done:
+	client_close(&c);
+	return status;
+}
+
+int cli_session(int operands, char **operand)
+{
+	unsigned long slot = 0;
+	int status = 0;
+
+	if (cli.join)
+		return operands || cli.key_set || cli.slot ?
+			       fail_why(E_USAGE, "goes alone: what the session is for stands on the first one's screen", "", "--join") :
+			       cli_approve(1, (char *[]){ (char *)cli.join });
+	if (!operands)
+		return fail_why(E_USAGE, "names its terminals", "bdk session SERIAL...", "a session");
+	if (!cli.key_set != !cli.slot)
+		return fail_why(E_USAGE, "go together", "", "--key-set and --slot");
+	if (cli.slot && !opt_number(&slot, "slot", cli.slot, 0, 7))
+		return err_exit(E_USAGE);
+	if (!cli_open(&c, &status))
+		return status;
+	record_begin(&request, OP_OPEN);
+	if (cli.key_set) {
+		record_put_text(&request, F_KEY_SET, cli.key_set);
+		record_put_number(&request, F_SLOT, slot);
+	}
+	for (int i = 0; i < operands; i++)
+		record_put_text(&request, F_SERIAL, operand[i]);
+	if (cli_ask(&c, &request, &status, "session"))
+		attend(&status);
 	client_close(&c);
 	return status;
 }

@@ -15,8 +15,8 @@
 
 START_TEST(names_are_plain)
 {
-	static const char *const good[] = { "a", "anna", "anna-2", "abcdefghijklmnop" };
-	static const char *const bad[] = { "", "Anna", "1anna", "-anna", "an na", "an\xc3\xa9", "abcdefghijklmnopq", "a,b", "a\n" };
+	static const char *const good[] = { "a", "anna", "anna-2", "abcdefghijklmno" };
+	static const char *const bad[] = { "", "Anna", "1anna", "-anna", "an na", "an\xc3\xa9", "abcdefghijklmnop", "a,b", "a\n" };
 
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
 		ck_assert_msg(people_name(good[i]), "%s", good[i]);

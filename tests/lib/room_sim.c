@@ -96,7 +96,7 @@ void room_sim_meddle(const struct room *r, const char *sql)
 	sqlite3 *db;
 
 	snprintf(path, sizeof path, "%s/journal.db", r->dir);
-	if (sqlite3_open(path, &db) || sqlite3_exec(db, sql, NULL, NULL, &why)) {
+	if (sqlite3_open(path, &db) || sqlite3_busy_timeout(db, 10000) || sqlite3_exec(db, sql, NULL, NULL, &why)) {
 		fprintf(stderr, "room_sim: %s: %s\n", sql, why ? why : path);
 		exit(2);
 	}

@@ -1,0 +1,147 @@
+#!/bin/bash
+# People of a room, each a user of the machine: who may ask what, acts that take two, sessions that two operators open. What
+# one person tries alone is read out of the table of rules.
+set -u
+if [ "$(id -u)" -ne 0 ]; then
+	echo "not root: with users of /etc/subuid, by newuidmap (package uidmap)"
+	exec unshare --map-root-user --map-auto -m "$0"
+fi
+WORK=$(mktemp -d) fail=0
+. tools/rooms.sh
+trap 'stop_all; rm -rf "$WORK"' EXIT
+complain() { echo "$*"; fail=1; }
+chmod 755 "$WORK" && cp -r "$BIN" "$WORK/bin" && cp tests/people/typed.py "$WORK/typed.py" || exit 1
+BIN=$WORK/bin R=$WORK/load
+uid_of() { case $1 in anna) echo 60002 ;; bert) echo 60003 ;; sara) echo 60004 ;; otto) echo 60005 ;; olga) echo 60006 ;; alma) echo 60007 ;; esac; }
+role_of() { case $1 in anna | bert) echo custodian ;; sara) echo supervisor ;; otto | olga) echo operator ;; alma) echo auditor ;; esac; }
+phrase_of() { echo "the passphrase of $1, no. $(uid_of "$1")"; }
+PEOPLE='sara otto olga alma anna bert'
+as() { local u; u=$(uid_of "$1"); shift; setpriv --reuid="$u" --regid="$u" --clear-groups "$@"; }
+# become NAME COMMAND...: this shell is that person's bdk from now on, and the passphrase is typed when it is asked for
+become() {
+	local who=$1 u
+	shift
+	u=$(uid_of "$who")
+	exec setpriv --reuid="$u" --regid="$u" --clear-groups /usr/bin/python3 "$WORK/typed.py" "$BIN/bdk" "$@" --room "$R" \
+		< <(phrase_of "$who"; phrase_of "$who")
+}
+by() { (become "$@"); }
+# until_says PATTERN FILE: it is there
+until_says() { timeout 60 sh -c 'until grep -q -- "$1" "$2" 2>/dev/null; do sleep 0.02; done' - "$1" "$2" || complain "never said '$1': $(cat "$2")"; }
+digest_in() { sed -n 's/^  digest  //p' "$1"; }
+
+# --- A room without people, and then with ----------------------------------------------------------------------------------
+three_rooms || exit 1
+"$BIN/bdk" generate --room "$R" --scheme tdes --id FFFF111111 --for "$WORK/acquirer.crt" --out "$WORK/a.krx" >/dev/null || exit 1
+for i in 1 2; do
+	boot t$i TC-$i ca "unix:$WORK/t$i.link" && enrol t$i TC-$i ca "unix:$WORK/t$i.link" >/dev/null 2>&1 || exit 1
+done
+inject TC-1 0 FFFF111111 "unix:$WORK/t1.link" >/dev/null 2>&1 || complain "a test room without people does not load"
+stop load
+printf 'people-user = 60002 60003 60004 60005 60006 60007 60008\napprove-seconds = 300\n' >>"$R/room.conf"
+serve load || exit 1
+for p in $PEOPLE; do
+	"$BIN/bdk" appoint --room "$R" "$p" --uid "$(uid_of "$p")" --role "$(role_of "$p")" >"$WORK/$p.out" || complain "appoint $p"
+	by "$p" passphrase >/dev/null || complain "passphrase of $p: $?"
+done
+# same NAME, same uid, and whoever is nobody
+said=$("$BIN/bdk" appoint --room "$R" cora --uid 60009 --role custodian 2>&1) && complain "root appoints alone: $said"
+said=$(setpriv --reuid=60008 --regid=60008 --clear-groups "$BIN/bdk" list --room "$R" 2>&1)
+[ $? -eq 77 ] && [[ $said == *nobody* ]] || complain "a stranger was told: $said"
+as alma "$BIN/bdk" audit --room "$R" >/dev/null || complain "an auditor does not read the audit"
+said=$(as otto "$BIN/bdk" audit --room "$R" 2>&1) && complain "an operator reads the audit"
+
+# --- Two custodians, as they would do it -----------------------------------------------------------------------------------
+# ask NAME FILE COMMAND...: in the background, until it waits for a second person
+ask() {
+	local who=$1 file=$2
+	shift 2
+	become "$who" "$@" >"$WORK/$file" 2>&1 &
+	eval "PID_$file=$!"
+	PIDS="$PIDS $!"
+	until_says '^waiting' "$WORK/$file"
+}
+ended() { eval "wait \$PID_$1"; local s=$?; eval "PIDS=\${PIDS/ \$PID_$1/}"; return $s; }
+ask anna appointing appoint cora --uid 60009 --role custodian
+pid=$(pgrep -x -P "$PID_appointing" bdk)
+grep -qa 'the passphrase of' "/proc/$pid/cmdline" "/proc/$pid/environ" && complain "a passphrase among the arguments"
+d=$(digest_in "$WORK/appointing")
+as bert "$BIN/bdk" approve --room "$R" >"$WORK/list" || complain "bert does not see what waits"
+grep -q "$d" "$WORK/list" && grep -q 'appoint' "$WORK/list" && grep -q 'cora' "$WORK/list" && grep -q '60009' "$WORK/list" ||
+	complain "bert was shown: $(cat "$WORK/list")"
+by bert approve ${d:0:9} >"$WORK/agreed" 2>&1 || complain "bert: $(cat "$WORK/agreed")"
+grep -q "$d" "$WORK/agreed" || complain "bert agreed without being shown it"
+ended appointing || complain "anna: $(cat "$WORK/appointing")"
+as anna "$BIN/bdk" people --room "$R" | grep -q '^cora .*no passphrase' || complain "cora is not there"
+as alma "$BIN/bdk" audit --room "$R" | grep -q 'anna uid 60002, bert uid 60003 *appoint *cora' || complain "not both names are in the audit"
+for dup in 'cora --uid 60010' 'carl --uid 60009'; do
+	ask anna appointing appoint $dup --role custodian
+	by bert approve "$(digest_in "$WORK/appointing")" >/dev/null 2>&1 && complain "agreed and done: $dup"
+	ended appointing && complain "a name or a uid twice: $dup"
+done
+ask anna appointing appoint carl --uid 60011 --role custodian
+stop appointing
+for i in $(seq 400); do as bert "$BIN/bdk" approve --room "$R" 2>&1 | grep -q carl || break; sleep 0.02; done
+by bert approve "$(digest_in "$WORK/appointing")" >/dev/null 2>&1 && complain "agreed to what was withdrawn"
+
+# --- Too late ------------------------------------------------------------------------------------------------------------------
+stop load
+sed -i 's/^approve-seconds.*/approve-seconds = 1/' "$R/room.conf"
+serve load || exit 1
+ask anna late suspend FFFF111111
+ended late
+[ $? -eq 75 ] && grep -q 'no second person' "$WORK/late" || complain "anna was told: $(cat "$WORK/late")"
+by bert approve "$(digest_in "$WORK/late")" >/dev/null 2>&1 && complain "agreed too late"
+stop load
+sed -i 's/^approve-seconds.*/approve-seconds = 300/' "$R/room.conf"
+serve load || exit 1
+
+# --- One alone, by the table ---------------------------------------------------------------------------------------------------
+for p in $PEOPLE; do phrase_of "$p"; done | /usr/bin/python3 tests/people/attack.py "$R/people.sock" FFFF111111 \
+	$(for p in $PEOPLE; do echo "$p:$(uid_of "$p"):$(role_of "$p")"; done) >"$WORK/attack" 2>&1 || complain "$(cat "$WORK/attack")"
+cat "$WORK/attack"
+ask sara state resume FFFF111111 # the attack has left it suspended
+by anna approve "$(digest_in "$WORK/state")" >/dev/null 2>&1 || complain "a custodian does not agree to a supervisor"
+ended state || complain "sara: $(cat "$WORK/state")"
+
+# --- Sessions ----------------------------------------------------------------------------------------------------------------------
+load() { inject "$1" "$2" FFFF111111 "unix:$WORK/t${1#TC-}.link" >"$WORK/kif" 2>&1; }
+# open_session WHAT...: otto opens it, olga joins
+open_session() {
+	ask otto otto session "$@"
+	become olga session --join "$(digest_in "$WORK/otto")" >"$WORK/olga" 2>&1 &
+	PID_olga=$! PIDS="$PIDS $!"
+	until_says '^the session is open' "$WORK/otto"
+	until_says '^the session is open' "$WORK/olga"
+}
+load TC-2 0 && complain "a station loads without operators"
+grep -q 'bdk session' "$WORK/kif" || complain "kif was told: $(cat "$WORK/kif")"
+open_session --key-set FFFF111111 --slot 0 TC-2 TC-3
+grep -q "$(digest_in "$WORK/otto")" "$WORK/olga" && grep -q 'TC-3' "$WORK/olga" || complain "olga was shown: $(cat "$WORK/olga")"
+load TC-2 0 || complain "a session that is open: $(cat "$WORK/kif")"
+load TC-1 0 && complain "a terminal that is not in the session"
+load TC-2 1 && complain "a slot that is not the session's"
+"$BIN/kif" zeroize --room "$R" --port "unix:$WORK/t2.link" --serial TC-2 --reason decommission --slot all --ledger "$WORK/kif.db" \
+	>/dev/null 2>&1 && complain "a session to load zeroizes"
+stop olga
+ended otto || complain "otto: $(cat "$WORK/otto")"
+grep -q 'olga has left' "$WORK/otto" || complain "otto was told: $(cat "$WORK/otto")"
+load TC-2 0 && complain "a session that one has left"
+# The limits: nobody leaves, nobody loads.
+for limit in session-idle-seconds session-seconds; do
+	stop load
+	sed -i '/^session/d' "$R/room.conf" && echo "$limit = 1" >>"$R/room.conf"
+	serve load || exit 1
+	open_session TC-1
+	for p in otto olga; do
+		ended $p || complain "$p: $(cat "$WORK/$p")"
+		grep -q "has ended: .*$limit" "$WORK/$p" || complain "$p was told: $(cat "$WORK/$p")"
+	done
+done
+
+# --- What a passphrase is nowhere ------------------------------------------------------------------------------------------------
+stop load
+grep -raq 'the passphrase of' "$WORK/load" "$WORK"/*.log "$WORK"/*.err "$WORK"/*.db && complain "a passphrase in a file"
+phrase_of anna >"$WORK/load/twin.log" # broken twin
+grep -raq 'the passphrase of' "$WORK/load" || complain "the broken twin was not caught"
+exit $fail
