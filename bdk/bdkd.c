@@ -5,6 +5,8 @@
 #include "base/host/fail.h"
 #include "base/host/guard.h"
 #include "base/host/opt.h"
+#include "base/host/prompt.h"
+#include "base/wipe.h"
 #include "bdk/login.h"
 #include "bdk/process.h"
 #include "bdk/heads.h"
@@ -18,16 +20,62 @@
 #include <unistd.h>
 
 static const char *room_dir, *init_purpose, *name, *test, *token, *arguments, *pin_file, *module_folder, *ask, *json;
+static const char *custodians, *threshold, *so_threshold, *accept_software;
+
+/* Each custodian of a new room types his passphrase here, one after the other. */
+static bool take_passphrases(struct room_birth *birth, int *status)
+{
+	char phrase[PASSPHRASE_MAX + 1], question[80];
+	bool good = true;
+	size_t len;
+	enum err e;
+
+	for (unsigned i = 0; good && i < birth->who.n; i++) {
+		snprintf(question, sizeof question, "New passphrase of %s", birth->who.who[i].name);
+		good = prompt_new_secret(phrase, &len, sizeof phrase, PASSPHRASE_MIN, question, status);
+		e = good ? custodian_key_make(&birth->key[i], (struct span){ (const uint8_t *)phrase, len }) : E_OK;
+		if (e) {
+			*status = fail_say(e, "%s", question);
+			good = false;
+		}
+	}
+	wipe(phrase, sizeof phrase);
+	return good;
+}
+
+/* Who a production room's custodians are; a test room has none. */
+static bool take_custodians(struct room_birth *birth, int *status)
+{
+	char why[CUSTODY_WHY];
+
+	if (test && (custodians || threshold || so_threshold || accept_software))
+		*status = fail_why(E_USAGE, "are a production room's, and --test makes a test room", "",
+				   "--custodians, --threshold, --so-threshold and --accept-software-token");
+	else if (!test && (!custodians || !threshold))
+		*status = fail_why(E_USAGE, "a production room needs --custodians and --threshold", "--test makes a test room",
+				   "%s", room_dir);
+	else if (!test && pin_file)
+		*status = fail_why(E_USAGE, "goes with --test: a production room's token is blank", "", "--pin-file");
+	else if (!test && custodians_parse(&birth->who, custodians, threshold, so_threshold, why))
+		*status = fail_why(E_USAGE, why, "--help tells how", "--custodians");
+	else
+		return true;
+	return false;
+}
 
 static int init(void)
 {
-	struct room_config config = { .test = test };
+	static struct room_birth birth;
+	struct room_config config = { .test = test, .accept_software_token = accept_software };
+	int status = 0;
 	char why[ROOM_WHY], path[PATH_MAX];
 	struct login pin = { NULL, 0 };
 	enum err e;
 
 	if (!token && (arguments || module_folder || pin_file))
 		return fail_why(E_USAGE, "go with --token", "", "--token-arguments, --module-folder and --pin-file");
+	if (!take_custodians(&birth, &status))
+		return status;
 	if (room_purpose_parse(&config.purpose, init_purpose))
 		return fail_why(E_USAGE, "a purpose is ca, load or acquirer", "", "--init %s", init_purpose);
 	snprintf(path, sizeof path, "%s", room_dir);
@@ -48,14 +96,28 @@ static int init(void)
 		login_wipe(&pin);
 		return fail_why(E_ROOM, "no PIN of 1 to 255 bytes", "", "%s", pin_file);
 	}
-	e = room_init(room_dir, &config, login_span(&pin), why);
+	birth.pin = login_span(&pin);
+	if (room_permit_birth(&config, &birth, why)) {
+		login_wipe(&pin);
+		return fail_why(E_DENIED, why, "", "%s", room_dir);
+	}
+	if (!take_passphrases(&birth, &status)) {
+		wipe(&birth, sizeof birth);
+		return status;
+	}
+	e = room_init(room_dir, &config, &birth, why);
 	login_wipe(&pin);
-	if (e == E_DENIED)
-		return fail_why(e, why, "--test makes a test room", "%s", room_dir);
+	wipe(&birth, sizeof birth);
 	if (e)
 		return *why ? fail_why(e, why, e == E_EXISTS && token ? "" : err_hint(e), "%s", room_dir)
 			    : fail_say(e, "%s", room_dir);
-	printf("%s: room %s (%s, test) made\n", room_dir, config.name, room_purpose_name(config.purpose));
+	printf("%s: room %s (%s, %s) made\n", room_dir, config.name, room_purpose_name(config.purpose),
+	       test ? "test" : "production");
+	if (!test)
+		printf("Before it is served, name in its room.conf who may use its %s; bdkd(8) tells how.\n",
+		       config.purpose == ROOM_LOAD	     ? "station socket (station-user)"
+		       : config.purpose == ROOM_ACQUIRER ? "acquirer socket (acquirer-user)"
+							 : "people socket besides its custodians (people-user)");
 	return 0;
 }
 
@@ -154,15 +216,17 @@ static int serve(void)
 		fprintf(stderr, "bdkd: warning: a test room%s: its PIN lies in a file%s%s%s\n",
 			room_config_software(&room.config) ? " on a software token" : "",
 			door[ROLE_PEOPLE].users.n ? "" : ", one user serves and asks", *missing ? "; " : "", missing);
+	else if (room_config_software(&room.config))
+		fprintf(stderr, "bdkd: warning: a production room on a software token, which its room.conf accepts\n");
 	probe_blame(blame, sizeof blame, &room.worker[0].probe);
-	if (*blame)
+	if (!room.sealed && *blame)
 		fprintf(stderr, "bdkd: warning: the token allows what must fail, no production room may use it: %s\n", blame);
 	e = heads_turn(&room, "start");
 	if (!e)
 		e = server_open(&server, &room, door, why);
 	if (!e) {
-		printf("bdkd: serving %s (%s, %s)\n", room.config.name, room_purpose_name(room.config.purpose),
-		       room.config.test ? "test" : "production");
+		printf("bdkd: serving %s (%s, %s)%s\n", room.config.name, room_purpose_name(room.config.purpose),
+		       room.config.test ? "test" : "production", room.sealed ? ", locked: its custodians unlock it (bdk unlock)" : "");
 		fflush(stdout);
 		e = server_run(server);
 	}
@@ -181,8 +245,10 @@ static int run(int operands, char **operand)
 	(void)operand;
 	if (guard_secrets(&locked))
 		return fail_why(E_INTERNAL, "the walls around this process could not be built", "", "bdkd");
-	if (!init_purpose && (name || test || module_folder))
-		return fail_why(E_USAGE, "go with --init", "", "--name, --test and --module-folder");
+	if (!init_purpose && (name || test || module_folder || custodians || threshold || so_threshold || accept_software))
+		return fail_why(E_USAGE, "go with --init", "",
+				"--name, --test, --module-folder, --custodians, --threshold, --so-threshold and "
+				"--accept-software-token");
 	if (!init_purpose && !ask && (token || arguments || pin_file))
 		return fail_why(E_USAGE, "go with --init or --probe", "", "--token, --token-arguments and --pin-file");
 	if (json && !ask)
@@ -200,6 +266,10 @@ int main(int argc, char **argv)
 		  false },
 		{ "name", "NAME", "its name, which stands in certificates (default: the folder's)", &name, false },
 		{ "test", NULL, "make a test room", &test, false },
+		{ "custodians", "LIST", "a production room's, as NAME=LOGIN,...: each types a passphrase", &custodians, false },
+		{ "threshold", "M", "how many of them unlock it: 2 or more", &threshold, false },
+		{ "so-threshold", "K", "how many of them change its custodians: M or more (default: M)", &so_threshold, false },
+		{ "accept-software-token", NULL, "make a production room on a software token", &accept_software, false },
 		{ "token", "URI", "the token (RFC 7512; a new room's default: a SoftHSM token in the folder)", &token, false },
 		{ "token-arguments", "TEXT", "what the token's module wants at C_Initialize", &arguments, false },
 		{ "module-folder", "DIR", "where the token's module writes, outside the room", &module_folder, false },

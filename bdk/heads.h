@@ -1,5 +1,5 @@
 /*
- * Signed heads of a room's audit (bdk/audit.h): made when the room is opened and closed, after so many records, and handed out
+ * Signed heads of a room's audit (bdk/audit.h): made when the room is opened and closed, unlocked and locked, after so many records, and handed out
  * with each receipt and report. The journal keeps the former; what shows a truncation are heads that are held elsewhere.
  */
 #ifndef KEYROOM_BDK_HEADS_H
@@ -7,7 +7,7 @@
 
 #include "bdk/room.h"
 
-/* heads_turn - an audit record "bdkd start" or "bdkd stop", and the head of it. E_OK (also where the head cannot be signed now),
+/* heads_turn - an audit record "start", "stop", "unlocked" or "locking" of "bdkd", and the head of it. E_OK (also where the head cannot be signed now),
  * E_JOURNAL */
 MUST_USE enum err heads_turn(struct room *r, const char *what);
 

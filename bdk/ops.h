@@ -13,6 +13,8 @@ typedef enum err op_handler(struct ask *a);
 op_handler op_info, op_list, op_devices, op_audit, op_digest, op_probe;
 op_handler op_request, op_certify, op_anchors, op_install, op_install_crl;
 op_handler op_generate, op_package, op_import, op_state;
+/* ops_custody.c */
+op_handler op_unlock, op_lock, op_custodians, op_change, op_entrust;
 /* ops_enrol.c */
 op_handler op_expect, op_enrol, op_enrol_csr, op_enrol_digest, op_enrol_done, op_revoke, op_crl, op_disown, op_raise;
 /* ops_station.c */

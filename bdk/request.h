@@ -22,7 +22,8 @@ enum bdk_op {
 	/* people, any room */
 	OP_INFO = 1,		/* -> F_PURPOSE, F_NAME, F_TEST_ROOM (1/0), F_ENVIRONMENT and F_ROOT (once
 				   known), F_SOFTWARE_TOKEN (1/0), F_EPOCH (ca: now; others: the highest seen, 0: none),
-				   F_LIST and F_UNTIL of the installed revocation list, if there is one */
+				   F_LIST and F_UNTIL of the installed revocation list, if there is one; F_SEALED (1/0): a
+				   locked room does this, OP_AUDIT, and what custodians ask; the rest is E_SEALED */
 	OP_LIST = 2,		/* key sets -> F_ROW* {F_KEY_SET, F_SCHEME, F_STATE, F_KCV, F_FIRST, F_LAST, F_USED,
 				   F_TIME} */
 	OP_DEVICES = 3,		/* terminals this room knows -> F_ROW* {F_SERIAL, F_SPKI, F_STATE, F_TIME} */
@@ -33,6 +34,17 @@ enum bdk_op {
 	OP_PROBE = 6,		/* -> F_PROBE: what the token answered when the room was opened (bdk/probe.h) */
 	OP_HEAD = 7,		/* -> F_HEAD: the newest record's, signed and kept */
 	OP_HEADS = 17,		/* [F_SINCE] -> F_HEAD*: those that are kept; pieces as of a list */
+	/* people: a production room's custodians, each from an own login */
+	OP_UNLOCK = 60,		/* F_PASSPHRASE -> F_NAME, F_GIVEN, F_NEEDED, F_SEALED, [F_REASON: what is to be looked
+				   after] */
+	OP_LOCK = 61,		/* -> : by anybody; every connection ends */
+	OP_CUSTODIANS = 62,	/* -> F_NEEDED, F_SO_NEEDED, F_SEALED, F_CUSTODIAN and F_NEXT (1/0: is this login one's,
+				   or one of the next's), F_ROW* {F_NAME, F_UID, F_STATE}, [F_REASON] */
+	OP_CHANGE = 63,		/* F_CUSTODIANS, F_NEEDED, [F_SO_NEEDED], texts as custodians_parse() takes them -> : a
+				   change begins; one before it is forgotten */
+	OP_ENTRUST = 64,	/* F_PASSPHRASE of one who is a custodian now, F_NEW_PASSPHRASE of one who is next, both of
+				   one who stays -> F_GIVEN of F_NEEDED, F_USED of F_LAST have come, F_STATE "waiting"|
+				   "changed" */
 	/* people: what is longer than a record. The ops below say what they take and leave. */
 	OP_PUT = 8,		/* F_PIECE -> : comes behind what this connection has put since an op last took it; at
 				   most BULK_MAX bytes in all */
@@ -122,6 +134,8 @@ enum bdk_field {
 	F_KSN = 55 /* bytes */, F_LOAD_COUNT = 56, F_FIRMWARE = 57,
 	F_PIN_BLOCK = 60, F_PIN_FORMAT = 61 /* 0..4 */, F_PAN = 62, F_PIN = 63, F_MAC = 64, F_MAC_DATA = 65,
 	F_VERDICT = 66, F_DATA = 67, F_CLEAR = 68,
+	F_SEALED = 90, F_GIVEN = 91, F_NEEDED = 92, F_SO_NEEDED = 93, F_NEW_PASSPHRASE = 94, F_CUSTODIANS = 95,
+	F_CUSTODIAN = 96, F_NEXT = 97,
 	F_UID = 120, F_PASSPHRASE = 121, F_IN_FORCE = 122, F_LABEL = 123, F_VALUE = 124, F_SECONDS = 125,
 	F_OUTCOME = 126,
 	F_HEAD = 130 /* a signed head of the audit: a stanza (bdk/audit.h) */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -22,10 +23,7 @@
 /* A PKCS#11 module may leak a little with every session object (SoftHSM: about 250 bytes): a worker is replaced in
  * time. */
 enum { WORKER_ACTS = 50000 };
-enum { TOKEN_OBJECT = 4096, CA_DAYS = 7305, PIN_BYTES = 16, PATH = PATH_MAX + 64 };
-
-static const char no_custodians[] =
-	"production rooms need the ceremony (m of n custodians), which this version does not have";
+enum { TOKEN_OBJECT = 4096, CA_DAYS = 7305, PATH = PATH_MAX + 64 };
 
 /* --- Names -------------------------------------------------------------------------------------------------------- */
 
@@ -92,6 +90,17 @@ static enum err read_pin(struct room *r)
 
 	path_of(path, r, "pin");
 	return login_read(&r->pin, path);
+}
+
+/* A page with a PIN: the hexadecimal text of its secret. */
+static enum err write_pin(struct login *p, const uint8_t secret[static SHARE_SECRET])
+{
+	enum err e = login_page(p);
+
+	if (!e)
+		hex_encode((char *)p->page, secret, SHARE_SECRET);
+	p->len = e ? 0 : 2 * SHARE_SECRET;
+	return e;
 }
 
 /* The one token in the room's folder has its token.object there. */
@@ -177,14 +186,15 @@ enum err room_judge(char why[static ROOM_WHY], const struct room_config *c, cons
 	return E_DENIED;
 }
 
-/* E_OK, E_TOKEN, E_DENIED (a production room, and the probe of its token found what has to fail) */
+/* E_OK, E_TOKEN, E_PASSPHRASE (the token does not take the PIN, which is wiped: it is not tried again), E_DENIED (a
+ * production room, and the probe of its token found what has to fail) */
 static enum err start_worker(struct room *r, unsigned which)
 {
 	struct worker *w = &r->worker[which];
 	char why[ROOM_WHY];
 	struct place_text text;
 	struct token_place at;
-	enum err e = place(&at, &text, r);
+	enum err e = r->pin.len ? place(&at, &text, r) : E_TOKEN;
 
 	if (!e && at.softhsm_conf)
 		e = mend_token(r);
@@ -194,6 +204,8 @@ static enum err start_worker(struct room *r, unsigned which)
 		e = room_judge(why, &r->config, &w->probe);
 	if (e)
 		worker_stop(w);
+	if (e == E_PASSPHRASE)
+		login_wipe(&r->pin);
 	return e;
 }
 
@@ -209,11 +221,17 @@ static bool dead(const struct worker *w)
 static enum err fit(struct room *r, unsigned which)
 {
 	struct worker *w = &r->worker[which];
+	enum err e;
 
 	if (!dead(w) && w->asked < WORKER_ACTS)
 		return E_OK;
 	worker_stop(w);
-	return start_worker(r, which);
+	e = start_worker(r, which);
+	if (e == E_PASSPHRASE) {
+		r->sealed = !r->config.test;
+		e = E_TOKEN;
+	}
+	return e;
 }
 
 enum err room_worker(struct worker **w, struct room *r)
@@ -262,7 +280,7 @@ enum err room_order(unsigned *which, struct room *r, const struct key_order *ord
 
 void room_tend(struct room *r, unsigned which)
 {
-	if (r->worker[which].fd < 0 && fit(r, which))
+	if (!r->sealed && r->worker[which].fd < 0 && fit(r, which))
 		worker_stop(&r->worker[which]);
 }
 
@@ -346,7 +364,6 @@ static enum err same_pair(struct room *r, const char *label, const uint8_t point
 
 static enum err read_certs(struct room *r, char why[static ROOM_WHY])
 {
-	struct cert c;
 	enum err e;
 
 	e = read_der(r->own.b, &r->own.len, sizeof r->own.b, r, "own", why);
@@ -360,7 +377,15 @@ static enum err read_certs(struct room *r, char why[static ROOM_WHY])
 		snprintf(why, ROOM_WHY, "a CA certificate in certs/ is damaged");
 		e = E_ROOM;
 	}
-	/* A ca room whose certificates are not of its token would certify for nobody. */
+	return e;
+}
+
+/* A ca room whose certificates are not of its token would certify for nobody. */
+static enum err check_cas(struct room *r, char why[static ROOM_WHY])
+{
+	struct cert c;
+	enum err e = E_OK;
+
 	for (int i = 0; !e && i < CAS && r->config.purpose == ROOM_CA; i++) {
 		e = parser_anchor(&r->parser, &c, der_span(ca_of(r, i)));
 		if (!e)
@@ -453,20 +478,23 @@ static void hold_nothing(struct room *r)
 
 /* --- Making a room ------------------------------------------------------------------------------------------------ */
 
-enum { CONF = 1024 };
+enum { CONF = 2048 };
 
 /* The text of room.conf, which is read again at every start. E_OK, E_RANGE (it could not be) */
 static enum err config_text(char text[static CONF], const struct room *r, char why[static ROOM_WHY])
 {
-	const char *arguments = r->config.token_arguments, *folder = r->config.module_folder;
+	const char *arguments = r->config.token_arguments, *folder = r->config.module_folder,
+		   *people = r->config.people_user;
 	struct room_config again;
 
 	snprintf(text, CONF,
 		 "# A Keyroom room; bdkd(8) tells what may stand here.\n"
-		 "[room]\nversion = %u\npurpose = %s\nkind = %s\nname = %s\ntoken = %s\n%s%s%s%s%s%s%s",
+		 "[room]\nversion = %u\npurpose = %s\nkind = %s\nname = %s\ntoken = %s\n%s%s%s%s%s%s%s%s%s%s%s",
 		 (unsigned)ROOM_VERSION, room_purpose_name(r->config.purpose), r->config.test ? "test" : "production",
 		 r->config.name, r->config.token, *arguments ? "token-arguments = " : "", arguments,
 		 *arguments ? "\n" : "", *folder ? "module-folder = " : "", folder, *folder ? "\n" : "",
+		 r->config.accept_software_token ? "accept-software-token = yes\n" : "",
+		 *people ? "people-user = " : "", people, *people ? "\n" : "",
 		 r->config.purpose == ROOM_CA ? "epoch = 1\n" : "");
 	if (room_config_parse(&again, (struct span){ (const uint8_t *)text, strlen(text) }, why))
 		return E_RANGE;
@@ -499,38 +527,55 @@ static enum err own_token(struct room *r)
 	return write_softhsm_conf(r);
 }
 
-/* given: the PIN of a token that has one; else the token is blank and gets a random one */
-static enum err make_token(struct room *r, struct span given, char why[static ROOM_WHY])
+/* A test room's PIN goes into a file, and nobody keeps its SO PIN; a production room's are its custodians'. */
+static enum err keep_pins(const struct room *r, const struct room_birth *birth, const struct custody_secrets *s)
 {
 	char path[PATH];
-	uint8_t random[PIN_BYTES];
-	struct place_text text;
-	struct token_place at;
-	enum err e = login_page(&r->pin);
 
 	path_of(path, r, "pin");
-	if (!e && getrandom(random, sizeof random, 0) != sizeof random)
-		e = E_RANDOM;
+	if (!r->config.test)
+		return custody_write(r->dir, r->config.name, 1, &birth->who, birth->key, s);
+	r->pin.page[r->pin.len] = '\n';
+	return file_write(path, (struct span){ r->pin.page, r->pin.len + 1 }, 0400);
+}
+
+/* birth->pin: of a token that has one; else the token is blank and gets random ones */
+static enum err make_token(struct room *r, const struct room_birth *birth, char why[static ROOM_WHY])
+{
+	struct custody_secrets s;
+	struct login so_pin = { NULL, 0 };
+	struct place_text text;
+	struct token_place at;
+	enum err e = custody_secrets_make(&s);
+
+	if (!e)
+		e = write_pin(&r->pin, s.pin);
+	if (!e)
+		e = write_pin(&so_pin, s.so_pin);
 	if (!e && !r->config.token[0])
 		e = own_token(r);
 	if (!e)
 		e = place(&at, &text, r);
 	if (e)
 		goto done;
-	hex_encode((char *)r->pin.page, random, PIN_BYTES);
-	r->pin.len = given.len ? given.len : 2 * PIN_BYTES;
-	if (given.len)
-		memcpy(r->pin.page, given.p, given.len);
-	e = worker_init_token(&at, login_span(&r->pin));
-	if (e == E_EXISTS && given.len)
+	if (birth->pin.len) {
+		memcpy(r->pin.page, birth->pin.p, birth->pin.len);
+		r->pin.len = birth->pin.len;
+	}
+	/* The shares first: what they open is never lost. */
+	if (!r->config.test)
+		e = keep_pins(r, birth, &s);
+	if (!e)
+		e = worker_init_token(&at, login_span(&r->pin), login_span(&so_pin));
+	if (e == E_EXISTS && birth->pin.len)
 		e = E_OK;
 	if (e == E_EXISTS)
-		snprintf(why, ROOM_WHY, "the token is not blank: its PIN is needed (--pin-file)");
-	r->pin.page[r->pin.len] = '\n';
-	if (!e)
-		e = file_write(path, (struct span){ r->pin.page, r->pin.len + 1 }, 0400);
+		snprintf(why, ROOM_WHY, "the token is not blank%s", r->config.test ? ": its PIN is needed (--pin-file)" : "");
+	if (!e && r->config.test)
+		e = keep_pins(r, birth, &s);
 done:
-	wipe(random, sizeof random);
+	login_wipe(&so_pin);
+	wipe(&s, sizeof s);
 	return e;
 }
 
@@ -557,20 +602,21 @@ static enum err make_cas(struct room *r)
 }
 
 /* Everything inside the folder; room.conf, which makes it a room, last. */
-static enum err furnish(struct room *r, struct span pin, char why[static ROOM_WHY])
+static enum err furnish(struct room *r, const struct room_birth *birth, char why[static ROOM_WHY])
 {
-	char token[PATH], certs[PATH], journal[PATH], text[CONF];
+	char token[PATH], certs[PATH], journal[PATH], shares[PATH], text[CONF];
 	uint8_t point[P256_POINT];
 	enum err e;
 
 	path_of(token, r, "token");
 	path_of(certs, r, "certs");
 	path_of(journal, r, "journal.db");
+	path_of(shares, r, "shares");
 	e = r->config.token[0] ? config_text(text, r, why) : E_OK;
-	if (!e && (mkdir(token, 0700) || mkdir(certs, 0700)))
+	if (!e && (mkdir(token, 0700) || mkdir(certs, 0700) || (!r->config.test && mkdir(shares, 0700))))
 		e = E_IO;
 	if (!e)
-		e = make_token(r, pin, why);
+		e = make_token(r, birth, why);
 	if (!e)
 		e = start_worker(r, 0);
 	for (int i = 0; !e && pairs[r->config.purpose][i]; i++)
@@ -582,6 +628,10 @@ static enum err furnish(struct room *r, struct span pin, char why[static ROOM_WH
 	worker_stop(&r->worker[0]);
 	if (!e)
 		e = journal_create(journal, r->config.purpose);
+	if (!e && !r->config.test)
+		e = journal_open(&r->journal, journal, r->config.purpose);
+	if (!e && !r->config.test)
+		e = custodians_enter(&birth->who, birth->key, r->journal, NULL);
 	if (!e)
 		e = room_sync(r);
 	if (!e)
@@ -610,7 +660,37 @@ static bool empty(const char *dir)
 	return !n;
 }
 
-enum err room_init(const char *dir, const struct room_config *config, struct span pin, char why[static ROOM_WHY])
+enum err room_permit_birth(const struct room_config *c, const struct room_birth *birth, char why[static ROOM_WHY])
+{
+	const char *missing = NULL;
+
+	if (c->test)
+		return E_OK;
+	if (!birth->who.n || birth->pin.len)
+		missing = "a production room's PIN is its custodians' (--custodians), and its token is blank";
+	else if (!geteuid())
+		missing = "a production room has a user of its own: make it as that user, not as root";
+	else if (mlockall(MCL_CURRENT | MCL_FUTURE))
+		missing = "memory is not locked: set LimitMEMLOCK=infinity (ulimit -l)";
+	else if ((!c->token[0] || room_config_software(c)) && !c->accept_software_token)
+		missing = "a production room on a software token: --accept-software-token, if that is what you want";
+	if (missing)
+		snprintf(why, ROOM_WHY, "%s", missing);
+	return missing ? E_DENIED : E_OK;
+}
+
+/* Custodians come in by people.sock. */
+static void name_custodians(struct room_config *c, const struct custodians *who)
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; i < who->n; i++)
+		len += (size_t)snprintf(c->people_user + len, sizeof c->people_user - len, "%s%u", i ? " " : "",
+					(unsigned)who->who[i].uid);
+}
+
+enum err room_init(const char *dir, const struct room_config *config, const struct room_birth *birth,
+		   char why[static ROOM_WHY])
 {
 	char lock[PATH];
 	struct room *r;
@@ -618,10 +698,9 @@ enum err room_init(const char *dir, const struct room_config *config, struct spa
 	enum err e;
 
 	why[0] = 0;
-	if (!config->test) {
-		snprintf(why, ROOM_WHY, "%s", no_custodians);
-		return E_DENIED;
-	}
+	e = room_permit_birth(config, birth, why);
+	if (e)
+		return e;
 	if (!room_config_name(config->name)) {
 		snprintf(why, ROOM_WHY,
 			 "a room's name is 1 to %d letters, digits, dots, dashes, underscores and single blanks",
@@ -643,6 +722,7 @@ enum err room_init(const char *dir, const struct room_config *config, struct spa
 	hold_nothing(r);
 	r->config = *config;
 	r->config.workers = 1;
+	name_custodians(&r->config, &birth->who);
 	if (!realpath(dir, r->dir) || chmod(dir, 0700)) {
 		e = E_IO;
 	} else if (strpbrk(r->dir, "#\n\r")) {
@@ -652,7 +732,7 @@ enum err room_init(const char *dir, const struct room_config *config, struct spa
 	} else {
 		path_of(lock, r, "lock");
 		r->lock = open(lock, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600); /* of two at the same time, one */
-		e = r->lock < 0 ? errno == EEXIST ? E_EXISTS : E_IO : furnish(r, pin, why);
+		e = r->lock < 0 ? errno == EEXIST ? E_EXISTS : E_IO : furnish(r, birth, why);
 		if (e == E_IO)
 			snprintf(why, ROOM_WHY, "%s", strerror(errno));
 		if (e && r->lock >= 0)
@@ -728,9 +808,9 @@ static enum err permit_kind(const struct room *r, char why[static ROOM_WHY])
 	snprintf(why, ROOM_WHY, "%s",
 		 !access(pin, F_OK) ? "a PIN file lies in a production room"
 		 : room_config_software(&r->config) && !r->config.accept_software_token
-			 ? "a production room on a software token, which its room.conf does not accept"
-			 : no_custodians);
-	return E_DENIED;
+			 ? "a production room on a software token, which its room.conf does not accept (accept-software-token = yes)"
+			 : "");
+	return why[0] ? E_DENIED : E_OK;
 }
 
 /* Whoever may write to the folder is the room, and whoever may read the PIN is its worker. */
@@ -745,6 +825,18 @@ static enum err check_modes(const struct room *r, char why[static ROOM_WHY])
 	else if (!stat(pin, &st) && st.st_mode & (S_IRWXG | S_IRWXO))
 		snprintf(why, ROOM_WHY, "others than its owner may open the file pin");
 	return why[0] ? E_ROOM : E_OK;
+}
+
+static enum err start_workers(struct room *r, char why[static ROOM_WHY])
+{
+	enum err e = E_OK;
+
+	for (unsigned i = 0; !e && i < r->config.workers; i++) {
+		e = start_worker(r, i);
+		if (e == E_DENIED && !room_judge(why, &r->config, &r->worker[i].probe))
+			snprintf(why, ROOM_WHY, "a worker's walls cannot be built");
+	}
+	return e ? e : check_cas(r, why);
 }
 
 enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
@@ -779,20 +871,93 @@ enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
 	}
 	if (!e)
 		e = parser_start(&r->parser, !r->config.test);
-	if (!e) {
+	if (!e && r->config.test) {
 		e = read_pin(r);
 		if (e == E_ROOM)
 			snprintf(why, ROOM_WHY, "the token's PIN is not in the file pin");
 	}
-	for (unsigned i = 0; !e && i < r->config.workers; i++) {
-		e = start_worker(r, i);
-		if (e == E_DENIED && !room_judge(why, &r->config, &r->worker[i].probe))
-			snprintf(why, ROOM_WHY, "a worker's walls cannot be built");
-	}
 	if (!e)
 		e = read_certs(r, why);
+	r->sealed = !r->config.test;
+	if (!e && r->config.test)
+		e = start_workers(r, why);
+	if (e == E_PASSPHRASE) {
+		snprintf(why, ROOM_WHY, "the token does not take the PIN in the file pin");
+		e = E_TOKEN;
+	}
 	if (e)
 		room_close(r);
+	return e;
+}
+
+enum err room_unlock(struct room *r, const uint8_t pin[static SHARE_SECRET], char why[static ROOM_WHY])
+{
+	enum err e;
+
+	room_lock(r);
+	e = write_pin(&r->pin, pin);
+	if (!e)
+		e = start_workers(r, why);
+	r->sealed = e;
+	if (e)
+		room_lock(r);
+	return e;
+}
+
+void room_lock(struct room *r)
+{
+	for (unsigned i = 0; i < ROOM_WORKERS; i++)
+		worker_stop(&r->worker[i]);
+	login_wipe(&r->pin);
+	pieces_wipe(&r->given);
+	custody_change_wipe(&r->change);
+	r->sealed = true;
+}
+
+/* What mend_token() puts back is what the token holds now. */
+static enum err keep_token(const struct room *r)
+{
+	char object[PATH], kept[PATH];
+	uint8_t is[TOKEN_OBJECT];
+	size_t len = 0;
+	enum err e = E_TOKEN;
+
+	path_of(kept, r, "token/token.object");
+	if (find_token(object, r) && !file_read(is, &len, sizeof is, object))
+		e = file_write(kept, (struct span){ is, len }, 0600);
+	wipe(is, sizeof is);
+	return e;
+}
+
+enum err room_change_pins(struct room *r, const uint8_t so_pin[static SHARE_SECRET], const struct custody_secrets *next)
+{
+	struct login so = { NULL, 0 }, next_so = { NULL, 0 }, pin = { NULL, 0 };
+	struct place_text text;
+	struct token_place at;
+	enum err e = place(&at, &text, r);
+
+	if (!e)
+		e = write_pin(&so, so_pin);
+	if (!e)
+		e = write_pin(&pin, next->pin);
+	if (!e)
+		e = write_pin(&next_so, next->so_pin);
+	if (!e && at.softhsm_conf)
+		e = mend_token(r);
+	if (!e)
+		e = worker_change_pins(&at, &(struct token_pins){ login_span(&so), login_span(&pin), login_span(&next_so) });
+	if (!e && at.softhsm_conf)
+		e = keep_token(r);
+	if (!e)
+		e = room_sync(r);
+	if (!e && !r->sealed) {
+		login_wipe(&r->pin);
+		r->pin = pin;
+		pin = (struct login){ NULL, 0 };
+	}
+	login_wipe(&so);
+	login_wipe(&next_so);
+	login_wipe(&pin);
 	return e;
 }
 

@@ -7,6 +7,7 @@
  *     DIR/token/          SoftHSM's token folder, softhsm2.conf and a copy of the token's token.object (software tokens
  *                         only)
  *     DIR/pin             the token's PIN, mode 0400: test rooms only
+ *     DIR/shares/         of the token's PINs, one file a custodian: production rooms only (bdk/custodian.h)
  *     DIR/journal.db      SQLite (bdk/journal.h)
  *     DIR/certs/          certificates and the revocation list, DER
  *     DIR/people.sock, DIR/station.sock, DIR/acquirer.sock
@@ -14,6 +15,7 @@
 #ifndef KEYROOM_BDK_ROOM_H
 #define KEYROOM_BDK_ROOM_H
 
+#include "bdk/custodian.h"
 #include "bdk/journal.h"
 #include "bdk/key_set.h"
 #include "bdk/login.h"
@@ -68,6 +70,9 @@ struct room {
 	struct journal *journal;
 	struct parser parser;		/* reads whatever certificate comes from outside */
 	struct login pin;			/* what every new worker is given */
+	bool sealed;				/* nobody has unlocked it: no PIN, no workers; never a test room */
+	struct pieces given;			/* sealed: what its custodians have given so far */
+	struct custody_change change;		/* the change of custodians under way */
 	struct worker worker[ROOM_WORKERS];	/* config.workers of them */
 	struct der own;			/* load: KDH identity; acquirer: exchange key */
 	struct der device_ca, kif_ca, exchange_ca;
@@ -104,33 +109,67 @@ bool room_config_softhsm(const struct room_config *c);
 const char *room_purpose_name(enum room_purpose p);
 MUST_USE enum err room_purpose_parse(enum room_purpose *p, const char *name);
 
+/* What a room is born with. pin: of a test room's token that is not blank; length 0: the token is blank and gets random PINs.
+ * who, key: a production room's custodians, and what their shares of these PINs are sealed with */
+struct room_birth {
+	struct span pin;
+	struct custodians who; /* n 0: none */
+	struct custodian_key key[SHARE_MOST];
+};
+
 /*
  * room_init - make a room: folder (must not exist or be empty), token, journal, and for a ca
  * room its three CAs; room.conf comes last, so that a folder without it is no room. Leaves nothing behind when it
  * fails.
  *
  *   config  in   purpose, test and name; token and token_arguments, or a SoftHSM token of its own is made in the folder;
- *                the rest is the room's own choice
- *   pin     in   of a token that is not blank; length 0: the token is blank and gets a random PIN
+ *                accept_software_token; the rest is the room's own choice
  *   why     out  one sentence where the result alone does not tell enough
  *
- *   E_OK, E_EXISTS (a folder with something in it), E_IO, E_TOKEN, E_JOURNAL, E_CRYPTO, E_RANGE (name, a path that
- *   SoftHSM's configuration cannot say, or a URI that room.conf cannot hold), E_DENIED (a production room: its PIN needs custodians)
+ *   E_OK, E_EXISTS (a folder with something in it), E_IO, E_TOKEN, E_JOURNAL, E_CRYPTO, E_RANDOM, E_RANGE (name, a path that
+ *   SoftHSM's configuration cannot say, or a URI that room.conf cannot hold), E_DENIED (a production room without custodians,
+ *   of root, in memory that is not locked, on a software token that is not accepted, or on one whose probe found what must
+ *   fail)
  */
-MUST_USE enum err room_init(const char *dir, const struct room_config *config, struct span pin,
+/* room_permit_birth - what a production room is not made without: as room_init() asks, before anybody has typed anything (the
+ * keys of birth are not looked at). E_OK, E_DENIED (why) */
+MUST_USE enum err room_permit_birth(const struct room_config *config, const struct room_birth *birth,
+				    char why[static ROOM_WHY]);
+
+MUST_USE enum err room_init(const char *dir, const struct room_config *config, const struct room_birth *birth,
 			    char why[static ROOM_WHY]);
 
 /*
- * room_open - open a room to serve it: lock, configuration, journal, workers, certificates
+ * room_open - open a room to serve it: lock, configuration, journal, certificates; a test room's workers. A production
+ * room is sealed: room_unlock()
  *
  *   why  out  one sentence where the result alone does not tell enough
  *
  *   E_OK, E_ROOM, E_ROOM_VERSION (configuration or journal of a newer version), E_ROOM_PURPOSE (the journal is another
  *   room's), E_ROOM_BUSY, E_JOURNAL (also when its audit chain is broken), E_TOKEN, E_CRYPTO, E_DENIED (a production
- *   room beside a PIN file, on a software token that room.conf does not accept, or without custodians). Nothing is held
- *   on an error.
+ *   room beside a PIN file, or on a software token that room.conf does not accept). Nothing is held on an error.
  */
 MUST_USE enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY]);
+
+/*
+ * room_unlock - a sealed room's workers, by its PIN
+ *
+ *   E_OK (it is sealed no more), E_PASSPHRASE (the token does not take it: it had one try), E_TOKEN, E_DENIED (room_judge()'s,
+ *   or a worker's walls), E_ROOM (a ca room's certificates are not of this token). Sealed as before on an error.
+ */
+MUST_USE enum err room_unlock(struct room *r, const uint8_t pin[static SHARE_SECRET], char why[static ROOM_WHY]);
+
+/* room_lock - workers ended, the PIN and what custodians have given wiped: the room is sealed. Not a test room. */
+void room_lock(struct room *r);
+
+/*
+ * room_change_pins - the token gets the PINs of next by its SO PIN; workers stay, and a room that is not sealed starts its
+ * next ones with the new PIN
+ *
+ *   E_OK, E_PASSPHRASE (the token does not take the SO PIN: it had one try), E_TOKEN, E_IO
+ */
+MUST_USE enum err room_change_pins(struct room *r, const uint8_t so_pin[static SHARE_SECRET],
+				   const struct custody_secrets *next);
 
 /* room_judge - may this room be served by a token that was probed so? E_OK, E_DENIED (a production room, and the token
  * allows what must fail: why names it) */

@@ -29,6 +29,7 @@ struct server {
 	struct recover recover;
 	struct sessions sessions;
 	struct record in, out;
+	bool sealed;				 /* the room was, and nobody is left from before */
 	uint64_t turns;				 /* given out in the queue */
 	uint64_t tend;				 /* milliseconds: when to start again what did not start */
 	struct peer **client[ROOM_WORKERS]; /* whom each worker makes a KEY for; NULL: nobody, or one that is gone */
@@ -41,9 +42,10 @@ enum { CA = 1 << ROOM_CA, LOAD = 1 << ROOM_LOAD, ACQ = 1 << ROOM_ACQUIRER, ANY =
  * READ changes nothing and is not audited, unless it is refused. WHOLE: the act and its record are one transaction; KEEP: so
  * are a refusal and what the journal learns from it all the same. The others commit step by step, each step with a record of
  * its own where it stays even if the next one fails, and answer nothing before the last record is there. HEAD: a head of the
- * audit goes with the answer. QUIET is in no row: what will be asked again, with a passphrase, is neither done nor refused.
+ * audit goes with the answer. SEALED: also in a room that nobody has unlocked. CUSTODY: not in a test room, which has no custodians.
+ * QUIET is in no row: what will be asked again, with a passphrase, is neither done nor refused.
  */
-enum { ONCE = 1, READ = 2, WHOLE = 4, KEEP = 8, HEAD = 16, QUIET = 32 };
+enum { ONCE = 1, READ = 2, WHOLE = 4, KEEP = 8, HEAD = 16, QUIET = 32, SEALED = 64, CUSTODY = 128 };
 
 enum state { NOTHING, SESSION, TO_LOAD, TO_ZEROIZE, IDENTIFIED, PENDING, CERTIFIED };
 
@@ -57,10 +59,15 @@ static const struct row {
 	const char *name; /* in the audit */
 } rows[] = {
 	/* clang-format off */
-	{ OP_INFO,         ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_info,         "info" },
+	{ OP_INFO,         ROLE_PEOPLE,   ANY,        NOTHING,    READ | SEALED, op_info, "info" },
 	{ OP_LIST,         ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    READ,  op_list,         "list" },
 	{ OP_DEVICES,      ROLE_PEOPLE,   CA | LOAD,  NOTHING,    READ,  op_devices,      "devices" },
-	{ OP_AUDIT,        ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_audit,        "audit" },
+	{ OP_AUDIT,        ROLE_PEOPLE,   ANY,        NOTHING,    READ | SEALED, op_audit, "audit" },
+	{ OP_UNLOCK,       ROLE_PEOPLE,   ANY,        NOTHING,    CUSTODY | SEALED, op_unlock,     "unlock" },
+	{ OP_LOCK,         ROLE_PEOPLE,   ANY,        NOTHING,    CUSTODY | SEALED, op_lock,       "lock" },
+	{ OP_CUSTODIANS,   ROLE_PEOPLE,   ANY,        NOTHING,    READ | CUSTODY | SEALED, op_custodians, "custodians" },
+	{ OP_CHANGE,       ROLE_PEOPLE,   ANY,        NOTHING,    CUSTODY | SEALED, op_change,     "change" },
+	{ OP_ENTRUST,      ROLE_PEOPLE,   ANY,        NOTHING,    WHOLE | CUSTODY | SEALED, op_entrust,    "entrust" },
 	{ OP_DIGEST,       ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_digest,       "digest" },
 	{ OP_PROBE,        ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_probe,        "probe" },
 	{ OP_HEAD,         ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_head,         "head" },
@@ -87,7 +94,7 @@ static const struct row {
 	{ OP_ENROL_DIGEST, ROLE_PEOPLE,   CA,         PENDING,    WHOLE | KEEP, op_enrol_digest, "enrol-digest" },
 	{ OP_ENROL_DONE,   ROLE_PEOPLE,   CA,         CERTIFIED,  WHOLE, op_enrol_done,   "enrol-done" },
 	{ OP_REVOKE,       ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_revoke,       "revoke" },
-	{ OP_WHO,          ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_who,          "who" },
+	{ OP_WHO,          ROLE_PEOPLE,   ANY,        NOTHING,    READ | SEALED, op_who,         "who" },
 	{ OP_LOGIN,        ROLE_PEOPLE,   ANY,        NOTHING,    0,     op_login,        "login" },
 	{ OP_PASSPHRASE,   ROLE_PEOPLE,   ANY,        NOTHING,    WHOLE, op_passphrase,   "passphrase" },
 	{ OP_PEOPLE,       ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_people,       "people" },
@@ -167,6 +174,14 @@ static enum err permit(const struct row *row, const struct ask *a, char *why, si
 	if (!(row->purposes & 1u << purpose)) {
 		snprintf(why, size, "that is not for a room of purpose %s", room_purpose_name(purpose));
 		return E_ROOM_PURPOSE;
+	}
+	if (a->room->config.test && row->flags & CUSTODY) {
+		snprintf(why, size, "a test room has no custodians: its PIN lies in a file");
+		return E_ROOM_PURPOSE;
+	}
+	if (a->room->sealed && !(row->flags & SEALED)) {
+		snprintf(why, size, "the room is locked: no custodians have unlocked it since its bdkd was started or told to lock");
+		return E_SEALED;
 	}
 	if (a->peer->sits && !a->peer->session && !in_state(a->peer, row->needs)) {
 		snprintf(why, size, "the operators' session has ended: two operators open another one, bdk session");
@@ -682,6 +697,7 @@ enum err server_open(struct server **out, struct room *r, const struct door door
 		e = E_IO;
 	} else {
 		s->owner = st.st_uid;
+		s->sealed = r->sealed;
 		e = doors_open(s->door, r->dir, r->config.purpose, why);
 	}
 	if (e) {
@@ -708,15 +724,18 @@ static int sooner(int a, int b)
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
-/* How long until a worker has had its time, one is to be started, an act lapses or a session ends; false: nothing is to come. */
+/* How long until a worker has had its time, one is to be started, an act lapses, a session ends, or what custodians gave is to
+ * be forgotten; false: nothing is to come. */
 static bool patience(struct timespec *limit, const struct server *s)
 {
-	const struct room *r = s->room;
-	uint64_t now = room_monotonic();
+	struct room *r = s->room;
+	uint64_t now = room_monotonic(), given = pieces_tend(&r->given, now), change = custody_change_tend(&r->change, now);
 	const char *why;
 	int least = -1;
 
-	for (unsigned i = 0; i < r->config.workers; i++)
+	least = sooner(least, given ? (int)given * 1000 : -1);
+	least = sooner(least, change ? (int)change * 1000 : -1);
+	for (unsigned i = 0; !r->sealed && i < r->config.workers; i++)
 		least = sooner(least, r->worker[i].fd < 0 ? TEND_MS : worker_left(&r->worker[i]));
 	for (int i = 0; i < SERVER_CLIENTS; i++)
 		if (s->peer[i] && s->peer[i]->act)
@@ -747,6 +766,20 @@ static void look_after(struct server *s, const struct pollfd *fd)
 			room_tend(s->room, i);
 			s->tend = milliseconds() + TEND_MS;
 		}
+}
+
+/* A room that was locked has no keys at hand, and whoever was in the middle of something begins again. */
+static void seal(struct server *s)
+{
+	if (s->room->sealed && !s->sealed) {
+		recover_end(&s->recover);
+		for (int i = 0; i < SERVER_CLIENTS; i++)
+			if (s->peer[i] && s->peer[i]->stage != PEER_READS)
+				give_up(s, &s->peer[i]);
+			else if (s->peer[i])
+				hang_up(s, &s->peer[i]);
+	}
+	s->sealed = s->room->sealed;
 }
 
 enum err server_run(struct server *s)
@@ -786,6 +819,7 @@ enum err server_run(struct server *s)
 				give_up(s, &s->peer[i]);
 			supply(s);
 		}
+		seal(s);
 		for (int i = 0; i < ROLES; i++)
 			if (fds[i].revents)
 				welcome(s, (enum role)i);

@@ -1,5 +1,6 @@
 #include "bdk/share.h"
 #include "base/wipe.h"
+#include "bdk/people.h"
 #include "crypto/sha256.h"
 
 #include <libgfshare.h>
@@ -8,16 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(SHARE_NAME == PERSON_NAME, "custodians are people");
 enum { VERSION = 1, NONCE = 12, TAG = 16, CHECK = SHARE_BYTES - SHARE_SECRET };
 
 static const char magic[4] = { 'K', 'R', 'S', 'H' };
 
 bool share_name(const char *name)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-	size_t len = strlen(name);
-
-	return len && len < SHARE_NAME && strspn(name, allowed) == len;
+	return people_name(name);
 }
 
 /* --- The file ----------------------------------------------------------------------------------------------------- */

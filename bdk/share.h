@@ -10,7 +10,7 @@
  *     generation  4    1 at the room's birth; each change of custodians makes the next
  *     x, m, n     3    which share, how many give the secret back, how many there are: 1 <= x <= n, 2 <= m <= n <= 9
  *     uid         4    the custodian's login: its passphrase counts from nobody else
- *     custodian   1+   length, then the name: 1 to 32 of [A-Za-z0-9._-]
+ *     custodian   1+   length, then the name: 1 to 15 of [a-z0-9-], the first a letter
  *     room        1+   length, then the room's name (1 to 40 bytes)
  *     cost        3    scrypt: log_n, r, p, in the bounds of bdk/passphrase.h
  *     salt        16
@@ -33,9 +33,9 @@
 #define SHARE_BYTES 24 /* a share: as long as what was split */
 #define SHARE_LEAST 2
 #define SHARE_MOST 9
-#define SHARE_NAME 33  /* a custodian's name, with its NUL */
+#define SHARE_NAME 16  /* a custodian's name, with its NUL */
 #define SHARE_ROOM 41
-#define SHARE_MAX 150
+#define SHARE_MAX 133
 
 enum share_set { SHARE_PIN = 1, SHARE_SO_PIN = 2 };
 
@@ -57,7 +57,7 @@ struct share {
 	uint8_t box[SHARE_BYTES], tag[16];
 };
 
-/* share_name - may a custodian be called so? */
+/* share_name - may a custodian be called so? As any person of a room (bdk/people.h) */
 bool share_name(const char *name);
 
 /* share_parse - the header's form, without a passphrase. E_OK, E_SHORT, E_FORMAT, E_ROOM_VERSION (a newer one); s zero on

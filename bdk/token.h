@@ -61,8 +61,10 @@ struct token {
 	char why[96];    /* after E_TOKEN: one sentence without a full stop */
 };
 
-/* token_init - worker_init_token() in this process. why as in struct token. E_OK, E_EXISTS, E_TOKEN */
-MUST_USE enum err token_init(const struct token_place *at, struct span pin, char why[static 96]);
+/* token_init, token_change_pins - worker_init_token() and worker_change_pins() in this process. why as in struct token.
+ * E_OK, E_EXISTS or E_PASSPHRASE, E_TOKEN */
+MUST_USE enum err token_init(const struct token_place *at, struct span pin, struct span so_pin, char why[static 96]);
+MUST_USE enum err token_change_pins(const struct token_place *at, const struct token_pins *p, char why[static 96]);
 
 /*
  * token_open - load the module, find the token, log in, probe
@@ -74,7 +76,8 @@ MUST_USE enum err token_init(const struct token_place *at, struct span pin, char
  * arithmetic. Then what has to fail: reading a sensitive value, wrapping an unextractable key, changing an unmodifiable
  * one, using a BDK to encrypt. A token that fails in any of them is refused and t->why says in which.
  *
- *   E_OK, E_TOKEN
+ *   E_OK, E_PASSPHRASE (the token refuses the PIN, or has locked it: there was one try, or none where that could have been the
+ *   last), E_TOKEN; t->why either way
  */
 MUST_USE enum err token_open(struct token *t, const struct token_place *at, struct span pin);
 

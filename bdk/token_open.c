@@ -1,14 +1,13 @@
 #include "bdk/token.h"
-#include "base/hex.h"
 #include "base/wipe.h"
 #include "bdk/object.h"
 #include "bdk/token_probe.h"
 #include "bdk/token_uri.h"
 
 #include <dlfcn.h>
+#include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define PIN_TEXT 256 /* longest PIN, with its NUL */
 
@@ -100,6 +99,52 @@ static enum err pin_text(struct token *t, char out[static PIN_TEXT], struct span
 	return E_OK;
 }
 
+/* Did the token refuse the PIN, rather than fail? As libp11 keeps it: that of CK_RV. */
+static bool refused(void)
+{
+	switch (ERR_GET_REASON(ERR_peek_last_error())) {
+	case CKR_PIN_INCORRECT:
+	case CKR_PIN_INVALID:
+	case CKR_PIN_LEN_RANGE:
+	case CKR_PIN_EXPIRED:
+	case CKR_PIN_LOCKED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A token that counts wrong tries is not given the last one by a program: E_PASSPHRASE, and t->why. */
+static enum err may_try(struct token *t, bool so)
+{
+	CK_TOKEN_INFO token = { .flags = 0 };
+	enum err e = token_check(t, "C_GetTokenInfo",
+				 t->f->C_GetTokenInfo(PKCS11_get_slotid_from_slot(t->slot), &token));
+
+	if (!e && token.flags & (so ? CKF_SO_PIN_LOCKED : CKF_USER_PIN_LOCKED)) {
+		token_refuse(t, so ? "the token has locked its SO PIN" : "the token has locked its user's PIN");
+		e = E_PASSPHRASE;
+	} else if (!e && token.flags & (so ? CKF_SO_PIN_FINAL_TRY : CKF_USER_PIN_FINAL_TRY)) {
+		token_refuse(t, "one more wrong PIN and the token locks it: that try is not made");
+		e = E_PASSPHRASE;
+	}
+	return e;
+}
+
+/* One try. E_OK, E_PASSPHRASE (the token does not take it), E_TOKEN */
+static enum err log_in(struct token *t, bool so, const char *pin)
+{
+	enum err e = may_try(t, so);
+
+	ERR_clear_error();
+	if (!e && PKCS11_login(t->slot, so, pin)) {
+		e = token_refuse(t, so ? "the token does not take the SO PIN" : "the token does not take the PIN");
+		if (refused())
+			e = E_PASSPHRASE;
+	}
+	return e;
+}
+
 enum err token_open(struct token *t, const struct token_place *at, struct span pin)
 {
 	char text[PIN_TEXT] = "";
@@ -112,8 +157,8 @@ enum err token_open(struct token *t, const struct token_place *at, struct span p
 		e = token_refuse(t, "no token fits the URI");
 	if (!e)
 		e = pin_text(t, text, pin);
-	if (!e && PKCS11_login(t->slot, 0, text))
-		e = token_refuse(t, "the token does not take the PIN");
+	if (!e)
+		e = log_in(t, false, text);
 	if (!e)
 		e = token_check(t, "C_OpenSession",
 				t->f->C_OpenSession(PKCS11_get_slotid_from_slot(t->slot),
@@ -142,35 +187,30 @@ void token_close(struct token *t)
 	wipe(t, sizeof *t);
 }
 
-/* A random SO PIN that nobody keeps. NSS has none: until the user's PIN is set, an empty one logs in. */
-static enum err initialise(struct token *t, const char *label, const char *pin)
+/* NSS has no SO PIN: until the user's is set, an empty one logs in. */
+static enum err initialise(struct token *t, const char *label, const char *pin, const char *so_pin)
 {
-	uint8_t random[16];
-	char so_pin[33];
 	enum err e = E_OK;
 
-	if (getrandom(random, sizeof random, 0) != sizeof random)
-		return token_refuse(t, "no random bytes for the SO PIN");
-	hex_encode(so_pin, random, sizeof random);
 	if (PKCS11_init_token(t->slot->token, so_pin, label))
 		e = token_refuse(t, "the token cannot be initialised");
 	else if ((PKCS11_login(t->slot, 1, so_pin) && PKCS11_login(t->slot, 1, "")) ||
 		 PKCS11_init_pin(t->slot->token, pin))
 		e = token_refuse(t, "the token does not take a user PIN");
-	wipe(so_pin, sizeof so_pin);
-	wipe(random, sizeof random);
 	return e;
 }
 
-enum err token_init(const struct token_place *at, struct span pin, char why[static 96])
+enum err token_init(const struct token_place *at, struct span pin, struct span so_pin, char why[static 96])
 {
 	static struct token t;
-	char text[PIN_TEXT] = "";
+	char text[PIN_TEXT] = "", so_text[PIN_TEXT] = "";
 	struct token_uri u = { .uri = NULL };
 	enum err e = load(&t, &u, at->uri, at->arguments);
 
 	if (!e)
 		e = pin_text(&t, text, pin);
+	if (!e)
+		e = pin_text(&t, so_text, so_pin);
 	if (!e)
 		e = choose(&t, &u, false);
 	e = e ? e : E_EXISTS;
@@ -179,10 +219,44 @@ enum err token_init(const struct token_place *at, struct span pin, char why[stat
 	if (e == E_KEY)
 		e = token_refuse(&t, "no token fits the URI, and no blank one that could be initialised");
 	if (!e)
-		e = initialise(&t, token_uri_label(&u), text);
+		e = initialise(&t, token_uri_label(&u), text, so_text);
 	memcpy(why, t.why, sizeof t.why);
 	token_uri_free(&u);
 	wipe(text, sizeof text);
+	wipe(so_text, sizeof so_text);
+	token_close(&t);
+	return e;
+}
+
+enum err token_change_pins(const struct token_place *at, const struct token_pins *p, char why[static 96])
+{
+	static struct token t;
+	char so[PIN_TEXT] = "", next_so[PIN_TEXT] = "", next[PIN_TEXT] = "";
+	struct token_uri u = { .uri = NULL };
+	enum err e = load(&t, &u, at->uri, at->arguments);
+
+	if (!e)
+		e = choose(&t, &u, false);
+	if (e == E_KEY)
+		e = token_refuse(&t, "no token fits the URI");
+	if (!e)
+		e = pin_text(&t, so, p->so_pin);
+	if (!e)
+		e = pin_text(&t, next, p->next_pin);
+	if (!e)
+		e = pin_text(&t, next_so, p->next_so_pin);
+	if (!e)
+		e = log_in(&t, true, so);
+	if (!e && PKCS11_init_pin(t.slot->token, next))
+		e = token_refuse(&t, "the token does not take a new user PIN");
+	/* Last: as long as this has not come about, the shares of before still open the token's way back. */
+	if (!e && PKCS11_change_pin(t.slot, so, next_so))
+		e = token_refuse(&t, "the token does not take a new SO PIN");
+	memcpy(why, t.why, sizeof t.why);
+	token_uri_free(&u);
+	wipe(so, sizeof so);
+	wipe(next, sizeof next);
+	wipe(next_so, sizeof next_so);
 	token_close(&t);
 	return e;
 }

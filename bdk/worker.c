@@ -18,14 +18,19 @@
 
 /*
  * A request is one record: act (1), then its arguments; the answer is one record: result (1), then, if that is E_OK,
- * its outputs. Before the first come two records that are answered together: purpose of the room (1, 0: make the
- * token), strict (1), uri, softhsm_conf and folder with two bytes of length each; and the PIN alone. Both ends are this file, so what does
+ * its outputs. Before the first come records that are answered together: purpose of the room (1, or what else is to be
+ * done), strict (1), uri, softhsm_conf and folder with two bytes of length each; and each PIN alone, one for a room. Both ends are this file, so what does
  * not parse is a bug or a broken process: the worker ends, the supervisor calls it E_TOKEN.
  */
 #define RPC_MAX (4096 + 64) /* the longest: worker_random() */
 #define RPC_SECONDS 30      /* longer than any act takes: a worker that hangs is dead */
 #define RANDOM_MAX 4096
 #define PLACE_MAX (3 * PATH_MAX + 2048)
+
+/* In place of a room's purpose: what a process does that ends after it. */
+enum { TO_MAKE = 0, TO_CHANGE_PINS = 255 };
+
+enum { PINS = 3 };
 
 enum act {
 	ACT_RANDOM,
@@ -387,16 +392,20 @@ static bool take_text(char *out, size_t size, struct rd *r)
 	return true;
 }
 
-/* Makes the token, or opens it and serves. */
-static enum err enter(struct token *t, unsigned purpose, const struct token_place *at, struct span pin)
+/* How many PINs come for it: make {PIN, SO PIN}, change {SO PIN, next PIN, next SO PIN}, serve {PIN} */
+static unsigned pins_for(unsigned purpose)
 {
-	enum err e;
+	return purpose == TO_MAKE ? 2 : purpose == TO_CHANGE_PINS ? 3 : 1;
+}
 
-	if (purpose)
-		return token_open(t, at, pin);
+/* Makes the token, changes its PINs, or opens it and serves. */
+static enum err enter(struct token *t, unsigned purpose, const struct token_place *at, const struct span pin[static PINS])
+{
+	if (purpose != TO_MAKE && purpose != TO_CHANGE_PINS)
+		return token_open(t, at, pin[0]);
 	alarm(RPC_SECONDS);
-	e = token_init(at, pin, t->why);
-	return e;
+	return purpose == TO_MAKE ? token_init(at, pin[0], pin[1], t->why)
+				  : token_change_pins(at, &(struct token_pins){ pin[0], pin[1], pin[2] }, t->why);
 }
 
 /* Writes below folder and where conf lies, and nowhere else; what SoftHSM has to say to the system's log goes over a
@@ -423,7 +432,9 @@ static enum err wall_in(const char *conf, const char *folder, bool strict)
 void worker_main(void)
 {
 	static struct token t;
-	uint8_t place[PLACE_MAX], pin[LOGIN_MAX], answer;
+	uint8_t place[PLACE_MAX], pin[PINS][LOGIN_MAX], answer;
+	struct span pins[PINS] = { { NULL, 0 } };
+	bool serves, told = true;
 	char uri[512], conf[PATH_MAX + 64], arguments[PATH_MAX + 64], folder[PATH_MAX + 64];
 	struct token_place at = { .uri = uri, .softhsm_conf = conf };
 	unsigned purpose;
@@ -438,22 +449,27 @@ void worker_main(void)
 	at.strict = rd_u8(&r);
 	if (!take_text(uri, sizeof uri, &r) || !take_text(conf, sizeof conf, &r) ||
 	    !take_text(arguments, sizeof arguments, &r) || !take_text(folder, sizeof folder, &r) || rd_end(&r) ||
-	    (*conf && setenv("SOFTHSM2_CONF", conf, 1)) || !process_receive(PROCESS_FD, pin, &len, sizeof pin))
+	    (*conf && setenv("SOFTHSM2_CONF", conf, 1)))
 		return;
+	serves = purpose != TO_MAKE && purpose != TO_CHANGE_PINS;
+	for (unsigned i = 0; told && i < pins_for(purpose); i++) {
+		told = process_receive(PROCESS_FD, pin[i], &len, LOGIN_MAX);
+		pins[i] = (struct span){ pin[i], len };
+	}
 	at.arguments = *arguments ? arguments : NULL;
-	answer = (uint8_t)enter(&t, purpose, &at, (struct span){ pin, len });
+	answer = told ? (uint8_t)enter(&t, purpose, &at, pins) : E_TOKEN;
 	wipe(pin, sizeof pin);
-	if (answer == E_TOKEN)
+	if (answer == E_TOKEN || answer == E_PASSPHRASE)
 		fail_why(E_TOKEN, t.why, "", "token");
-	if (!answer && purpose)
+	if (!answer && serves)
 		answer = (uint8_t)wall_in(conf, folder, at.strict);
 	wr_init(&w, place, sizeof place);
 	wr_u8(&w, E_OK);
 	wr_u8(&w, answer); /* with what the probe found either way */
 	probe_put(&w, &t.probe);
-	if (!wr_end(&w) && process_send(PROCESS_FD, place, w.len) && !answer && purpose)
+	if (!wr_end(&w) && process_send(PROCESS_FD, place, w.len) && !answer && serves)
 		serve(&t, (enum room_purpose)purpose);
-	if (purpose)
+	if (serves)
 		token_close(&t);
 }
 
@@ -523,8 +539,9 @@ static void put_text(struct wr *w, const char *text)
 	wr_span16(w, (struct span){ (const uint8_t *)text, strlen(text) });
 }
 
-/* A process that is told where the token is, and its first answer. purpose 0: it makes the token. */
-static enum err begin_with(struct worker *w, const struct token_place *at, unsigned purpose, struct span pin)
+/* A process that is told where the token is, what it is for, and the PINs that takes; and its first answer. */
+static enum err begin_with(struct worker *w, const struct token_place *at, unsigned purpose,
+			   const struct span pin[static PINS])
 {
 	uint8_t place[PLACE_MAX];
 	struct wr o;
@@ -542,7 +559,9 @@ static enum err begin_with(struct worker *w, const struct token_place *at, unsig
 	put_text(&o, at->softhsm_conf ? at->softhsm_conf : "");
 	put_text(&o, at->arguments ? at->arguments : "");
 	put_text(&o, at->folder ? at->folder : "");
-	c.e = wr_end(&o) || !process_send(w->fd, place, o.len) || !process_send(w->fd, pin.p, pin.len) ? E_TOKEN : E_OK;
+	c.e = wr_end(&o) || !process_send(w->fd, place, o.len) ? E_TOKEN : E_OK;
+	for (unsigned i = 0; !c.e && i < pins_for(purpose); i++)
+		c.e = process_send(w->fd, pin[i].p, pin[i].len) ? E_OK : E_TOKEN;
 	get(w, &c);
 	said = (enum err)rd_u8(&c.r);
 	probe_take(&c.r, &w->probe);
@@ -553,10 +572,19 @@ static enum err begin_with(struct worker *w, const struct token_place *at, unsig
 	return e;
 }
 
-enum err worker_init_token(const struct token_place *at, struct span pin)
+enum err worker_init_token(const struct token_place *at, struct span pin, struct span so_pin)
 {
 	struct worker w;
-	enum err e = begin_with(&w, at, 0, pin);
+	enum err e = begin_with(&w, at, TO_MAKE, (struct span[PINS]){ pin, so_pin });
+
+	worker_stop(&w);
+	return e;
+}
+
+enum err worker_change_pins(const struct token_place *at, const struct token_pins *p)
+{
+	struct worker w;
+	enum err e = begin_with(&w, at, TO_CHANGE_PINS, (struct span[PINS]){ p->so_pin, p->next_pin, p->next_so_pin });
 
 	worker_stop(&w);
 	return e;
@@ -564,7 +592,7 @@ enum err worker_init_token(const struct token_place *at, struct span pin)
 
 enum err worker_start(struct worker *w, const struct token_place *at, enum room_purpose purpose, struct span pin)
 {
-	return begin_with(w, at, purpose, pin);
+	return begin_with(w, at, purpose, (struct span[PINS]){ pin });
 }
 
 enum err worker_random(struct worker *w, uint8_t *out, size_t len)

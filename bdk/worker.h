@@ -64,18 +64,31 @@ struct token_place {
 };
 
 /*
- * worker_init_token - make a new software token: initialise it, set a random SO PIN that nobody keeps, set the user PIN
+ * worker_init_token - initialise a blank token, set its SO PIN and its user's
  *
  * Runs in a process of its own, which ends. E_OK, E_EXISTS (a token of that name is there), E_TOKEN
  */
-MUST_USE enum err worker_init_token(const struct token_place *at, struct span pin);
+MUST_USE enum err worker_init_token(const struct token_place *at, struct span pin, struct span so_pin);
+
+/*
+ * worker_change_pins - as the SO: first a new PIN for the token's user, then a new SO PIN. Keys stay, and so do logins that
+ * are under way.
+ *
+ * Runs in a process of its own, which ends. E_OK, E_PASSPHRASE (the token does not take so_pin), E_TOKEN (next_pin may be
+ * the user's already, so_pin is still the SO's)
+ */
+struct token_pins {
+	struct span so_pin, next_pin, next_so_pin;
+};
+MUST_USE enum err worker_change_pins(const struct token_place *at, const struct token_pins *p);
 
 /*
  * worker_start - start a worker, have it load the module, find the token, log in, and probe on known answers
  *
  *   purpose  in  what this room may ask: a worker of a load or ca room never gives out an initial key
  *
- *   E_OK, E_TOKEN (no module, no token, wrong PIN, or a probe gave a wrong answer: why is said on standard error),
+ *   E_OK, E_TOKEN (no module, no token, or a probe gave a wrong answer: why is said on standard error), E_PASSPHRASE (the
+ *   token refuses the PIN: likewise; it is not to be tried again),
  *   E_DENIED (a wall that at->strict asks for cannot be built: likewise). Either way w->probe has what the token answered;
  *   whether it is fit for the room is the caller's to judge: probe_verdict()
  */

@@ -25,6 +25,10 @@ static const struct opt of_init[] = {
 	{ "token-arguments", "TEXT", "what the token's module wants at C_Initialize", &cli.token_arguments, false },
 	{ "module-folder", "DIR", "where the token's module writes, outside the room", &cli.module_folder, false },
 	{ "pin-file", "FILE", "the PIN of a token that is not blank", &cli.pin_file, false },
+	{ "custodians", "LIST", "a production room's, as NAME=LOGIN,...: each types a passphrase", &cli.custodians, false },
+	{ "threshold", "M", "how many of them unlock it: 2 or more", &cli.threshold, false },
+	{ "so-threshold", "K", "how many of them change its custodians: M or more (default: M)", &cli.so_threshold, false },
+	{ "accept-software-token", NULL, "make a production room on a software token", &cli.accept_software, false },
 	{ "name", "NAME", "its name, which stands in certificates (default: the folder's)", &cli.name, false },
 	END,
 };
@@ -110,8 +114,23 @@ static const struct opt of_epoch[] = {
 	END,
 };
 
+static const struct opt of_custodians[] = {
+	ROOM,
+	JSON,
+	{ "change", "LIST", "who they are from now on, as NAME=LOGIN,...: begins a change", &cli.change, false },
+	{ "threshold", "M", "with --change: how many of them unlock the room", &cli.threshold, false },
+	{ "so-threshold", "K", "with --change: how many of them change its custodians (default: M)", &cli.so_threshold, false },
+	END,
+};
+
 static const struct command commands[] = {
 	{ "init", "DIR", "Makes a room.", of_init, 1, 1, cli_init },
+	{ "unlock", "", "A custodian's part in unlocking a production room: his passphrase, from his own login.", just_room, 0, 0,
+	  cli_unlock },
+	{ "lock", "", "Locks a production room: no keys until its custodians unlock it.", just_room, 0, 0, cli_lock },
+	{ "custodians", "", "Lists a production room's custodians, or begins to change them.", of_custodians, 0, 0,
+	  cli_custodians },
+	{ "entrust", "", "A custodian's part in a change of custodians, from his own login.", just_room, 0, 0, cli_entrust },
 	{ "info", "", "Prints what a room is.", room_json, 0, 0, cli_info },
 	{ "list", "", "Lists key sets.", room_json, 0, 0, cli_list },
 	{ "devices", "", "Lists the terminals of a ca room, or the loads of a load room.", room_json, 0, 0,

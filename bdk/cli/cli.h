@@ -12,13 +12,14 @@
 /* The values of all options, NULL where not given; --room starts as $KEYROOM_ROOM. */
 struct cli {
 	const char *room, *purpose, *name, *test, *json, *role, *anchors, *crl, *scheme, *recipient, *id, *ids, *out,
-		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise, *key_set, *since, *csv, *head, *key, *all,
-		*uid, *refuse, *slot, *join;
+		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise, *key_set, *since,
+		*csv, *head, *key, *all, *uid, *refuse, *slot, *join, *custodians, *threshold, *so_threshold, *accept_software, *change;
 };
 extern struct cli cli;
 
 /* Commands: each returns the program's exit status. */
 typedef int cli_command(int operands, char **operand);
+cli_command cli_unlock, cli_lock, cli_custodians, cli_entrust;
 cli_command cli_init, cli_info, cli_list, cli_devices, cli_audit, cli_digest, cli_probe;
 cli_command cli_request, cli_certify, cli_anchors, cli_install, cli_crl, cli_disown, cli_epoch;
 cli_command cli_generate, cli_package, cli_import, cli_suspend, cli_resume;

@@ -3,8 +3,8 @@
 #include "base/hex.h"
 #include "base/host/fail.h"
 #include "base/host/opt.h"
+#include "base/host/prompt.h"
 #include "base/wipe.h"
-#include "bdk/cli/prompt.h"
 
 #include <string.h>
 #include <strings.h>
@@ -87,7 +87,7 @@ int cli_passphrase(int operands, char **operand)
 	if (!strcmp(state, "ready") && !cli_login(&c, &status))
 		goto done;
 	snprintf(question, sizeof question, "New passphrase of %s", name);
-	if (!prompt_new_passphrase(phrase, &len, sizeof phrase, question, &status))
+	if (!prompt_new_secret(phrase, &len, sizeof phrase, PASSPHRASE_MIN, question, &status))
 		goto done;
 	record_begin(&request, OP_PASSPHRASE);
 	record_put(&request, F_PASSPHRASE, (struct span){ (const uint8_t *)phrase, len });

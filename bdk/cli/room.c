@@ -22,8 +22,11 @@ int cli_init(int operands, char **operand)
 		{ "--token-arguments", cli.token_arguments },
 		{ "--module-folder", cli.module_folder },
 		{ "--pin-file", cli.pin_file },
+		{ "--custodians", cli.custodians },
+		{ "--threshold", cli.threshold },
+		{ "--so-threshold", cli.so_threshold },
 	};
-	const char *arg[17] = { "bdkd", "--room", operand[0], "--init", cli.purpose };
+	const char *arg[24] = { "bdkd", "--room", operand[0], "--init", cli.purpose };
 	size_t n = 5;
 	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX);
 	char *slash;
@@ -37,6 +40,8 @@ int cli_init(int operands, char **operand)
 	}
 	if (cli.test)
 		arg[n++] = "--test";
+	if (cli.accept_software)
+		arg[n++] = "--accept-software-token";
 	arg[n] = NULL;
 	/* bdkd makes rooms, because no other program loads a PKCS#11 module: the one beside this program, else on the
 	 * PATH. */
@@ -55,7 +60,7 @@ int cli_info(int operands, char **operand)
 	static struct client c;
 	static struct record request;
 	char purpose[16], name[64], environment[65] = "", root[65] = "", end[CLI_TIME];
-	uint64_t test = 0, software = 0, epoch = 0, list = 0, until = 0;
+	uint64_t test = 0, software = 0, sealed = 0, epoch = 0, list = 0, until = 0;
 	struct span env, ca;
 	bool listed;
 	int status = 0;
@@ -71,7 +76,7 @@ int cli_info(int operands, char **operand)
 	ca = field_get(c.fields, F_ROOT);
 	if (field_text(purpose, sizeof purpose, c.fields, F_PURPOSE) ||
 	    field_text(name, sizeof name, c.fields, F_NAME) || field_number(&test, c.fields, F_TEST_ROOM, 1) ||
-	    field_number(&software, c.fields, F_SOFTWARE_TOKEN, 1) ||
+	    field_number(&software, c.fields, F_SOFTWARE_TOKEN, 1) || field_number(&sealed, c.fields, F_SEALED, 1) ||
 	    field_number(&epoch, c.fields, F_EPOCH, UINT32_MAX) || (env.p && env.len != 32) ||
 	    (ca.p && ca.len != 32)) {
 		status = cli_fail(&c, E_FORMAT, cli.room);
@@ -82,8 +87,8 @@ int cli_info(int operands, char **operand)
 	hex_encode(environment, env.p, env.len);
 	hex_encode(root, ca.p, ca.len);
 	if (cli.json) {
-		json_t *o = json_pack("{s:s, s:s, s:b, s:b, s:s?, s:s?, s:I, s:o?, s:s?}", "name", name, "purpose",
-				      purpose, "test", (int)test, "software_token", (int)software, "environment",
+		json_t *o = json_pack("{s:s, s:s, s:b, s:b, s:b, s:s?, s:s?, s:I, s:o?, s:s?}", "name", name, "purpose",
+				      purpose, "test", (int)test, "software_token", (int)software, "locked", (int)sealed, "environment",
 				      env.p ? environment : NULL, "root", ca.p ? root : NULL, "epoch",
 				      (json_int_t)epoch, "list", listed ? json_integer((json_int_t)list) : json_null(),
 				      "list_until", listed ? end : NULL);
@@ -94,7 +99,9 @@ int cli_info(int operands, char **operand)
 		json_decref(o);
 	} else {
 		printf("name         %s\npurpose      %s\nkind         %s\ntoken        %s\n", name, purpose,
-		       test ? "test" : "production", software ? "software" : "hardware");
+		       test ? "test" : "production", !software ? "hardware" : test ? "software" : "software, accepted");
+		if (!test)
+			printf("state        %s\n", sealed ? "locked: its custodians unlock it (bdk unlock)" : "unlocked");
 		printf("environment  %s\nroot         %s\n", env.p ? environment : "not installed yet",
 		       ca.p ? root : "not installed yet");
 		if (epoch)

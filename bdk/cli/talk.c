@@ -2,8 +2,8 @@
 #include "base/hex.h"
 #include "base/host/fail.h"
 #include "base/host/guard.h"
+#include "base/host/prompt.h"
 #include "base/wipe.h"
-#include "bdk/cli/prompt.h"
 
 #include <string.h>
 

@@ -123,7 +123,7 @@ static enum err make(enum room_purpose purpose, char *why)
 {
 	const struct room_config config = { .purpose = purpose, .test = true, .name = "Room 1" };
 
-	return room_init(dir, &config, (struct span){ NULL, 0 }, why);
+	return room_init(dir, &config, &(struct room_birth){ .who.n = 0 }, why);
 }
 
 static size_t entries(const char *path)
@@ -232,8 +232,8 @@ START_TEST(a_production_room_is_not_half_made)
 	const struct room_config config = { .purpose = ROOM_LOAD, .test = false, .name = "P" };
 	char why[ROOM_WHY];
 
-	ck_assert_int_eq(room_init(dir, &config, (struct span){ NULL, 0 }, why), E_DENIED);
-	ck_assert_ptr_nonnull(strstr(why, "ceremony"));
+	ck_assert_int_eq(room_init(dir, &config, &(struct room_birth){ .who.n = 0 }, why), E_DENIED);
+	ck_assert_ptr_nonnull(strstr(why, "custodians"));
 	ck_assert_uint_eq(entries(folder), 0);
 }
 END_TEST
@@ -408,7 +408,7 @@ START_TEST(no_worker_starts_in_a_production_room_on_nss_softokn)
 	ck_assert_int_eq(glob("/usr/lib/*/libsoftokn3.so", 0, NULL, &found), 0);
 	snprintf(config.token, sizeof config.token, "pkcs11:token=N?module-path=%s", found.gl_pathv[0]);
 	globfree(&found);
-	ck_assert_int_eq(room_init(dir, &config, (struct span){ NULL, 0 }, why), E_OK);
+	ck_assert_int_eq(room_init(dir, &config, &(struct room_birth){ .who.n = 0 }, why), E_OK);
 	ck_assert_int_eq(room_open(&r, dir, why), E_OK);
 	ck_assert_int_eq(probe_verdict(&r.worker[0].probe), PROBE_TEST);
 	ck_assert_int_eq(room_worker(&w, &r), E_OK);

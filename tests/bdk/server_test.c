@@ -20,6 +20,7 @@ static struct room room;
 static struct journal *journal;		/* this process's own connection to the room's journal */
 static pid_t server;
 static unsigned short_approval;		/* seconds that an act waits for a second person; 0: as usual */
+static bool locked;			/* start() makes a production room that nobody has unlocked */
 
 static const char *const sockets[] = { "people", "station", "acquirer" };
 static const struct key_set set = { .id = { { 0xff, 0xff, 1, 2, 3 }, 5, DUKPT_TDES },
@@ -52,7 +53,8 @@ static void start(enum room_purpose purpose)
 		room.worker[i].fd = -1;
 	room.config.workers = 1;
 	room.config.purpose = purpose;
-	room.config.test = true;
+	room.config.test = !locked;
+	room.sealed = locked;
 	room.config.approve_seconds = short_approval ? short_approval : 300;
 	snprintf(room.config.name, sizeof room.config.name, "Room");
 	snprintf(room.dir, sizeof room.dir, "%s", dir);
@@ -153,6 +155,9 @@ static const struct {
 	{ 0, OP_PEOPLE, "cla" },   { 0, OP_APPOINT, "cla" },	 { 0, OP_DISMISS, "cla" },
 	{ 0, OP_PENDING, "cla" },  { 0, OP_APPROVE, "cla" },	 { 0, OP_AWAIT, "cla" },
 	{ 0, OP_OPEN, "l-" },	   { 0, OP_ATTEND, "l" },
+	/* a test room has no custodians */
+	{ 0, OP_UNLOCK, "" },	   { 0, OP_LOCK, "" },	 { 0, OP_CUSTODIANS, "" },
+	{ 0, OP_CHANGE, "" },	   { 0, OP_ENTRUST, "" },
 };
 
 static const char *row_of(int socket, int op)
@@ -162,6 +167,44 @@ static const char *row_of(int socket, int op)
 			return permitted[i].purposes;
 	return NULL;
 }
+
+/* Rooms of purpose _i, none of whose custodians has come: what it does not say is refused, and says how to go on. */
+START_TEST(a_locked_room_says_what_it_is_and_nothing_else)
+{
+	static struct client c;
+	uint64_t sealed = 0;
+
+	locked = true;
+	start((enum room_purpose)_i);
+	for (int op = 0; op < 100; op++) {
+		const char *row = row_of(0, op);
+
+		if (!row || (*row && !strchr(row, " cla"[_i])))
+			continue;
+		ck_assert_int_eq(client_open(&c, dir, "people"), E_OK);
+		if (op == OP_INFO || op == OP_WHO || op == OP_LOCK)
+			ck_assert_int_eq(ask(&c, (uint16_t)op), E_OK);
+		else if (op == OP_AUDIT) /* for its people: there are none here */
+			ck_assert_int_eq(ask(&c, (uint16_t)op), E_DENIED);
+		else if (!*row) /* its custodians' affair: there are no shares here */
+			ck_assert_int_eq(ask(&c, (uint16_t)op), E_ROOM);
+		else
+			ck_assert_int_eq(ask(&c, (uint16_t)op), E_SEALED);
+		ck_assert(op == OP_INFO || op == OP_WHO || op == OP_LOCK || c.why[0]);
+		if (op == OP_INFO)
+			ck_assert(!field_number(&sealed, c.fields, F_SEALED, 1) && sealed);
+		client_close(&c);
+	}
+	for (int s = 1; s < 3; s++)
+		if (s == _i - 1) {
+			ck_assert_int_eq(client_open(&c, dir, sockets[s]), E_OK);
+			ck_assert_int_eq(ask(&c, s == 1 ? OP_HISTORY : OP_RECOVER), E_SEALED);
+			client_close(&c);
+		}
+	stop();
+	locked = false;
+}
+END_TEST
 
 /* Every op on every socket of a room of purpose _i, on a connection that has done nothing yet. */
 START_TEST(what_the_table_does_not_permit_ends_the_connection)
@@ -792,6 +835,7 @@ static Suite *suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, an_act_without_its_record_does_not_happen);
 	tcase_add_loop_test(t, what_the_table_does_not_permit_ends_the_connection, ROOM_CA, ROOM_ACQUIRER + 1);
+	tcase_add_loop_test(t, a_locked_room_says_what_it_is_and_nothing_else, ROOM_CA, ROOM_ACQUIRER + 1);
 	tcase_add_test(t, a_session_is_opened_once_and_for_its_terminals);
 	tcase_add_test(t, a_session_without_a_key_set_zeroizes_and_does_not_load);
 	tcase_add_test(t, random_bytes_do_not_end_the_server);

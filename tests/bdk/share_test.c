@@ -196,6 +196,8 @@ START_TEST(a_custodian_has_a_name_that_a_table_can_print)
 	ck_assert(!share_name("a b"));
 	ck_assert(!share_name("a/b"));
 	ck_assert(!share_name("a\nb"));
+	ck_assert(!share_name("1a"));
+	ck_assert(!share_name("Anna"));
 }
 END_TEST
 

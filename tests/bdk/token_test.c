@@ -151,8 +151,8 @@ START_TEST(initialises_a_token_once)
 	char why[96];
 
 	token_folder_make(&folder);
-	ck_assert_int_eq(token_init(&folder.at, TOKEN_FOLDER_PIN, why), E_OK);
-	ck_assert_int_eq(token_init(&folder.at, TOKEN_FOLDER_PIN, why), E_EXISTS);
+	ck_assert_int_eq(token_init(&folder.at, TOKEN_FOLDER_PIN, TOKEN_FOLDER_SO_PIN, why), E_OK);
+	ck_assert_int_eq(token_init(&folder.at, TOKEN_FOLDER_PIN, TOKEN_FOLDER_SO_PIN, why), E_EXISTS);
 	token_folder_remove(&folder);
 }
 END_TEST
@@ -163,25 +163,26 @@ START_TEST(says_why_it_cannot_open)
 		const char *uri;
 		struct span pin;
 		const char *why;
+		enum err e;
 	} row[] = {
-		{ TOKEN_FOLDER_URI, { (const uint8_t *)"wrong", 5 }, "the token does not take the PIN" },
-		{ TOKEN_FOLDER_URI, { (const uint8_t *)"", 0 }, "not a PIN" },
-		{ TOKEN_FOLDER_URI, { (const uint8_t *)"0123456789abcdef\0", 17 }, "not a PIN" },
+		{ TOKEN_FOLDER_URI, { (const uint8_t *)"wrong", 5 }, "the token does not take the PIN", E_PASSPHRASE },
+		{ TOKEN_FOLDER_URI, { (const uint8_t *)"", 0 }, "not a PIN", E_TOKEN },
+		{ TOKEN_FOLDER_URI, { (const uint8_t *)"0123456789abcdef\0", 17 }, "not a PIN", E_TOKEN },
 		{ "pkcs11:token=another?module-path=" TOKEN_FOLDER_MODULE,
 		  { (const uint8_t *)"x", 1 },
-		  "no token fits the URI" },
+		  "no token fits the URI", E_TOKEN },
 		{ "pkcs11:token=x?module-path=/nonexistent.so",
 		  { (const uint8_t *)"x", 1 },
-		  "the PKCS#11 module cannot be loaded" },
+		  "the PKCS#11 module cannot be loaded", E_TOKEN },
 		{ "softhsm",
 		  { (const uint8_t *)"x", 1 },
-		  "not a token URI: pkcs11:token=NAME?module-path=PATH (RFC 7512)" },
+		  "not a token URI: pkcs11:token=NAME?module-path=PATH (RFC 7512)", E_TOKEN },
 	};
 	static struct token other;
 
 	token_folder_make_token(&folder);
 	folder.at.uri = row[_i].uri;
-	ck_assert_int_eq(token_open(&other, &folder.at, row[_i].pin), E_TOKEN);
+	ck_assert_int_eq(token_open(&other, &folder.at, row[_i].pin), row[_i].e);
 	ck_assert_str_eq(other.why, row[_i].why);
 	token_close(&other);
 	token_folder_remove(&folder);

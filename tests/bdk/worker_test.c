@@ -136,8 +136,34 @@ static void make_set(const struct key_set_id *set, const uint8_t peer[static P25
 
 START_TEST(a_token_is_initialised_once)
 {
-	ck_assert_int_eq(worker_init_token(&folder.at, TOKEN_FOLDER_PIN), E_EXISTS);
+	ck_assert_int_eq(worker_init_token(&folder.at, TOKEN_FOLDER_PIN, TOKEN_FOLDER_SO_PIN), E_EXISTS);
 	start(ROOM_CA); /* and the PIN is the first one's */
+}
+END_TEST
+
+#define TEXT(s) ((struct span){ (const uint8_t *)(s), strlen(s) })
+
+/* Keys stay; who is logged in stays; the PINs of before open nothing; a wrong SO PIN changes nothing. */
+START_TEST(the_so_pin_changes_both_pins)
+{
+	const struct token_pins wrong = { TEXT("0000000000000000"), TEXT("another-user-pin"), TEXT("another-so-pin") },
+				right = { TOKEN_FOLDER_SO_PIN, TEXT("another-user-pin"), TEXT("another-so-pin") };
+	uint8_t before[P256_POINT], after[P256_POINT], random[8];
+	struct worker other;
+
+	start(ROOM_LOAD);
+	ck_assert_int_eq(worker_make_pair(&w, before, "records"), E_OK);
+	ck_assert_int_eq(worker_change_pins(&folder.at, &wrong), E_PASSPHRASE);
+	ck_assert_int_eq(worker_start(&other, &folder.at, ROOM_LOAD, TOKEN_FOLDER_PIN), E_OK);
+	worker_stop(&other);
+	ck_assert_int_eq(worker_change_pins(&folder.at, &right), E_OK);
+	ck_assert_int_eq(worker_random(&w, random, sizeof random), E_OK);
+	ck_assert_int_eq(worker_change_pins(&folder.at, &right), E_PASSPHRASE);
+	ck_assert_int_eq(worker_start(&other, &folder.at, ROOM_LOAD, TOKEN_FOLDER_PIN), E_PASSPHRASE);
+	ck_assert_int_eq(worker_start(&other, &folder.at, ROOM_LOAD, right.next_pin), E_OK);
+	ck_assert_int_eq(worker_point(&other, after, "records"), E_OK);
+	ck_assert_mem_eq(after, before, sizeof after);
+	worker_stop(&other);
 }
 END_TEST
 
@@ -146,17 +172,18 @@ START_TEST(a_worker_that_cannot_open_the_token_is_gone)
 	const struct {
 		const char *uri;
 		struct span pin;
+		enum err e;
 	} row[] = {
-		{ TOKEN_FOLDER_URI, { (const uint8_t *)"wrong", 5 } },
-		{ "pkcs11:token=x?module-path=/nonexistent.so", TOKEN_FOLDER_PIN },
-		{ "pkcs11:token=x?module-path=" TOKEN_FOLDER_MODULE, TOKEN_FOLDER_PIN },
-		{ "nonsense", TOKEN_FOLDER_PIN },
+		{ TOKEN_FOLDER_URI, { (const uint8_t *)"wrong", 5 }, E_PASSPHRASE },
+		{ "pkcs11:token=x?module-path=/nonexistent.so", TOKEN_FOLDER_PIN, E_TOKEN },
+		{ "pkcs11:token=x?module-path=" TOKEN_FOLDER_MODULE, TOKEN_FOLDER_PIN, E_TOKEN },
+		{ "nonsense", TOKEN_FOLDER_PIN, E_TOKEN },
 	};
 	struct token_place at = folder.at;
 	uint8_t b[8] = { 1 };
 
 	at.uri = row[_i].uri;
-	ck_assert_int_eq(worker_start(&w, &at, ROOM_LOAD, row[_i].pin), E_TOKEN);
+	ck_assert_int_eq(worker_start(&w, &at, ROOM_LOAD, row[_i].pin), row[_i].e);
 	ck_assert_int_eq(w.fd, -1);
 	ck_assert_int_eq(worker_random(&w, b, sizeof b), E_TOKEN);
 	ck_assert_uint_eq(b[0], 0);
@@ -489,7 +516,7 @@ START_TEST(signals_do_not_disturb_a_call)
 		ck_assert_int_eq(worker_forget(&w, h), E_OK);
 	}
 	worker_stop(&w);
-	ck_assert_int_eq(worker_init_token(&folder.at, TOKEN_FOLDER_PIN), E_EXISTS);
+	ck_assert_int_eq(worker_init_token(&folder.at, TOKEN_FOLDER_PIN, TOKEN_FOLDER_SO_PIN), E_EXISTS);
 }
 END_TEST
 
@@ -667,6 +694,7 @@ static Suite *suite(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, make_folders, remove_folders);
 	tcase_add_test(t, a_token_is_initialised_once);
+	tcase_add_test(t, the_so_pin_changes_both_pins);
 	tcase_add_loop_test(t, a_worker_that_cannot_open_the_token_is_gone, 0, 4);
 	tcase_add_loop_test(t, signs_and_gives_random_bytes_in_every_room, 0, 3);
 	tcase_add_loop_test(t, a_room_is_asked_for_nothing_but_its_purpose, 0, 3);

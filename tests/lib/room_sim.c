@@ -39,7 +39,7 @@ static void make_room(struct room_sim *s, struct room *r, enum room_purpose purp
 
 	snprintf(config.name, sizeof config.name, "%s", name);
 	snprintf(dir, sizeof dir, "%s/%s", s->dir, name);
-	e = room_init(dir, &config, (struct span){ NULL, 0 }, why);
+	e = room_init(dir, &config, &(struct room_birth){ .who.n = 0 }, why);
 	need(e, *why ? why : dir);
 	open_room(r, dir);
 }

@@ -28,7 +28,7 @@ void token_folder_make_token(struct token_folder *f)
 	enum err e;
 
 	token_folder_make(f);
-	e = worker_init_token(&f->at, TOKEN_FOLDER_PIN);
+	e = worker_init_token(&f->at, TOKEN_FOLDER_PIN, TOKEN_FOLDER_SO_PIN);
 	if (e) {
 		fprintf(stderr, "%s: no token: %s\n", f->dir, err_text(e));
 		exit(2);

@@ -9,6 +9,7 @@
 #define TOKEN_FOLDER_MODULE "/usr/lib/softhsm/libsofthsm2.so"
 #define TOKEN_FOLDER_URI "pkcs11:token=Test%20room?module-path=" TOKEN_FOLDER_MODULE
 #define TOKEN_FOLDER_PIN ((struct span){ (const uint8_t *)"0123456789abcdef", 16 })
+#define TOKEN_FOLDER_SO_PIN ((struct span){ (const uint8_t *)"fedcba9876543210", 16 })
 
 struct token_folder {
 	char dir[64];

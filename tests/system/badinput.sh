@@ -127,7 +127,7 @@ refused 78 'room' "$BIN/bdkd" --room "$WORK/nowhere"
 refused 78 'room|folder' "$BIN/bdk" list --room "$WORK/nowhere"
 refused 73 'exists|empty' "$BIN/bdk" init "$WORK/load" --purpose load --test --name X
 refused 64 'purpose' "$BIN/bdk" init "$WORK/new" --purpose kitchen --test --name X
-refused 77 'ceremony|production' "$BIN/bdk" init "$WORK/new" --purpose load --name X
+refused 64 'custodians' "$BIN/bdk" init "$WORK/new" --purpose load --name X
 [ ! -e "$WORK/new" ] || complain "a refused init left a folder"
 refused 64 'purpose|not for that' "$BIN/bdk" crl --room "$WORK/load"
 stop ca2

@@ -1,0 +1,147 @@
+/* unlock, lock, custodians, entrust */
+#include "base/host/fail.h"
+#include "base/host/prompt.h"
+#include "base/wipe.h"
+#include "bdk/cli/cli.h"
+
+static struct client c;
+static struct record request;
+
+/* A passphrase into the request: one to be known by, or a new one. */
+static bool put_passphrase(uint16_t tag, bool chosen, const char *question, int *status)
+{
+	char phrase[PASSPHRASE_MAX + 1];
+	size_t len;
+	bool good = chosen ? prompt_new_secret(phrase, &len, sizeof phrase, PASSPHRASE_MIN, question, status)
+			   : prompt_secret(phrase, &len, sizeof phrase, question, status);
+
+	if (good)
+		record_put(&request, tag, (struct span){ (const uint8_t *)phrase, len });
+	wipe(phrase, sizeof phrase);
+	return good;
+}
+
+/* What is not as it should be, though it went well. */
+static void print_reason(void)
+{
+	char text[256];
+
+	if (!field_text(text, sizeof text, c.fields, F_REASON))
+		fprintf(stderr, "bdk: note: %s\n", text);
+}
+
+int cli_unlock(int operands, char **operand)
+{
+	uint64_t given = 0, needed = 0, sealed = 1;
+	char name[64];
+	int status = 0;
+
+	(void)operands;
+	(void)operand;
+	if (!cli_open(&c, &status))
+		return status;
+	record_begin(&request, OP_UNLOCK);
+	if (put_passphrase(F_PASSPHRASE, false, "Your passphrase", &status) && cli_ask(&c, &request, &status, cli.room)) {
+		if (field_text(name, sizeof name, c.fields, F_NAME) || field_number(&given, c.fields, F_GIVEN, UINT8_MAX) ||
+		    field_number(&needed, c.fields, F_NEEDED, UINT8_MAX) || field_number(&sealed, c.fields, F_SEALED, 1))
+			status = cli_fail(&c, E_FORMAT, cli.room);
+		else
+			printf("%s: %llu of %llu; the room is %s\n", name, (unsigned long long)given,
+			       (unsigned long long)needed, sealed ? "still locked" : "unlocked");
+		print_reason();
+	}
+	wipe(&request, sizeof request);
+	client_close(&c);
+	return status;
+}
+
+int cli_lock(int operands, char **operand)
+{
+	int status = 0;
+
+	(void)operands;
+	(void)operand;
+	if (!cli_open(&c, &status))
+		return status;
+	record_begin(&request, OP_LOCK);
+	if (cli_ask(&c, &request, &status, cli.room))
+		printf("the room is locked\n");
+	client_close(&c);
+	return status;
+}
+
+static int begin_change(void)
+{
+	int status = 0;
+
+	if (!cli.threshold)
+		return fail_why(E_USAGE, "is needed with --change", "--help tells how", "--threshold");
+	if (!cli_open(&c, &status))
+		return status;
+	record_begin(&request, OP_CHANGE);
+	record_put_text(&request, F_CUSTODIANS, cli.change);
+	record_put_text(&request, F_NEEDED, cli.threshold);
+	if (cli.so_threshold)
+		record_put_text(&request, F_SO_NEEDED, cli.so_threshold);
+	if (cli_ask(&c, &request, &status, cli.room))
+		printf("Within ten minutes, each from an own login, run bdk entrust: all who are custodians then, and enough of "
+		       "those who are it now.\n");
+	client_close(&c);
+	return status;
+}
+
+int cli_custodians(int operands, char **operand)
+{
+	static const struct column columns[] = {
+		{ "NAME", "name", F_NAME, CELL_TEXT },
+		{ "LOGIN", "login", F_UID, CELL_NUMBER },
+		{ "STATE", "state", F_STATE, CELL_TEXT },
+	};
+
+	(void)operands;
+	(void)operand;
+	if (cli.change)
+		return begin_change();
+	if (cli.threshold || cli.so_threshold)
+		return fail_why(E_USAGE, "go with --change", "--help tells how", "--threshold and --so-threshold");
+	return cli_table(OP_CUSTODIANS, columns, sizeof columns / sizeof columns[0]);
+}
+
+int cli_entrust(int operands, char **operand)
+{
+	uint64_t is = 0, next = 0, given = 0, needed = 0, came = 0, all = 0;
+	char state[16];
+	int status = 0;
+
+	(void)operands;
+	(void)operand;
+	if (!cli_open(&c, &status))
+		return status;
+	record_begin(&request, OP_CUSTODIANS);
+	if (!cli_ask(&c, &request, &status, cli.room))
+		goto done;
+	if (field_number(&is, c.fields, F_CUSTODIAN, 1) || field_number(&next, c.fields, F_NEXT, 1)) {
+		status = cli_fail(&c, E_FORMAT, cli.room);
+		goto done;
+	}
+	record_begin(&request, OP_ENTRUST);
+	if (!is && !next)
+		status = fail_why(E_DENIED, "this login is neither a custodian's nor one of the next custodians'",
+				  "bdk custodians lists them", "%s", cli.room);
+	else if ((!is || put_passphrase(F_PASSPHRASE, false, "Your passphrase", &status)) &&
+		 (!next || put_passphrase(F_NEW_PASSPHRASE, true, "Your new passphrase", &status)) &&
+		 cli_ask(&c, &request, &status, cli.room)) {
+		if (field_number(&given, c.fields, F_GIVEN, UINT8_MAX) || field_number(&needed, c.fields, F_NEEDED, UINT8_MAX) ||
+		    field_number(&came, c.fields, F_USED, UINT8_MAX) || field_number(&all, c.fields, F_LAST, UINT8_MAX) ||
+		    field_text(state, sizeof state, c.fields, F_STATE))
+			status = cli_fail(&c, E_FORMAT, cli.room);
+		else
+			printf("%llu of %llu custodians have given, %llu of %llu next ones have come: %s\n",
+			       (unsigned long long)given, (unsigned long long)needed, (unsigned long long)came,
+			       (unsigned long long)all, state);
+	}
+done:
+	wipe(&request, sizeof request);
+	client_close(&c);
+	return status;
+}

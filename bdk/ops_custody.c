@@ -1,0 +1,326 @@
+#include "bdk/heads.h"
+#include "bdk/ops.h"
+#include "base/wipe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char nobody[] = "this login is no custodian's of this room: bdk custodians tells whose are";
+
+static enum err read_all(struct custody *c, struct ask *a)
+{
+	return custody_read(c, a->room->dir, a->room->config.name, a->why);
+}
+
+/* The split that counts in what people are told: the newest, or an older one (a change was cut off) that is complete. */
+static struct share_of counted(const struct custody *c, const struct pieces *p, enum share_set set)
+{
+	struct share_of newest = { .m = 0 }, of;
+
+	for (unsigned nth = 0; custody_of(&of, c, set, nth); nth++) {
+		if (!nth)
+			newest = of;
+		if (pieces_count(p, &of) >= of.m)
+			return of;
+	}
+	return newest;
+}
+
+/* Whose login that is in the newest split of the SO PIN, NULL: nobody's */
+static const struct share *custodian(const struct custody *c, uid_t uid)
+{
+	struct share_of of;
+
+	if (!custody_of(&of, c, SHARE_SO_PIN, 0))
+		return NULL;
+	for (unsigned i = 0; i < c->n; i++)
+		if (c->share[i].of.set == SHARE_SO_PIN && c->share[i].of.generation == of.generation && c->share[i].uid == uid)
+			return &c->share[i];
+	return NULL;
+}
+
+/* A refusal of pieces_give() in words. */
+static enum err refuse(struct ask *a, enum err e)
+{
+	if (e == E_DENIED)
+		snprintf(a->why, sizeof a->why, "%s", nobody);
+	if (e == E_EXISTS) {
+		snprintf(a->why, sizeof a->why, "this custodian has given his share already: another one, from his own login");
+		e = E_DENIED;
+	}
+	if (e == E_PASSPHRASE)
+		snprintf(a->why, sizeof a->why, "the passphrase is wrong, or this custodian's share is damaged");
+	return e;
+}
+
+/* --- Unlocking ---------------------------------------------------------------------------------------------------- */
+
+/* Every PIN that is complete has one try, the newest first: there is a second only after a change that was cut off. What
+ * was given is wiped either way. */
+static enum err unlock(struct ask *a, const struct custody *c)
+{
+	struct pieces given = a->room->given;
+	uint8_t pin[SHARE_SECRET];
+	struct share_of of;
+	enum err e = E_MAC;
+
+	for (unsigned nth = 0; (e == E_MAC || e == E_PASSPHRASE) && custody_of(&of, c, SHARE_PIN, nth); nth++) {
+		enum err whole = pieces_secret(pin, &given, &of);
+
+		if (!whole)
+			e = room_unlock(a->room, pin, a->why);
+		wipe(pin, sizeof pin);
+	}
+	if (e == E_MAC)
+		snprintf(a->why, sizeof a->why, "the shares do not fit together");
+	if (e == E_PASSPHRASE)
+		snprintf(a->why, sizeof a->why, "the token does not take the PIN that the shares make; it is not tried again");
+	pieces_wipe(&given);
+	pieces_wipe(&a->room->given);
+	return e == E_PASSPHRASE || e == E_MAC ? E_TOKEN : e;
+}
+
+enum err op_unlock(struct ask *a)
+{
+	struct pieces *p = &a->room->given;
+	struct custody c;
+	struct share_of of, other;
+	char name[SHARE_NAME];
+	unsigned given;
+	enum err e = read_all(&c, a);
+
+	if (e)
+		return e;
+	if (!a->room->sealed) {
+		snprintf(a->why, sizeof a->why, "the room is unlocked already");
+		return E_DENIED;
+	}
+	e = pieces_give(p, name, &c, SHARE_PIN, a->peer->uid, field_get(a->fields, F_PASSPHRASE), room_monotonic());
+	of = counted(&c, p, SHARE_PIN);
+	given = pieces_count(p, &of);
+	snprintf(a->object, sizeof a->object, "%s, %u of %u", *name ? name : "nobody", given, of.m);
+	if (e)
+		return refuse(a, e);
+	if (given >= of.m)
+		e = unlock(a, &c);
+	if (!e && !a->room->sealed)
+		e = heads_turn(a->room, "unlocked");
+	if (e)
+		return e;
+	record_put_text(a->answer, F_NAME, name);
+	record_put_number(a->answer, F_GIVEN, given);
+	record_put_number(a->answer, F_NEEDED, of.m);
+	record_put_number(a->answer, F_SEALED, a->room->sealed);
+	if (custody_of(&other, &c, SHARE_PIN, 1))
+		record_put_text(a->answer, F_REASON, "a change of custodians was cut off: make it again (bdk custodians --change)");
+	else if (c.bad[0])
+		record_put_text(a->answer, F_REASON, c.bad);
+	return E_OK;
+}
+
+enum err op_lock(struct ask *a)
+{
+	/* A journal that cannot be written does not keep it open. */
+	enum err e = a->room->sealed ? E_OK : heads_turn(a->room, "locking");
+
+	room_lock(a->room);
+	return e;
+}
+
+/* --- Who they are ------------------------------------------------------------------------------------------------- */
+
+static void put_row(struct record *answer, const char *name, uid_t uid, const char *state)
+{
+	size_t row = record_open(answer, F_ROW);
+
+	record_put_text(answer, F_NAME, name);
+	record_put_number(answer, F_UID, uid);
+	record_put_text(answer, F_STATE, state);
+	record_close(answer, row);
+}
+
+static bool gave(const struct pieces *p, const struct share *s)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->got[i].of.set == s->of.set && p->got[i].of.generation == s->of.generation && p->got[i].x == s->x)
+			return true;
+	return false;
+}
+
+/* A change that nobody goes on with is forgotten. */
+static struct custody_change *under_way(struct room *r)
+{
+	custody_change_tend(&r->change, room_monotonic());
+	return r->change.until ? &r->change : NULL;
+}
+
+static const struct custodian_key *next_key(const struct custody_change *x, uid_t uid)
+{
+	for (unsigned i = 0; x && i < x->next.n; i++)
+		if (x->next.who[i].uid == uid)
+			return &x->key[i];
+	return NULL;
+}
+
+enum err op_custodians(struct ask *a)
+{
+	const struct custody_change *x = under_way(a->room);
+	struct share_of pin = { .m = 0 }, so = { .m = 0 };
+	struct custody c;
+	enum err e = read_all(&c, a);
+
+	if (e)
+		return e;
+	pieces_tend(&a->room->given, room_monotonic());
+	custody_of(&pin, &c, SHARE_PIN, 0);
+	custody_of(&so, &c, SHARE_SO_PIN, 0);
+	record_put_number(a->answer, F_NEEDED, pin.m);
+	record_put_number(a->answer, F_SO_NEEDED, so.m);
+	record_put_number(a->answer, F_SEALED, a->room->sealed);
+	record_put_number(a->answer, F_CUSTODIAN, custodian(&c, a->peer->uid) != NULL);
+	record_put_number(a->answer, F_NEXT, next_key(x, a->peer->uid) != NULL);
+	for (unsigned i = 0; i < c.n; i++) {
+		const struct share *s = &c.share[i];
+
+		if (s->of.set == SHARE_PIN && s->of.generation == pin.generation)
+			put_row(a->answer, s->custodian, s->uid, gave(&a->room->given, s) ? "has given" : "custodian");
+	}
+	for (unsigned i = 0; x && i < x->next.n; i++)
+		put_row(a->answer, x->next.who[i].name, x->next.who[i].uid, x->key[i].made ? "next, has come" : "next");
+	if (c.bad[0])
+		record_put_text(a->answer, F_REASON, c.bad);
+	ops_more(a->answer, false, 0);
+	return E_OK;
+}
+
+/* --- Changing them ------------------------------------------------------------------------------------------------ */
+
+enum err op_change(struct ask *a)
+{
+	char text[CUSTODIANS_TEXT], m[4], so_m[4] = "";
+	struct custodians next;
+	struct custody c;
+	enum err e = read_all(&c, a);
+
+	if (e)
+		return e;
+	if (!custodian(&c, a->peer->uid)) {
+		snprintf(a->why, sizeof a->why, "%s", nobody);
+		return E_DENIED;
+	}
+	if (field_text(text, sizeof text, a->fields, F_CUSTODIANS) || field_text(m, sizeof m, a->fields, F_NEEDED) ||
+	    (field_get(a->fields, F_SO_NEEDED).p && field_text(so_m, sizeof so_m, a->fields, F_SO_NEEDED)))
+		return E_FORMAT;
+	snprintf(a->object, sizeof a->object, "%.100s, %s of them", text, m);
+	e = custodians_parse(&next, text, m, *so_m ? so_m : NULL, a->why);
+	if (!e)
+		e = custodians_check(&next, a->room->journal, a->why);
+	if (e)
+		return e;
+	custody_change_wipe(&a->room->change);
+	a->room->change.next = next;
+	a->room->change.until = room_monotonic() + CUSTODY_SECONDS;
+	return E_OK;
+}
+
+/* The new shares are on the disk before the token has their PINs, and the old ones until it has: whenever this is cut off,
+ * either opens it. */
+static enum err change(struct room *r, const struct custody *c, const struct custody_change *x, const struct share_of *of)
+{
+	struct custody_secrets next;
+	uint8_t so_pin[SHARE_SECRET];
+	struct share_of newest;
+	enum err e = pieces_secret(so_pin, &x->given, of), dropped;
+
+	if (!e)
+		e = custody_secrets_make(&next);
+	if (!e && !custody_of(&newest, c, SHARE_SO_PIN, 0))
+		e = E_ROOM;
+	if (!e)
+		e = custodians_enter(&x->next, x->key, r->journal, c);
+	if (!e)
+		e = custody_write(r->dir, r->config.name, newest.generation + 1, &x->next, x->key, &next);
+	if (!e)
+		e = room_change_pins(r, so_pin, &next);
+	/* Whether the old shares go or stay, they open nothing any more. */
+	if (!e) {
+		dropped = custody_drop(r->dir, c, newest.generation + 1);
+		(void)dropped;
+	}
+	wipe(so_pin, sizeof so_pin);
+	wipe(&next, sizeof next);
+	return e;
+}
+
+/* As unlock() does with PINs. */
+static enum err change_by(struct ask *a, const struct custody *c)
+{
+	struct custody_change *x = &a->room->change;
+	struct share_of of;
+	enum err e = E_SHORT;
+
+	for (unsigned nth = 0; (e == E_SHORT || e == E_PASSPHRASE) && custody_of(&of, c, SHARE_SO_PIN, nth); nth++)
+		if (pieces_count(&x->given, &of) >= of.m)
+			e = change(a->room, c, x, &of);
+	if (e == E_PASSPHRASE)
+		snprintf(a->why, sizeof a->why, "the token does not take the SO PIN that the shares make; it is not tried again");
+	custody_change_wipe(x);
+	return e == E_PASSPHRASE ? E_TOKEN : e;
+}
+
+/* All of the next ones have come, and enough of those who are it now. */
+static bool complete(const struct custody *c, const struct custody_change *x, unsigned *came, struct share_of *of)
+{
+	*came = 0;
+	for (unsigned i = 0; i < x->next.n; i++)
+		*came += x->key[i].made;
+	*of = counted(c, &x->given, SHARE_SO_PIN);
+	return *came == x->next.n && pieces_count(&x->given, of) >= of->m;
+}
+
+enum err op_entrust(struct ask *a)
+{
+	struct custody_change *x = under_way(a->room);
+	struct span now = field_get(a->fields, F_PASSPHRASE), next = field_get(a->fields, F_NEW_PASSPHRASE);
+	char name[SHARE_NAME] = "";
+	struct custodian_key *key;
+	struct share_of of;
+	struct custody c;
+	unsigned came, given;
+	bool whole;
+	enum err e = read_all(&c, a);
+
+	if (e)
+		return e;
+	if (!x) {
+		snprintf(a->why, sizeof a->why, "no change of custodians is under way: one of them begins it with bdk custodians --change");
+		return E_DENIED;
+	}
+	key = (struct custodian_key *)next_key(x, a->peer->uid);
+	if (!now.p == !next.p && !now.p)
+		return E_FORMAT;
+	if (now.p)
+		e = pieces_give(&x->given, name, &c, SHARE_SO_PIN, a->peer->uid, now, room_monotonic());
+	/* Whoever stays proves who he is before he gets a new share. */
+	if (!e && next.p && !now.p && custodian(&c, a->peer->uid))
+		e = E_PASSPHRASE;
+	if (!e && next.p && (!key || key->made)) {
+		snprintf(a->why, sizeof a->why, "%s", key ? "this custodian has come already" : "this login is not among the next custodians'");
+		return E_DENIED;
+	}
+	if (!e && next.p)
+		e = custodian_key_make(key, next);
+	if (e)
+		return refuse(a, e);
+	whole = complete(&c, x, &came, &of);
+	given = pieces_count(&x->given, &of);
+	snprintf(a->object, sizeof a->object, "uid %u: %u of %u give, %u of %u have come", (unsigned)a->peer->uid, given, of.m,
+		 came, x->next.n);
+	record_put_number(a->answer, F_GIVEN, given);
+	record_put_number(a->answer, F_NEEDED, of.m);
+	record_put_number(a->answer, F_USED, came);
+	record_put_number(a->answer, F_LAST, x->next.n);
+	record_put_text(a->answer, F_STATE, whole ? "changed" : "waiting");
+	return whole ? change_by(a, &c) : E_OK;
+}
