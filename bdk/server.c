@@ -831,13 +831,15 @@ void server_close(struct server *s)
 {
 	if (!s)
 		return;
+	for (int i = 0; i < SESSIONS; i++)
+		if (s->sessions.one[i].number)
+			close_session(s, &s->sessions.one[i], "bdkd", "bdkd stops");
 	for (int i = 0; i < SERVER_CLIENTS; i++)
 		if (s->peer[i] && s->peer[i]->stage != PEER_READS)
 			give_up(s, &s->peer[i]);
 		else if (s->peer[i])
 			hang_up(s, &s->peer[i]);
 	doors_close(s->door, s->room->dir);
-	sessions_end(&s->sessions);
 	recover_end(&s->recover);
 	wipe(s, sizeof *s);
 	free(s);

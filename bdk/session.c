@@ -79,9 +79,3 @@ void session_end(struct session *s)
 	free(s->serials);
 	wipe(s, sizeof *s);
 }
-
-void sessions_end(struct sessions *all)
-{
-	for (struct session *s = all->one; s < all->one + SESSIONS; s++)
-		session_end(s);
-}

@@ -38,9 +38,8 @@ struct session *session_of(struct sessions *all, uint64_t number);
 /* session_left - seconds until a limit of room.conf ends it; *why which one */
 uint64_t session_left(const struct session *s, const struct room_config *c, uint64_t now, const char **why);
 
-/* session_end - it is open no longer. sessions_end - none is */
+/* session_end - it is open no longer */
 void session_end(struct session *s);
-void sessions_end(struct sessions *all);
 
 /* session_has - does F_SERIAL stand in these fields with this value? */
 bool session_has(struct span fields, struct span serial);

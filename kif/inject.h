@@ -1,7 +1,7 @@
 /*
  * Loading one terminal: the messages of one loading carried between bdkd's station socket and a port (kif/visit.h).
  *
- *     OP_SESSION                       a test room's session for this terminal, key set and slot
+ *     OP_SESSION                       into a session for this terminal, key set and slot
  *     OP_BEGIN    -> HELLO             HELLO over the line  -> OFFER
  *     OP_OFFER    -> KEY, or settled   KEY over the line    -> RECEIPT
  *     OP_RECEIPT  -> the facts

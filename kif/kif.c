@@ -478,8 +478,8 @@ static const struct opt heads_opts[] = { LEDGER, END };
 static const struct opt rebuild_opts[] = { ROOM, LEDGER, END };
 
 static const struct command commands[] = {
-	{ "inject", "", "Load one terminal in a test room's session.", inject_opts, 0, 0, run_inject },
-	{ "zeroize", "", "Empty a terminal's key slots in a test room's session.", zeroize_opts, 0, 0, run_zeroize },
+	{ "inject", "", "Load one terminal, in a session that is open.", inject_opts, 0, 0, run_inject },
+	{ "zeroize", "", "Empty a terminal's key slots, in a session that is open.", zeroize_opts, 0, 0, run_zeroize },
 	{ "update", "FILE", "Give a slot the new initial key in a key block, under its update key: test rooms.",
 	  update_opts, 1, 1, run_update },
 	{ "list", "", "List all loads in the order of their last change.", list_opts, 0, 0, run_list },

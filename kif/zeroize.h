@@ -2,7 +2,7 @@
  * Zeroizing slots of one terminal: ZEROIZE and its RECEIPT carried between bdkd's station socket and a port
  * (kif/visit.h).
  *
- *     OP_SESSION                           a test room's session for this terminal, without a key set
+ *     OP_SESSION                           into a session for this terminal, without a key set
  *     OP_BEGIN    -> HELLO                 HELLO over the line    -> OFFER
  *     OP_ZEROIZE  -> ZEROIZE, or settled   ZEROIZE over the line  -> RECEIPT
  *     OP_WIPED    -> the facts

@@ -29,7 +29,8 @@ static struct span serials(const char *text)
 
 static void teardown(void)
 {
-	sessions_end(&all);
+	for (int i = 0; i < SESSIONS; i++)
+		session_end(&all.one[i]);
 }
 
 START_TEST(a_session_is_found_for_what_it_was_opened_for)

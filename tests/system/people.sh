@@ -4,6 +4,7 @@
 set -u
 if [ "$(id -u)" -ne 0 ]; then
 	echo "not root: with users of /etc/subuid, by newuidmap (package uidmap)"
+	unshare --map-root-user --map-auto -m true || { echo "NOT RUN: nobody has tried what one of six users may do alone"; exit 77; }
 	exec unshare --map-root-user --map-auto -m "$0"
 fi
 WORK=$(mktemp -d) fail=0
