@@ -111,12 +111,12 @@ enum err construct_tdes(struct token *t, CK_OBJECT_HANDLE born[static 2], unsign
 	return t->made.mixes ? born_in_token(t, born, may) : born_here(t, born, may);
 }
 
-enum err construct_aes(struct token *t, CK_OBJECT_HANDLE born[static 2], unsigned may)
+enum err construct_aes(struct token *t, CK_OBJECT_HANDLE born[static 2], uint8_t len, unsigned may)
 {
 	CK_MECHANISM m = { CKM_AES_KEY_GEN, NULL, 0 };
 	struct attrs l;
 
-	attrs_secret(t, &l, CKK_AES, BDK_LEN, may, NULL);
+	attrs_secret(t, &l, CKK_AES, len, may, NULL);
 	return token_check(t, "C_GenerateKey", t->f->C_GenerateKey(t->session, &m, l.a, l.n, &born[0]));
 }
 

@@ -6,7 +6,7 @@
 
 #include "bdk/object.h"
 
-#define BDK_LEN 16
+#define BDK_LEN 16 /* TDES and AES-128 */
 
 /* construct_type - of a BDK's objects */
 CK_KEY_TYPE construct_type(enum dukpt_scheme scheme);
@@ -14,9 +14,9 @@ CK_KEY_TYPE construct_type(enum dukpt_scheme scheme);
 /* construct_parts - how many objects a BDK is, and how many items an initial key: TDES has the variant, and two halves */
 uint8_t construct_parts(enum dukpt_scheme scheme);
 
-/* construct_tdes, construct_aes - a new BDK as session objects: itself, and for TDES its variant */
+/* construct_tdes, construct_aes - a new BDK as session objects: itself, of len bytes, and for TDES its variant */
 MUST_USE enum err construct_tdes(struct token *t, CK_OBJECT_HANDLE born[static 2], unsigned may);
-MUST_USE enum err construct_aes(struct token *t, CK_OBJECT_HANDLE born[static 2], unsigned may);
+MUST_USE enum err construct_aes(struct token *t, CK_OBJECT_HANDLE born[static 2], uint8_t len, unsigned may);
 
 /* construct_xor - a DES2 session object: the base, which MAY_MIX, xor mask */
 MUST_USE enum err construct_xor(struct token *t, CK_OBJECT_HANDLE *h, CK_OBJECT_HANDLE base,

@@ -236,7 +236,8 @@ static enum err make_cert(uint8_t out[static MSG_MAX], size_t *len, struct enrol
 	if (err)
 		return err;
 	/* UPDATE has no allocator of KSNs: only where no real key is. The terminal expects this line after another. */
-	snprintf(config, sizeof config, "environment = %s\n%s", r->config.name, r->config.test ? "update = yes\n" : "");
+	snprintf(config, sizeof config, "environment = %s\n%s", r->config.name,
+		 r->config.test ? "update = yes\nstrong = yes\n" : "");
 	m.config = (struct span){ (const uint8_t *)config, strlen(config) };
 	m.cert = (struct span){ d.cert, d.cert_len };
 	memcpy(m.root, root.point, sizeof m.root);

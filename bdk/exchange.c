@@ -103,11 +103,12 @@ static enum err check_id(const struct key_set_id *id)
 	return key_set_parse(&back, text, id->scheme);
 }
 
-static enum err check_scheme(enum dukpt_scheme scheme)
+/* Keys stronger than P-256, under which they would travel, are for test rooms. */
+static enum err check_scheme(enum dukpt_scheme scheme, const struct room *r)
 {
-	if (scheme == DUKPT_AES192 || scheme == DUKPT_AES256)
-		return E_STRENGTH;	/* than P-256, under which it would travel */
-	return scheme == DUKPT_TDES || scheme == DUKPT_AES128 ? E_OK : E_SCHEME;
+	if (!dukpt_key_len(scheme))
+		return E_SCHEME;
+	return dukpt_key_len(scheme) > 16 && !r->config.test ? E_STRENGTH : E_OK;
 }
 
 static void put_head(struct wr *w, const struct key_set_id *id, const uint8_t recipient[static 32], struct span cert,
@@ -227,7 +228,7 @@ enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, st
 	*why = 0;
 	if (!r->own.len || !r->kif_ca.len || !r->exchange_ca.len)
 		return E_NOT_READY;
-	e = check_scheme(set->scheme);
+	e = check_scheme(set->scheme, r);
 	if (!e && (first > last || last > dukpt_device_max(set->scheme)))
 		e = E_RANGE;
 	if (e)
@@ -296,7 +297,7 @@ static enum err parse(struct package *p, struct span in)
 	kcv = rd_span8(&r);
 	p->items = rd_u8(&r);
 	if (!r.e && (memcmp(magic, MAGIC, sizeof magic) != 0 || id.len > sizeof p->set.b || kcv.len > sizeof p->kcv.b ||
-		     check_scheme((enum dukpt_scheme)scheme) || p->items != items_of((enum dukpt_scheme)scheme)))
+		     !dukpt_key_len((enum dukpt_scheme)scheme) || p->items != items_of((enum dukpt_scheme)scheme)))
 		r.e = E_FORMAT;
 	for (unsigned i = 0; !r.e && i < p->items; i++) {
 		struct wrapped *it = &p->item[i];
@@ -363,6 +364,8 @@ enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], str
 	if (!r->own.len || !r->kif_ca.len || !r->exchange_ca.len)
 		return E_NOT_READY;
 	e = parse(&p, package);
+	if (!e)
+		e = check_scheme(p.set.scheme, r);
 	if (!e)
 		e = list_check(r, room_utc(), why);
 	if (!e)

@@ -302,7 +302,7 @@ enum err op_generate(struct ask *a)
 	if (!e)
 		e = dukpt_scheme_parse(&set.scheme, scheme);
 	if (e) {
-		snprintf(a->why, sizeof a->why, "a scheme is tdes or aes128");
+		snprintf(a->why, sizeof a->why, "a scheme is tdes, aes128, aes192 or aes256");
 		return E_SCHEME;
 	}
 	last = dukpt_device_max(set.scheme);
@@ -312,7 +312,7 @@ enum err op_generate(struct ask *a)
 			e = key_set_parse(&set, id, set.scheme);
 		if (e) {
 			snprintf(a->why, sizeof a->why,
-				 "a key set is 10 hex digits beginning FFFF (tdes), or 8 (aes128)");
+				 "a key set is 10 hex digits beginning FFFF (tdes), or 8 (AES)");
 			return e;
 		}
 		snprintf(a->object, sizeof a->object, "%s", id);

@@ -19,7 +19,7 @@ static enum err name_bdk(struct bdk_names *b, const struct key_set_id *set)
 {
 	char id[KEY_SET_TEXT];
 
-	if ((set->scheme != DUKPT_TDES && set->scheme != DUKPT_AES128) || set->len != dukpt_key_set_len(set->scheme))
+	if (!set->len || set->len != dukpt_key_set_len(set->scheme))
 		return E_SCHEME;
 	key_set_text(id, set);
 	b->n = construct_parts(set->scheme);
@@ -108,7 +108,8 @@ enum err token_make_bdk(struct token *t, struct kcv *kcv, struct wrapped item[st
 	if (!e)
 		e = kek_agree(t, &k, pair.priv, peer);
 	if (!e)
-		e = set->scheme == DUKPT_TDES ? construct_tdes(t, born, may) : construct_aes(t, born, may);
+		e = set->scheme == DUKPT_TDES ? construct_tdes(t, born, may)
+					       : construct_aes(t, born, dukpt_key_len(set->scheme), may);
 	if (!e)
 		e = check_value(t, &value, born[0], set->scheme);
 	for (unsigned i = 0; !e && i < b.n; i++)
@@ -149,7 +150,7 @@ enum err token_take_bdk(struct token *t, struct kcv *kcv, const struct wrapped *
 	if (!e && items != b.n)
 		e = E_UNWRAP;
 	for (unsigned i = 0; !e && i < b.n; i++)
-		if (memcmp(item[i].label, label[i], KBKDF_LABEL) || item[i].len != BDK_LEN + 8)
+		if (memcmp(item[i].label, label[i], KBKDF_LABEL) || item[i].len != dukpt_key_len(set->scheme) + 8)
 			e = E_UNWRAP;
 	if (!e)
 		e = kek_agree(t, &k, exchange, point);
@@ -243,7 +244,7 @@ enum err token_initial_key(struct token *t, struct key *ik, const struct key_set
 	struct key out = { { 0 }, 0 };
 	uint8_t parts = construct_parts(set->scheme);
 	bool join = parts == 2 && t->made.joins;
-	size_t each = join ? BDK_LEN : BDK_LEN / parts;
+	size_t len = dukpt_key_len(set->scheme), each = join ? len : len / parts;
 	enum err e = find_bdk(t, bdk, set, iksn);
 
 	if (!e)

@@ -9,7 +9,7 @@
  * may do one thing: a BDK derives, a KEK wraps or unwraps, Z runs the KDF. Session objects are destroyed before the act
  * returns, on every path; ephemeral pairs alone outlive it.
  *
- * Only BDKs of 16 bytes, TDES and AES-128, are made, taken or used: everything stronger is stronger than P-256.
+ * BDKs for AES-192 and AES-256 are stronger than P-256, under which they travel: bdk/exchange.h keeps them to test rooms.
  */
 #ifndef KEYROOM_BDK_TOKEN_H
 #define KEYROOM_BDK_TOKEN_H

@@ -155,7 +155,7 @@ MUST_USE enum err worker_take_key(struct worker *w, uint8_t key[static MSG_MAX],
  *                C0C0C0C000000000C0C0C0C000000000)
  *   peer    in   the acquirer room's exchange key
  *
- *   E_EXISTS (objects of that key set are there), E_SCHEME (not TDES or AES-128), E_POINT, E_KEY (no such handle),
+ *   E_EXISTS (objects of that key set are there), E_SCHEME (there is none such), E_POINT, E_KEY (no such handle),
  *   E_CRYPTO. Load room only. The peer is whoever the caller says: check its certificate before.
  */
 MUST_USE enum err worker_make_bdk(struct worker *w, struct kcv *kcv, struct wrapped item[static 2], uint8_t *items,

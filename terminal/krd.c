@@ -457,6 +457,27 @@ static enum err again(struct krd *k, struct answer *a, struct span message)
 	return slot ? put_receipt(k, a, slot) : E_SEQUENCE;
 }
 
+static bool contains(struct span all, struct span piece)
+{
+	for (size_t i = 0; i + piece.len <= all.len; i++)
+		if (!memcmp(all.p + i, piece.p, piece.len))
+			return true;
+	return false;
+}
+
+/* Does the configuration, which the device CA has signed, have this line? It never is the first. No: the reason */
+#define TEXT_LINE(s) ((struct span){ (const uint8_t *)"\n" s "\n", sizeof s + 1 })
+static enum err permitted(struct store *s, struct span line, enum err reason)
+{
+	struct span config;
+	enum err e = store_paper(&config, s, PAPER_CONFIG);
+
+	if (!e && !contains(config, line))
+		e = reason;
+	store_drop(s);
+	return e;
+}
+
 /* Does a slot hold this initial KSN, or did it last hold it? */
 static bool seen(const struct store *s, const struct ksn *ksn)
 {
@@ -477,10 +498,15 @@ static enum err check_key(struct ksn *ksn, const struct krd *k, const struct msg
 		return E_SLOT;
 	if (s->slot[m->slot].state != SLOT_EMPTY)
 		return E_LOADED;
-	if (m->scheme == DUKPT_AES192 || m->scheme == DUKPT_AES256)
-		return E_STRENGTH;
-	if ((m->scheme != DUKPT_TDES && m->scheme != DUKPT_AES128) || m->usage[0] != 'B' || m->usage[1] != '1')
+	if (!dukpt_key_len((enum dukpt_scheme)m->scheme) || m->usage[0] != 'B' || m->usage[1] != '1')
 		return E_SCHEME;
+	if (dukpt_key_len((enum dukpt_scheme)m->scheme) > 16) {
+		/* stronger than P-256: only as a test room's */
+		enum err e = permitted(k->store, TEXT_LINE("strong = yes"), E_STRENGTH);
+
+		if (e)
+			return e;
+	}
 	*ksn = (struct ksn){ { 0 }, (uint8_t)m->ksn.len };
 	memcpy(ksn->b, m->ksn.p, m->ksn.len);
 	if (!ksn_fits(ksn, (enum dukpt_scheme)m->scheme) || m->items != (m->scheme == DUKPT_TDES ? 2 : 1))
@@ -494,7 +520,7 @@ static enum err check_key(struct ksn *ksn, const struct krd *k, const struct msg
 static enum err unwrap(struct key *ik, const struct krd *k, const struct msg_key *m)
 {
 	struct key z = { { 0 }, 0 }, kek = { { 0 }, 0 }, piece = { { 0 }, 0 }, out = { { 0 }, 0 };
-	uint8_t ctx[32], each = (uint8_t)(16 / m->items);
+	uint8_t ctx[32], each = (uint8_t)(dukpt_key_len((enum dukpt_scheme)m->scheme) / m->items);
 	enum err e;
 
 	e = transcript_ctx(ctx, &k->t, m->head);
@@ -601,32 +627,17 @@ done:
 	return e;
 }
 
-static bool contains(struct span all, struct span piece)
-{
-	for (size_t i = 0; i + piece.len <= all.len; i++)
-		if (!memcmp(all.p + i, piece.p, piece.len))
-			return true;
-	return false;
-}
-
 /*
  * An initial key under the update key of the one that the slot holds. Nobody signs it: only who knows the key in the
  * slot can make the block. There is no allocator of such keys yet, so it is for terminals whose configuration, which
- * the device CA has signed, says so: those that a test room enrolled. Its line never is the first.
+ * the device CA has signed, says so: those that a test room enrolled.
  */
 static enum err check_update(struct store *s, const struct msg_update *m)
 {
-	static const uint8_t permitted[] = "\nupdate = yes\n";
-	struct span config;
-	bool yes;
-	enum err e = store_paper(&config, s, PAPER_CONFIG);
+	enum err e = permitted(s, TEXT_LINE("update = yes"), E_DENIED);
 
-	yes = !e && contains(config, part(permitted, sizeof permitted - 1));
-	store_drop(s);
 	if (e)
 		return e;
-	if (!yes)
-		return E_DENIED;
 	if (m->slot >= STORE_SLOTS)
 		return E_SLOT;
 	return s->slot[m->slot].state == SLOT_EMPTY ? E_EMPTY : E_OK;

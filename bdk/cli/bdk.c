@@ -45,7 +45,7 @@ static const struct opt of_install[] = {
 };
 static const struct opt of_generate[] = {
 	ROOM,
-	{ "scheme", "S", "tdes or aes128", &cli.scheme, true },
+	{ "scheme", "S", "tdes, aes128, aes192 or aes256 (these two in test rooms)", &cli.scheme, true },
 	{ "for", "CERT", "certificate of the acquirer room that gets it", &cli.recipient, true },
 	{ "id", "HEX", "id of the key set: FFFF and 6 digits (tdes), or 8 digits (default: random)", &cli.id, false },
 	{ "ids", "FIRST-LAST", "device ids that may be issued (default: all)", &cli.ids, false },

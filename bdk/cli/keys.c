@@ -80,8 +80,9 @@ int cli_generate(int operands, char **operand)
 
 	(void)operands;
 	(void)operand;
-	if (strcmp(cli.scheme, "tdes") && strcmp(cli.scheme, "aes128"))
-		return fail_why(E_USAGE, "a scheme is tdes or aes128", "", "--scheme %s", cli.scheme);
+	if (strcmp(cli.scheme, "tdes") && strcmp(cli.scheme, "aes128") && strcmp(cli.scheme, "aes192") &&
+	    strcmp(cli.scheme, "aes256"))
+		return fail_why(E_USAGE, "is no scheme", "tdes, aes128, aes192 or aes256", "--scheme %s", cli.scheme);
 	if (!cli_pem_in(&cert, 1, der, sizeof der, "CERTIFICATE", cli.recipient, &status))
 		return status;
 	record_begin(&request, OP_GENERATE);

@@ -2,6 +2,7 @@
  * A key set's way from the load room to one acquirer room: the right package is taken whole, any other leaves nothing
  * behind.
  */
+#include "dukpt/aes.h"
 #include "tests/lib/room_sim.h"
 #include "tests/lib/test.h"
 
@@ -84,11 +85,11 @@ static void refused(enum err expected)
 
 START_TEST(both_rooms_hold_the_same_key)
 {
-	static const enum dukpt_scheme schemes[] = { DUKPT_TDES, DUKPT_AES128 };
+	static const enum dukpt_scheme schemes[] = { DUKPT_TDES, DUKPT_AES128, DUKPT_AES192, DUKPT_AES256 };
 	char text[KEY_SET_TEXT];
 	struct key_set s;
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
 		ck_assert_int_eq(generate(NULL, schemes[i], 3, 9, der_span(&sim.acquirer.own)), E_OK);
 		key_set_text(text, &made.id);
 		ck_assert_int_eq(made.id.scheme, schemes[i]);
@@ -159,14 +160,45 @@ END_TEST
 
 /* --- What is not generated --- */
 
+START_TEST(what_is_stronger_than_the_curve_is_for_test_rooms)
+{
+	static const struct {
+		enum dukpt_scheme scheme;
+		const char *id, *ksn, *bdk;
+	} rows[] = {
+		{ DUKPT_AES192, "87654321", "876543210000000700000000", AES_BDK "F1F1F1F1F1F1F1F1" },
+		{ DUKPT_AES256, "87654322", "876543220000000700000000", AES_BDK AES_BDK },
+	};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct ksn iksn;
+		struct key ik, right;
+		struct dukpt_step step;
+
+		room_sim_package(&sim, &p, rows[i].scheme, rows[i].id, rows[i].bdk);
+		len = room_sim_package_bytes(&sim, package, &p);
+		sim.acquirer.config.test = sim.load.config.test = false;
+		refused(E_STRENGTH);
+		ck_assert_int_eq(generate(NULL, rows[i].scheme, 0, 1, der_span(&sim.acquirer.own)), E_STRENGTH);
+		sim.acquirer.config.test = sim.load.config.test = true;
+		len = room_sim_package_bytes(&sim, package, &p);
+		ck_assert_int_eq(import(), E_OK);
+		ck_assert_int_eq(ksn_parse(&iksn, rows[i].ksn), E_OK);
+		ck_assert_int_eq(worker_initial_key(sim.acquirer.worker, &ik, &p.set, &iksn), E_OK);
+		ck_assert_int_eq(dukpt_aes_step_ik(&step, rows[i].scheme, &iksn), E_OK);
+		ck_assert_int_eq(dukpt_run(&right, &p.bdk, &step), E_OK);
+		ck_assert_uint_eq(ik.len, right.len);
+		ck_assert_mem_eq(ik.b, right.b, ik.len);
+	}
+}
+END_TEST
+
 START_TEST(refuses_schemes_ranges_and_rooms_that_are_not_ready)
 {
 	const struct span to = der_span(&sim.acquirer.own);
 	struct key_set_id bad = { { 1, 2, 3, 4, 5 }, 5, DUKPT_TDES };	/* no FFFF */
 	size_t own = sim.load.own.len;
 
-	ck_assert_int_eq(generate(NULL, DUKPT_AES192, 0, 1, to), E_STRENGTH);
-	ck_assert_int_eq(generate(NULL, DUKPT_AES256, 0, 1, to), E_STRENGTH);
 	ck_assert_int_eq(generate(NULL, DUKPT_NONE, 0, 1, to), E_SCHEME);
 	ck_assert_int_eq(generate(NULL, DUKPT_TDES, 2, 1, to), E_RANGE);
 	ck_assert_int_eq(generate(NULL, DUKPT_TDES, 0, 524288, to), E_RANGE);
@@ -359,6 +391,7 @@ static Suite *suite(void)
 	tcase_add_test(t, the_imported_key_derives_the_published_initial_keys);
 	tcase_add_test(t, an_id_that_is_asked_for_is_given_once);
 	tcase_add_test(t, random_ids_look_like_their_family_and_differ);
+	tcase_add_test(t, what_is_stronger_than_the_curve_is_for_test_rooms);
 	tcase_add_test(t, refuses_schemes_ranges_and_rooms_that_are_not_ready);
 	tcase_add_test(t, a_package_is_made_only_for_a_certified_acquirer_room);
 	tcase_add_test(t, a_journal_that_fails_leaves_no_key_behind);

@@ -1,11 +1,11 @@
 #!/bin/bash
 # The whole main job with its terminals on a Cortex-M4: the same programs and the same checks as in demo.sh, window.sh,
-# response.sh and refused.sh. Then what tools/board has for itself: the tamper switch, one QEMU a memory, and one line for
+# response.sh, refused.sh and sales.sh. Then what tools/board has for itself: the tamper switch, one QEMU a memory, and one line for
 # whatever is wrong; noise on its lines.
 set -u
 . tests/board/need.sh
-for suite in demo window response refused; do
-	BOARD=mps2-an386 tests/system/$suite.sh || exit 1
+for suite in demo window response refused sales; do
+	COUNT=9 BOARD=mps2-an386 tests/system/$suite.sh || exit 1
 done
 WORK=$(mktemp -d) BOARD=mps2-an386 fail=0
 . tools/rooms.sh

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Terminal against host over the real link: COUNT sales a scheme, and the acquirer recovers each PIN, MAC and text from its
-# KSN; no KSN comes twice, and their counters go up by the rule. tests/long/sales.sh makes 10,000.
+# Terminal against host over the real link, a slot for each scheme: COUNT sales a scheme, and the acquirer recovers each PIN, MAC
+# and text from its KSN; no KSN comes twice, and their counters go up by the rule. tests/long/sales.sh makes 10,000. With
+# BOARD=mps2-an386 on the Cortex-M4, as tests/system/board.sh has it.
 set -u
 COUNT=${COUNT:-200}
 WORK=$(mktemp -d) fail=0
@@ -11,7 +12,7 @@ complain() { echo "$*"; fail=1; }
 three_rooms || exit 1
 boot t1 TC-1 ca "unix:$WORK/t1.link" && enrol t1 TC-1 ca "unix:$WORK/t1.link" >/dev/null 2>&1 || exit 1
 slot=0
-for scheme in tdes aes128; do
+for scheme in tdes aes128 aes192 aes256; do
 	"$BIN/bdk" generate --room "$WORK/load" --scheme $scheme --for "$WORK/acquirer.crt" --out "$WORK/$scheme.krx" >"$WORK/out" &&
 		"$BIN/bdk" import --room "$WORK/acquirer" "$WORK/$scheme.krx" >/dev/null || exit 1
 	set=$(sed -n 's/.*key set \([0-9A-F]*\).*/\1/p' "$WORK/out" | head -n 1)

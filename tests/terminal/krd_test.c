@@ -244,6 +244,41 @@ START_TEST(both_schemes_load_and_their_first_transaction_keys_are_the_published_
 }
 END_TEST
 
+START_TEST(keys_stronger_than_the_curve_load_where_a_test_room_permits_it)
+{
+	static const enum dukpt_scheme schemes[] = { DUKPT_AES192, DUKPT_AES256 };
+	static const char *const configs[] = { SIM_CONFIG "update = yes\n", SIM_CONFIG "strong = yes", SIM_CONFIG "strong = yes\n" };
+	struct sim_key k;
+
+	for (unsigned c = 0; c < 3; c++) {
+		blank();
+		host.config = configs[c];
+		ck_assert(sim_enrol(&sim, &host));
+		for (unsigned i = 0; i < 2; i++) {
+			struct dukpt_registers own, right;
+
+			k = sim_key_of(&host, (uint8_t)i, schemes[i], i ? "123456789012345700000000" : SIM_KSN_AES);
+			k.ik = test_key("1273671EA26AC29AFA4D1084127652A1F1F1F1F1F1F1F1F1FEDCBA9876543210");
+			k.ik.len = dukpt_key_len(schemes[i]);
+			ck_assert_int_eq(sim_load(&sim, &host, &k), c == 2);
+			if (c < 2) {
+				ck_assert_str_eq(sim.shown[0], err_text(E_STRENGTH));
+				continue;
+			}
+			ck_assert_int_eq(dukpt_registers_load(&right, schemes[i], &k.ik, &k.ksn), E_OK);
+			own = sim_registers(&sim.store, i);
+			ck_assert_mem_eq(&own, &right, sizeof own);
+		}
+	}
+	/* One of the right scheme and another length */
+	k.ik.len = 16;
+	k.slot = 2;
+	ck_assert_int_eq(ksn_parse(&k.ksn, "123456789012345800000000"), E_OK);
+	ck_assert(!sim_load(&sim, &host, &k));
+	ck_assert_str_eq(sim.shown[0], err_text(E_KEY));
+}
+END_TEST
+
 START_TEST(the_initial_key_is_nowhere_in_the_terminal_after_loading)
 {
 	const struct key keys[] = { test_key("6AC292FAA1315B4D858AB3A3D7D5933A"),
@@ -1159,6 +1194,7 @@ static Suite *suite(void)
 	tcase_add_test(t, an_enrolled_terminal_takes_no_other_certificate_or_anchor);
 	tcase_add_test(t, without_good_noise_no_identity_is_made);
 	tcase_add_test(t, both_schemes_load_and_their_first_transaction_keys_are_the_published_ones);
+	tcase_add_test(t, keys_stronger_than_the_curve_load_where_a_test_room_permits_it);
 	tcase_add_test(t, the_initial_key_is_nowhere_in_the_terminal_after_loading);
 	tcase_add_test(t, an_offer_tells_what_the_terminal_holds);
 	tcase_add_test(t, offers_never_repeat_a_nonce_or_a_point);
