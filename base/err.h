@@ -76,6 +76,8 @@ enum err {
 	E_PASSPHRASE = 85,	/* passphrase wrong, or not for this record: never said which */
 	E_SEALED = 86,		/* a production room that no m custodians have unlocked */
 	E_PARSER = 87,		/* the process that reads certificates failed */
+	E_LOCKED = 88,		/* loading is locked: journal and marks do not agree */
+	E_LEASE = 89,		/* no lease of device ids in force */
 	/* people of a room */
 	E_PERSON = 100,		/* no such person in this room */
 	E_LOGIN = 101,		/* whoever asks has to give a passphrase first */

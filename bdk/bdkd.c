@@ -15,6 +15,7 @@
 
 #include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -170,8 +171,10 @@ static enum err check_users(const struct door door[static ROLES], const struct r
  */
 static enum err settle(struct door door[static ROLES], char missing[static WALL_WHY], char why[static ROOM_WHY])
 {
-	const char *writable[3] = { room_dir };
+	const char *writable[4] = { room_dir };
+	char mark[MARK_FOLDER], dir[PATH_MAX];
 	struct room_config c;
+	bool confined;
 	enum err e = room_config_read(&c, room_dir, why);
 
 	missing[0] = 0;
@@ -185,7 +188,11 @@ static enum err settle(struct door door[static ROLES], char missing[static WALL_
 		return e;
 	if (c.module_folder[0])
 		writable[1] = c.module_folder;
-	return wall_build(WALL_SUPERVISOR, room_config_softhsm(&c) || writable[1] ? writable : NULL, !c.test, missing);
+	confined = room_config_softhsm(&c) || writable[1];
+	/* Where it is not there and cannot be made, loading is locked. */
+	if (c.purpose == ROOM_LOAD && realpath(room_dir, dir) && mark_folder(mark, &c, dir))
+		writable[writable[1] ? 2 : 1] = mark;
+	return wall_build(WALL_SUPERVISOR, confined ? writable : NULL, !c.test, missing);
 }
 
 static int refuse(enum err e, const char *why)
@@ -221,6 +228,8 @@ static int serve(void)
 	probe_blame(blame, sizeof blame, &room.worker[0].probe);
 	if (!room.sealed && *blame)
 		fprintf(stderr, "bdkd: warning: the token allows what must fail, no production room may use it: %s\n", blame);
+	if (room.mark.locked[0])
+		fail_why(E_LOCKED, room.mark.locked, err_hint(E_LOCKED), "%s: loading is locked", room_dir);
 	e = heads_turn(&room, "start");
 	if (!e)
 		e = server_open(&server, &room, door, why);
@@ -231,8 +240,10 @@ static int serve(void)
 		e = server_run(server);
 	}
 	server_close(server);
+	mark_stop(&room);
 	if (!e)
 		e = heads_turn(&room, "stop");
+	mark_note(&room);
 	room_close(&room);
 	return e ? refuse(e, why) : 0;
 }

@@ -1,15 +1,11 @@
 #include "bdk/exchange.h"
 #include "base/wipe.h"
 #include "bdk/list.h"
-#include "crypto/sha256.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define MAGIC "KRX1"
-
-/* A text with its NUL, which ends a label of what is hashed. */
-#define LABEL(s) ((struct span){ (const uint8_t *)(s), sizeof(s) })
 
 /* The package taken apart; spans point into it. */
 struct package {
@@ -39,14 +35,6 @@ static uint8_t items_of(enum dukpt_scheme scheme)
 static const char *label_of(unsigned i)
 {
 	return i ? "KRM1-BV" : "KRM1-BD";
-}
-
-static enum err hash(uint8_t out[static 32], struct span label, struct span covered)
-{
-	uint8_t length[4];
-
-	put_be32(length, (uint32_t)covered.len);
-	return sha256(out, (struct span[]){ label, SPAN(length), covered }, 3);
 }
 
 /* Is this a certificate of that CA, valid now, and not disowned? */
@@ -141,7 +129,7 @@ static enum err make(uint8_t *b, size_t *len, struct kcv *kcv, bool *made, struc
 	put_head(&o, id, recipient, der_span(&r->own), point);
 	e = wr_end(&o);
 	if (!e)
-		e = hash(ctx, LABEL("keyroom/1 exchange"), (struct span){ b, o.len });
+		e = room_digest(ctx, "keyroom/1 exchange", (struct span){ b, o.len });
 	if (e) {
 		if (worker_forget(w, handle))
 			e = E_TOKEN;
@@ -159,7 +147,7 @@ static enum err make(uint8_t *b, size_t *len, struct kcv *kcv, bool *made, struc
 	}
 	e = wr_end(&o);
 	if (!e)
-		e = hash(digest, LABEL("keyroom/1 EXCHANGE"), (struct span){ b, o.len });
+		e = room_digest(digest, "keyroom/1 EXCHANGE", (struct span){ b, o.len });
 	if (!e)
 		e = worker_sign(w, sig, "identity", digest);
 	wr_copy(&o, sig, e ? 0 : sizeof sig);
@@ -214,10 +202,9 @@ static void say_orphan(char why[static EXCHANGE_WHY], const struct key_set_id *i
 }
 
 enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, struct key_set *made, struct room *r,
-			   struct key_set_id *set, uint32_t first, uint32_t last, struct span cert,
-			   char why[static EXCHANGE_WHY])
+			   struct key_set_id *set, struct span cert, char why[static EXCHANGE_WHY])
 {
-	struct key_set s = { .id = *set, .state = KEY_SET_ACTIVE, .first = first, .last = last, .next = first };
+	struct key_set s = { .id = *set, .state = KEY_SET_ACTIVE };
 	uint8_t b[EXCHANGE_MAX], number[20];
 	bool in_token = false;
 	struct cert own, to;
@@ -229,8 +216,6 @@ enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, st
 	if (!r->own.len || !r->kif_ca.len || !r->exchange_ca.len)
 		return E_NOT_READY;
 	e = check_scheme(set->scheme, r);
-	if (!e && (first > last || last > dukpt_device_max(set->scheme)))
-		e = E_RANGE;
 	if (e)
 		return e;
 	e = list_check(r, room_utc(), why);
@@ -333,7 +318,7 @@ static enum err verify(struct cert *maker, uint8_t number[static 20], const stru
 		snprintf(why, EXCHANGE_WHY, "the certificate of the room that made it: %s", err_text(e));
 		return e;
 	}
-	e = hash(digest, LABEL("keyroom/1 EXCHANGE"), p->body);
+	e = room_digest(digest, "keyroom/1 EXCHANGE", p->body);
 	if (!e)
 		e = p256_verify(p->sig, maker->point, digest);
 	if (!e)
@@ -373,7 +358,7 @@ enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], str
 	if (!e)
 		e = check_new(r->journal, &p.set, why);
 	if (!e)
-		e = hash(ctx, LABEL("keyroom/1 exchange"), p.head);
+		e = room_digest(ctx, "keyroom/1 exchange", p.head);
 	if (!e)
 		e = room_worker(&w, r);
 	if (e)
@@ -390,7 +375,6 @@ enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], str
 		return e;
 	s.id = p.set;
 	s.kcv = kcv;
-	s.last = dukpt_device_max(p.set.scheme);
 	if (kcv.len != p.kcv.len || !ct_equal(kcv.b, p.kcv.b, kcv.len)) {
 		snprintf(why, EXCHANGE_WHY, "the key's check value is not the one announced");
 		e = E_MAC;

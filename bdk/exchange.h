@@ -23,11 +23,11 @@
  *                random bits)
  *
  *   E_OK, E_NOT_READY, E_CERTIFICATE/E_EXPIRED/E_REVOKED (cert is no exchange certificate of this environment),
- *   E_EXISTS, E_RANGE (first and last), E_SCHEME, E_STRENGTH, E_JOURNAL, E_TOKEN
+ *   E_EXISTS, E_SCHEME, E_STRENGTH, E_JOURNAL, E_TOKEN
  */
 MUST_USE enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, struct key_set *made,
-				    struct room *r, struct key_set_id *set, uint32_t first, uint32_t last,
-				    struct span cert, char why[static EXCHANGE_WHY]);
+				    struct room *r, struct key_set_id *set, struct span cert,
+				    char why[static EXCHANGE_WHY]);
 
 /*
  * exchange_import - take a package into an acquirer room

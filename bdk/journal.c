@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUSY_MS = 1000 };
+enum { BUSY_MS = 1000, DAY = 86400 };
 
 /*
  * The tables of version 1, and what each later version made of them. A new journal goes through all steps too, so that
@@ -21,7 +21,7 @@ enum { BUSY_MS = 1000 };
  * The rules that must hold whatever the code does stand here, as constraints: one owner for each device id of a key
  * set, one id for each {terminal, slot, load count}, one identity key for each serial and the other way round.
  */
-static const char first[] =
+static const char version_1[] =
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE audit(sequence INTEGER PRIMARY KEY, utc INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL,"
 	"  object TEXT NOT NULL, reason TEXT NOT NULL, hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;"
@@ -54,12 +54,8 @@ static const char first[] =
 	"CREATE TABLE seen(kind TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY(kind, value)) STRICT, WITHOUT ROWID;";
 
 static const char *const steps[JOURNAL_VERSION] = {
-	/*
-	 * 1 -> 2: all that came between 0.1 and 0.2, whoever needs it: until 0.2 is released a table or column more goes
-	 * at the end of this step, each with a comment line of its own.
-	 */
 	[1] =
-		/* ids below it may be issued, once the marks say so (bdk/mark.h); ids that a crash left between */
+		/* device ids, as they were before leases: the next step drops these columns */
 		"ALTER TABLE key_set ADD COLUMN claimed INTEGER NOT NULL DEFAULT 0;"
 		"ALTER TABLE key_set ADD COLUMN skipped INTEGER NOT NULL DEFAULT 0;"
 		"UPDATE key_set SET claimed = next;"
@@ -80,14 +76,41 @@ static const char *const steps[JOURNAL_VERSION] = {
 		/* people (bdk/people.h): one name and one uid each */
 		"CREATE TABLE person(row INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
 		"  uid INTEGER NOT NULL UNIQUE, roles INTEGER NOT NULL CHECK(roles BETWEEN 1 AND 15),"
-		"  verifier BLOB NOT NULL CHECK(length(verifier) IN (0, 51)), wrong INTEGER NOT NULL, utc INTEGER NOT NULL) STRICT;",
+		"  verifier BLOB NOT NULL CHECK(length(verifier) IN (0, 51)), wrong INTEGER NOT NULL, utc INTEGER NOT NULL) STRICT;"
+		/* device ids (bdk/lease.h): a lease's key set need not be in the room, since a ca room has none; UNIQUE(key_set,
+		 * id) of manifest is one terminal for each dictated id; tally counts a day's loads */
+		"CREATE TABLE lease(number INTEGER PRIMARY KEY, key_set TEXT NOT NULL, scheme INTEGER NOT NULL,"
+		"  kcv BLOB NOT NULL CHECK(length(kcv) <= 5), first INTEGER NOT NULL CHECK(first >= 0),"
+		"  last INTEGER NOT NULL CHECK(last >= first), kif BLOB NOT NULL CHECK(length(kif) = 32),"
+		"  epoch INTEGER NOT NULL, utc INTEGER NOT NULL, next INTEGER NOT NULL CHECK(next BETWEEN first AND last + 1),"
+		"  name TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;"
+		"CREATE INDEX lease_key_set ON lease(key_set, first);"
+		"CREATE TABLE manifest(serial TEXT NOT NULL, slot INTEGER NOT NULL CHECK(slot BETWEEN 0 AND 255),"
+		"  key_set TEXT NOT NULL REFERENCES key_set(id), id INTEGER, utc INTEGER NOT NULL, PRIMARY KEY(serial, slot),"
+		"  UNIQUE(key_set, id)) STRICT;"
+		"CREATE TABLE chain(key_set TEXT PRIMARY KEY REFERENCES key_set(id),"
+		"  next TEXT NOT NULL REFERENCES key_set(id)) STRICT;"
+		"CREATE TABLE tally(key_set TEXT NOT NULL, day INTEGER NOT NULL, loads INTEGER NOT NULL,"
+		"  PRIMARY KEY(key_set, day)) STRICT, WITHOUT ROWID;"
+		"INSERT INTO tally SELECT l.key_set, e.utc / 86400, count(*) FROM event e JOIN load l ON l.row = e.load"
+		"  WHERE e.state = 1 GROUP BY 1, 2;"
+		/* ids that may be issued now, one block of a key set; ids that a crash left unissued (bdk/mark.h) */
+		"CREATE TABLE claim(key_set TEXT PRIMARY KEY REFERENCES key_set(id), first INTEGER NOT NULL,"
+		"  last INTEGER NOT NULL CHECK(last >= first)) STRICT;"
+		"CREATE TABLE skipped(row INTEGER PRIMARY KEY AUTOINCREMENT, key_set TEXT NOT NULL REFERENCES key_set(id),"
+		"  first INTEGER NOT NULL, last INTEGER NOT NULL CHECK(last >= first), utc INTEGER NOT NULL) STRICT;"
+		"CREATE INDEX skipped_key_set ON skipped(key_set, first);"
+		/* a range of the room's own making is no more: ids come out of leases */
+		"ALTER TABLE key_set DROP COLUMN next; ALTER TABLE key_set DROP COLUMN last; ALTER TABLE key_set DROP COLUMN first;"
+		"ALTER TABLE key_set DROP COLUMN claimed; ALTER TABLE key_set DROP COLUMN skipped;",
 };
 
 /* Each connection. */
 static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
 			       "PRAGMA trusted_schema = OFF;";
 
-#define KEY_SET "SELECT row, id, scheme, state, kcv, first, last, next, utc FROM key_set "
+#define KEY_SET "SELECT row, id, scheme, state, kcv, utc FROM key_set "
+#define LEASE "SELECT number, key_set, scheme, kcv, first, last, kif, epoch, utc, next, name, bytes FROM lease "
 #define DEVICE "SELECT row, serial, coalesce(spki, zeroblob(32)), cert, state, utc FROM device "
 /* A load is its row and its newest event; the others are its life. */
 #define LOAD                                                                                                           \
@@ -99,15 +122,19 @@ static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = 
 	"SELECT sequence, utc, who, what, object, reason, hash, coalesce((SELECT hash FROM audit WHERE sequence ="     \
 	"  a.sequence - 1), zeroblob(32)) FROM audit a "
 #define PERSON "SELECT row, name, uid, roles, verifier, wrong, utc FROM person "
+#define CLAIM "SELECT k.id, k.scheme, c.first, c.last FROM claim c JOIN key_set k ON k.id = c.key_set "
 #define SENT "SELECT s.row, s.load, s.h FROM sent s JOIN load l ON l.row = s.load "
 
 enum statement {
 	BEGIN, COMMIT, ROLLBACK, META_GET, META_SET, AUDIT_HEAD, AUDIT_AFTER, AUDIT_ADD, HEAD_ADD, HEAD_LAST, HEAD_AFTER, ALL_KEY_SETS, ALL_DEVICES,
-	ALL_LOADS, ALL_EVENTS, SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE, KEY_SET_TAKE,
-	PACKAGE_GET, PACKAGE_ADD, DEVICE_BY_SERIAL, DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_TAKEN, LOAD_ADD,
+	ALL_LOADS, ALL_EVENTS, SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE,
+	PACKAGE_GET, PACKAGE_ADD, DEVICE_BY_SERIAL, DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_ADD,
 	LOAD_BY_ROW, LOAD_LAST, LOAD_COUNT, LOAD_AFTER, LOAD_NEWEST_AFTER, EVENT_ADD, SENT_ADD, SENT_HAS, SENT_NEXT, WIPE_ADD, WIPE_NEXT,
 	WIPED, CERTIFIED_PUT, CERTIFIED_REVOKE, CERTIFIED_AFTER, MAKER_ADD, MAKER_GET, HANDED_PUT, HANDED_GET,
-	PERSON_BY_NAME, PERSON_BY_UID, PERSON_AFTER, PERSON_ADD, PERSON_SET, PERSON_REMOVE, STATEMENTS
+	PERSON_BY_NAME, PERSON_BY_UID, PERSON_AFTER, PERSON_ADD, PERSON_SET, PERSON_REMOVE,
+	LEASE_ADD, LEASE_NEXT, LEASE_AT, LEASE_OPEN, LEASE_MOVE, LEASE_LEFT, LEASE_EPOCH, ID_TAKEN, DICTATE,
+	DICTATED, CHAIN, FOLLOWER, TALLY_ADD, TALLY, LOAD_WAITS, CLAIM_PUT, CLAIM_OF, CLAIM_ANY, CLAIM_END, CLAIMS_END,
+	SKIP_WITHIN, SKIP, SKIP_OVER, SKIPPED, STATEMENTS
 };
 
 static const char *const sql[STATEMENTS] = {
@@ -130,19 +157,16 @@ static const char *const sql[STATEMENTS] = {
 	[SEEN_ADD] = "INSERT INTO seen(kind, value) VALUES(?, ?)",
 	[KEY_SET_BY_ID] = KEY_SET "WHERE id = ?",
 	[KEY_SET_AFTER] = KEY_SET "WHERE row > ? ORDER BY row LIMIT 1",
-	[KEY_SET_ADD] = "INSERT INTO key_set(id, scheme, state, kcv, first, last, next, utc)"
-			"  VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+	[KEY_SET_ADD] = "INSERT INTO key_set(id, scheme, state, kcv, utc) VALUES(?, ?, ?, ?, ?)",
 	[PACKAGE_GET] = "SELECT bytes FROM package WHERE key_set = ?",
 	[PACKAGE_ADD] = "INSERT INTO package(key_set, bytes) VALUES(?, ?)",
 	[KEY_SET_STATE] = "UPDATE key_set SET state = ? WHERE id = ?",
-	[KEY_SET_TAKE] = "UPDATE key_set SET next = next + 1 WHERE id = ?",
 	[DEVICE_BY_SERIAL] = DEVICE "WHERE serial = ?",
 	[DEVICE_BY_SPKI] = DEVICE "WHERE spki = ?",
 	[DEVICE_AFTER] = DEVICE "WHERE row > ? ORDER BY row LIMIT 1",
 	[DEVICE_PUT] = "INSERT INTO device(serial, spki, cert, state, utc) VALUES(?, nullif(?, zeroblob(32)), ?, ?, ?)"
 		       "  ON CONFLICT(serial) DO UPDATE SET spki = excluded.spki, cert = excluded.cert,"
 		       "  state = excluded.state, utc = excluded.utc",
-	[LOAD_TAKEN] = "SELECT row FROM load WHERE spki = ? AND slot = ? AND first_count = ?",
 	[LOAD_ADD] = "INSERT INTO load(key_set, id, serial, spki, point, slot, first_count, firmware)"
 		     "  VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
 	[LOAD_BY_ROW] = LOAD "WHERE l.row = ? " NEWEST,
@@ -182,6 +206,54 @@ static const char *const sql[STATEMENTS] = {
 	[PERSON_ADD] = "INSERT INTO person(name, uid, roles, verifier, wrong, utc) VALUES(?, ?, ?, x'', 0, ?)",
 	[PERSON_SET] = "UPDATE person SET verifier = ?, wrong = ? WHERE row = ?",
 	[PERSON_REMOVE] = "DELETE FROM person WHERE row = ?",
+	[LEASE_ADD] = "INSERT INTO lease(number, key_set, scheme, kcv, first, last, kif, epoch, utc, next, name, bytes)"
+		      "  VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[LEASE_NEXT] = LEASE "WHERE number > ? ORDER BY number LIMIT 1",
+	[LEASE_AT] = LEASE "WHERE key_set = ? AND last >= ? AND first <= ? AND epoch > ? ORDER BY first LIMIT 1",
+	[LEASE_OPEN] = LEASE "WHERE key_set = ? AND next <= last AND epoch > ? ORDER BY first LIMIT 1",
+	[LEASE_MOVE] = "UPDATE lease SET next = ? WHERE number = ?",
+	/* what lies ahead, and what is dictated behind, but for what was issued or skipped */
+	[LEASE_LEFT] = "SELECT s.last - s.next + 1"
+		       "  - (SELECT count(*) FROM load WHERE key_set = s.key_set AND id BETWEEN s.next AND s.last)"
+		       "  - (SELECT coalesce(sum(min(x.last, s.last) - max(x.first, s.next) + 1 - (SELECT count(*) FROM load"
+		       "     WHERE key_set = x.key_set AND id BETWEEN max(x.first, s.next) AND min(x.last, s.last))), 0)"
+		       "     FROM skipped x WHERE x.key_set = s.key_set AND x.first <= s.last AND x.last >= s.next)"
+		       "  + (SELECT count(*) FROM manifest m WHERE m.key_set = s.key_set"
+		       "     AND m.id BETWEEN s.first AND s.next - 1"
+		       "     AND NOT EXISTS (SELECT 1 FROM load WHERE key_set = m.key_set AND id = m.id)"
+		       "     AND NOT EXISTS (SELECT 1 FROM skipped x WHERE x.key_set = m.key_set AND m.id BETWEEN x.first AND x.last))"
+		       "  FROM lease s WHERE s.number = ?",
+	[LEASE_EPOCH] = "SELECT coalesce(max(epoch), 0) FROM lease",
+	[ID_TAKEN] = "SELECT 1 FROM load WHERE key_set = ?1 AND id = ?2"
+		     "  UNION ALL SELECT 1 FROM manifest WHERE key_set = ?1 AND id = ?2"
+		     "  UNION ALL SELECT 1 FROM skipped WHERE key_set = ?1 AND ?2 BETWEEN first AND last LIMIT 1",
+	[DICTATE] = "INSERT INTO manifest(serial, slot, key_set, id, utc) VALUES(?, ?, ?, nullif(?, -1), ?)"
+		    "  ON CONFLICT(serial, slot) DO UPDATE SET key_set = excluded.key_set, id = excluded.id,"
+		    "  utc = excluded.utc",
+	[DICTATED] = "SELECT m.serial, m.slot, k.id, k.scheme, m.id IS NOT NULL, coalesce(m.id, 0),"
+		     "  EXISTS (SELECT 1 FROM load WHERE key_set = m.key_set AND id = m.id),"
+		     "  EXISTS (SELECT 1 FROM skipped WHERE key_set = m.key_set AND m.id BETWEEN first AND last)"
+		     "  FROM manifest m JOIN key_set k ON k.id = m.key_set WHERE m.serial = ? AND m.slot = ?",
+	[CHAIN] = "INSERT INTO chain(key_set, next) VALUES(?, ?) ON CONFLICT(key_set) DO UPDATE SET next = excluded.next",
+	[FOLLOWER] = "SELECT k.id, k.scheme FROM chain c JOIN key_set k ON k.id = c.next WHERE c.key_set = ?",
+	[TALLY_ADD] = "INSERT INTO tally(key_set, day, loads) VALUES(?, ?, 1)"
+		      "  ON CONFLICT(key_set, day) DO UPDATE SET loads = loads + 1",
+	[TALLY] = "SELECT coalesce(sum(loads), 0), coalesce(sum(loads) FILTER (WHERE day > ?2 - 7), 0),"
+		  "  coalesce(sum(loads) FILTER (WHERE day > ?2 - 30), 0), max(?2 - coalesce(min(day), ?2), 0)"
+		  "  FROM tally WHERE key_set = ?1",
+	[LOAD_WAITS] = LOAD "WHERE l.serial = ? AND l.slot = ? AND e.state = 1 " NEWEST "ORDER BY l.row DESC LIMIT 1",
+	[CLAIM_PUT] = "INSERT INTO claim(key_set, first, last) VALUES(?, ?, ?)"
+		      "  ON CONFLICT(key_set) DO UPDATE SET first = excluded.first, last = excluded.last",
+	[CLAIM_OF] = CLAIM "WHERE c.key_set = ?",
+	[CLAIM_ANY] = CLAIM "LIMIT 1",
+	[CLAIM_END] = "DELETE FROM claim WHERE key_set = ? AND first = ? AND last = ?",
+	[CLAIMS_END] = "DELETE FROM claim",
+	/* rows do not overlap: an id of a manifest that was skipped by itself may lie in a block that is skipped later */
+	[SKIP_WITHIN] = "DELETE FROM skipped WHERE key_set = ? AND first >= ? AND last <= ?",
+	[SKIP] = "INSERT INTO skipped(key_set, first, last, utc) VALUES(?, ?, ?, ?)",
+	[SKIP_OVER] = "UPDATE lease SET next = min(?3, last) + 1 WHERE key_set = ?1 AND next BETWEEN ?2 AND ?3",
+	[SKIPPED] = "SELECT coalesce(sum(s.last - s.first + 1 - (SELECT count(*) FROM load"
+		    "  WHERE key_set = s.key_set AND id BETWEEN s.first AND s.last)), 0) FROM skipped s WHERE s.key_set = ?",
 };
 
 struct journal {
@@ -409,7 +481,7 @@ enum err journal_create(const char *path, enum room_purpose purpose)
 	if (!e)
 		e = execute(db, "BEGIN IMMEDIATE;");
 	if (!e)
-		e = execute(db, first);
+		e = execute(db, version_1);
 	for (unsigned v = 1; !e && v < JOURNAL_VERSION; v++)
 		e = execute(db, steps[v]);
 	if (!e)
@@ -847,9 +919,6 @@ static uint64_t get_key_set(struct query *q, struct key_set *s)
 	get_set_id(q, &s->id);
 	s->state = (enum key_set_state)get_number(q, KEY_SET_SUSPENDED);
 	get_kcv(q, &s->kcv);
-	s->first = (uint32_t)get_number(q, UINT32_MAX);
-	s->last = (uint32_t)get_number(q, UINT32_MAX);
-	s->next = get_number(q, INT64_MAX);
 	s->utc = get_number(q, INT64_MAX);
 	return row;
 }
@@ -903,9 +972,6 @@ enum err journal_key_set_add(struct journal *j, const struct key_set *s)
 	put_number(&q, s->id.scheme);
 	put_number(&q, s->state);
 	put_blob(&q, s->kcv.b, s->kcv.len);
-	put_number(&q, s->first);
-	put_number(&q, s->last);
-	put_number(&q, s->next);
 	put_number(&q, now());
 	query_row(&q);
 	return query_end_unique(&q, E_EXISTS);
@@ -955,6 +1021,324 @@ enum err journal_package(uint8_t *out, size_t *len, size_t size, struct journal 
 	if (!e)
 		*len = n;
 	return e;
+}
+
+/* --- Device ids --------------------------------------------------------------------------------------------------- */
+
+static void put_set(struct query *q, const struct key_set_id *set)
+{
+	char text[KEY_SET_TEXT];
+
+	key_set_text(text, set);
+	put_text(q, text);
+}
+
+static void get_lease(struct query *q, struct lease *l)
+{
+	l->number = get_number(q, INT64_MAX);
+	get_set_id(q, &l->set);
+	get_kcv(q, &l->kcv);
+	l->first = (uint32_t)get_number(q, UINT32_MAX);
+	l->last = (uint32_t)get_number(q, UINT32_MAX);
+	get_blob(q, l->kif, sizeof l->kif, sizeof l->kif);
+	l->epoch = (uint32_t)get_number(q, UINT32_MAX);
+	l->utc = get_number(q, INT64_MAX);
+	l->next = get_number(q, INT64_MAX);
+	get_text(q, l->name, sizeof l->name);
+	l->len = get_blob(q, l->bytes, 0, sizeof l->bytes);
+}
+
+/* The lease of a query. E_OK, E_SHORT, E_JOURNAL */
+static enum err find_lease(struct lease *out, struct query *q)
+{
+	struct lease l = { 0 };
+	bool found = query_row(q);
+	enum err e;
+
+	if (found)
+		get_lease(q, &l);
+	e = query_end(q);
+	if (!e && !found)
+		e = E_SHORT;
+	if (!e)
+		*out = l;
+	return e;
+}
+
+/* The one number of a query. */
+static enum err find_number(uint64_t *v, struct query *q)
+{
+	*v = query_row(q) ? get_number(q, INT64_MAX) : 0;
+	return query_end(q);
+}
+
+enum err journal_lease_add(struct journal *j, const struct lease *l)
+{
+	struct query q = query(j, LEASE_ADD);
+
+	put_number(&q, l->number);
+	put_set(&q, &l->set);
+	put_number(&q, l->set.scheme);
+	put_blob(&q, l->kcv.b, l->kcv.len);
+	put_number(&q, l->first);
+	put_number(&q, l->last);
+	put_blob(&q, l->kif, sizeof l->kif);
+	put_number(&q, l->epoch);
+	put_number(&q, l->utc);
+	put_number(&q, l->next);
+	put_text(&q, l->name);
+	put_blob(&q, l->bytes, l->len);
+	query_row(&q);
+	return query_end_unique(&q, E_EXISTS);
+}
+
+enum err journal_lease_next(struct lease *out, struct journal *j, uint64_t after)
+{
+	struct query q = query(j, LEASE_NEXT);
+
+	put_number(&q, after);
+	return find_lease(out, &q);
+}
+
+enum err journal_lease_at(struct lease *out, struct journal *j, const struct key_set_id *set, uint32_t first,
+			  uint32_t last, uint64_t floor)
+{
+	struct query q = query(j, LEASE_AT);
+
+	put_set(&q, set);
+	put_number(&q, first);
+	put_number(&q, last);
+	put_number(&q, floor);
+	return find_lease(out, &q);
+}
+
+enum err journal_lease_open(struct lease *out, struct journal *j, const struct key_set_id *set, uint64_t floor)
+{
+	struct query q = query(j, LEASE_OPEN);
+
+	put_set(&q, set);
+	put_number(&q, floor);
+	return find_lease(out, &q);
+}
+
+enum err journal_lease_move(struct journal *j, uint64_t number, uint64_t next)
+{
+	struct query q = query(j, LEASE_MOVE);
+
+	put_number(&q, next);
+	put_number(&q, number);
+	return run_update(j, &q, E_JOURNAL);
+}
+
+enum err journal_lease_left(uint64_t *left, struct journal *j, uint64_t number)
+{
+	struct query q = query(j, LEASE_LEFT);
+
+	put_number(&q, number);
+	return find_number(left, &q);
+}
+
+enum err journal_lease_epoch(uint64_t *epoch, struct journal *j)
+{
+	struct query q = query(j, LEASE_EPOCH);
+
+	return find_number(epoch, &q);
+}
+
+enum err journal_id_free(struct journal *j, const struct key_set_id *set, uint32_t id)
+{
+	struct query q = query(j, ID_TAKEN);
+	bool found;
+	enum err e;
+
+	put_set(&q, set);
+	put_number(&q, id);
+	found = query_row(&q);
+	e = query_end(&q);
+	return !e && found ? E_EXISTS : e;
+}
+
+enum err journal_dictate(struct journal *j, const struct dictated *d)
+{
+	struct query q = query(j, DICTATE);
+	struct key_set set;
+	char text[KEY_SET_TEXT];
+	enum err e;
+
+	key_set_text(text, &d->set);
+	e = journal_key_set(&set, j, text);
+	if (e)
+		return e;
+	put_text(&q, d->serial);
+	put_number(&q, d->slot);
+	put_text(&q, text);
+	put_number(&q, d->has_id ? d->id : UINT64_MAX); /* -1: NULL */
+	put_number(&q, now());
+	query_row(&q);
+	return query_end_unique(&q, E_EXISTS);
+}
+
+enum err journal_dictated(struct dictated *out, struct journal *j, const char *serial, uint8_t slot)
+{
+	struct query q = query(j, DICTATED);
+	struct dictated d = { 0 };
+	bool found;
+	enum err e;
+
+	put_text(&q, serial);
+	put_number(&q, slot);
+	found = query_row(&q);
+	if (found) {
+		get_text(&q, d.serial, sizeof d.serial);
+		d.slot = (uint8_t)get_number(&q, UINT8_MAX);
+		get_set_id(&q, &d.set);
+		d.has_id = get_number(&q, 1);
+		d.id = (uint32_t)get_number(&q, UINT32_MAX);
+		d.spent = get_number(&q, 1);
+		d.skipped = get_number(&q, 1);
+	}
+	e = query_end(&q);
+	if (!e && !found)
+		e = E_SHORT;
+	if (!e)
+		*out = d;
+	return e;
+}
+
+enum err journal_chain(struct journal *j, const struct key_set_id *set, const struct key_set_id *next)
+{
+	struct query q = query(j, CHAIN);
+
+	put_set(&q, set);
+	put_set(&q, next);
+	return run(&q);
+}
+
+enum err journal_follower(struct key_set_id *next, struct journal *j, const struct key_set_id *set)
+{
+	struct query q = query(j, FOLLOWER);
+	struct key_set_id id = { .len = 0 };
+	bool found;
+	enum err e;
+
+	put_set(&q, set);
+	found = query_row(&q);
+	if (found)
+		get_set_id(&q, &id);
+	e = query_end(&q);
+	if (!e && !found)
+		e = E_SHORT;
+	if (!e)
+		*next = id;
+	return e;
+}
+
+enum err journal_tally(struct tally *t, struct journal *j, const struct key_set_id *set)
+{
+	struct query q = query(j, TALLY);
+
+	memset(t, 0, sizeof *t);
+	put_set(&q, set);
+	put_number(&q, now() / DAY);
+	if (query_row(&q)) {
+		t->loads = get_number(&q, INT64_MAX);
+		t->week = get_number(&q, INT64_MAX);
+		t->month = get_number(&q, INT64_MAX);
+		t->days = get_number(&q, INT64_MAX);
+	}
+	return query_end(&q);
+}
+
+/* --- Claims ------------------------------------------------------------------------------------------------------- */
+
+/* The claim of a query. E_OK, E_SHORT, E_JOURNAL */
+static enum err find_claim(struct claim *out, struct query *q)
+{
+	struct claim c = { .set = { .len = 0 } };
+	bool found = query_row(q);
+	enum err e;
+
+	if (found) {
+		get_set_id(q, &c.set);
+		c.first = (uint32_t)get_number(q, UINT32_MAX);
+		c.last = (uint32_t)get_number(q, UINT32_MAX);
+	}
+	e = query_end(q);
+	if (!e && !found)
+		e = E_SHORT;
+	if (!e)
+		*out = c;
+	return e;
+}
+
+enum err journal_claim(struct journal *j, const struct claim *c)
+{
+	struct query q = query(j, CLAIM_PUT);
+
+	put_set(&q, &c->set);
+	put_number(&q, c->first);
+	put_number(&q, c->last);
+	return run(&q);
+}
+
+enum err journal_claimed(struct claim *c, struct journal *j, const struct key_set_id *set)
+{
+	struct query q = query(j, CLAIM_OF);
+
+	put_set(&q, set);
+	return find_claim(c, &q);
+}
+
+enum err journal_claims_end(struct journal *j)
+{
+	struct query q = query(j, CLAIMS_END);
+
+	return run(&q);
+}
+
+/* One claim that a process left when it died. */
+static enum err skip(struct journal *j, const struct claim *c)
+{
+	static const enum statement acts[] = { SKIP_WITHIN, SKIP, SKIP_OVER, CLAIM_END };
+	char set[KEY_SET_TEXT], object[64];
+	enum err e = E_OK;
+
+	key_set_text(set, &c->set);
+	snprintf(object, sizeof object, "%s %lu-%lu", set, (unsigned long)c->first, (unsigned long)c->last);
+	for (size_t i = 0; !e && i < sizeof acts / sizeof *acts; i++) {
+		struct query q = query(j, acts[i]);
+
+		put_text(&q, set);
+		put_number(&q, c->first);
+		put_number(&q, c->last);
+		if (acts[i] == SKIP)
+			put_number(&q, now());
+		e = run(&q);
+	}
+	return e ? e : journal_audit(j, "bdkd", "skip", object, "claimed before a crash: what was not issued never will be");
+}
+
+enum err journal_skip(struct journal *j)
+{
+	struct claim c;
+	enum err e = journal_begin(j);
+
+	while (!e) {
+		struct query q = query(j, CLAIM_ANY);
+
+		e = find_claim(&c, &q);
+		if (!e)
+			e = skip(j, &c);
+	}
+	return finish(j, e == E_SHORT ? E_OK : e);
+}
+
+enum err journal_skipped(uint64_t *n, struct journal *j, const struct key_set_id *set)
+{
+	struct query q = query(j, SKIPPED);
+
+	put_set(&q, set);
+	return find_number(n, &q);
 }
 
 /* --- Devices ------------------------------------------------------------------------------------------------------ */
@@ -1069,20 +1453,6 @@ static enum err load_by_row(struct load *out, struct journal *j, uint64_t row)
 	return find_load(out, &q, E_JOURNAL);
 }
 
-static enum err load_taken(struct journal *j, const struct load *l)
-{
-	struct query q = query(j, LOAD_TAKEN);
-	bool found;
-	enum err e;
-
-	put_blob(&q, l->spki, sizeof l->spki);
-	put_number(&q, l->slot);
-	put_number(&q, l->first_count);
-	found = query_row(&q);
-	e = query_end(&q);
-	return !e && found ? E_REPLAY : e;
-}
-
 /* What became of a load. E_OK, E_UNKNOWN_DEVICE (no such row), E_JOURNAL */
 static enum err event_add(struct journal *j, const struct load *l)
 {
@@ -1096,31 +1466,33 @@ static enum err event_add(struct journal *j, const struct load *l)
 	return run_update(j, &q, E_UNKNOWN_DEVICE);
 }
 
-static enum err load_add(uint64_t *row, struct journal *j, const struct load *l, const char *set, uint32_t id)
+static enum err load_add(uint64_t *row, struct journal *j, const struct load *l, const char *set)
 {
 	struct query q = query(j, LOAD_ADD);
 	enum err e;
 
 	put_text(&q, set);
-	put_number(&q, id);
+	put_number(&q, l->id);
 	put_text(&q, l->serial);
 	put_blob(&q, l->spki, sizeof l->spki);
 	put_blob(&q, l->point, sizeof l->point);
 	put_number(&q, l->slot);
 	put_number(&q, l->first_count);
 	put_text(&q, l->firmware);
-	e = run(&q);
+	query_row(&q);
+	e = query_end_unique(&q, E_REPLAY);
 	*row = (uint64_t)sqlite3_last_insert_rowid(j->db);
 	if (!e)
 		e = event_add(j, &(struct load){ .row = *row, .state = LOAD_SENT });
 	if (e)
 		return e;
-	q = query(j, KEY_SET_TAKE);
+	q = query(j, TALLY_ADD);
 	put_text(&q, set);
-	return run_update(j, &q, E_JOURNAL);
+	put_number(&q, now() / DAY);
+	return run(&q);
 }
 
-enum err journal_load_allocate(struct journal *j, struct load *l)
+enum err journal_load_add(struct journal *j, struct load *l)
 {
 	char text[KEY_SET_TEXT];
 	struct key_set set = { 0 };
@@ -1134,23 +1506,30 @@ enum err journal_load_allocate(struct journal *j, struct load *l)
 	e = journal_key_set(&set, j, text);
 	if (!e && set.id.scheme != l->set.scheme)
 		e = E_KEY_SET;
+	if (!e && l->id > dukpt_device_max(set.id.scheme))
+		e = E_RANGE;
 	if (!e)
-		e = load_taken(j, l);
-	if (!e && set.next > set.last)
-		e = E_KEY_SET_FULL;
-	if (!e)
-		e = load_add(&row, j, l, text, (uint32_t)set.next);
+		e = load_add(&row, j, l, text);
 	e = finish(j, e);
 	if (!e)
 		e = load_by_row(&made, j, row);
 	if (!e &&
-	    (made.state != LOAD_SENT || made.id != set.next || made.slot != l->slot ||
+	    (made.state != LOAD_SENT || made.id != l->id || made.slot != l->slot ||
 	     made.first_count != l->first_count || strcmp(made.serial, l->serial) != 0 ||
 	     memcmp(made.spki, l->spki, sizeof made.spki) != 0 || memcmp(made.point, l->point, sizeof made.point) != 0))
 		e = E_JOURNAL;
 	if (!e)
 		*l = made;
 	return e;
+}
+
+enum err journal_load_waits(struct load *out, struct journal *j, const char *serial, uint8_t slot)
+{
+	struct query q = query(j, LOAD_WAITS);
+
+	put_text(&q, serial);
+	put_number(&q, slot);
+	return find_load(out, &q, E_UNKNOWN_DEVICE);
 }
 
 enum err journal_load_last(struct load *out, struct journal *j, const uint8_t spki[static 32], uint8_t slot)

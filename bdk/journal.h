@@ -5,7 +5,8 @@
  * An I/O error ends issuing: every function here gives E_JOURNAL and has changed nothing. What allocates is committed
  * and read back before it returns. Tables: meta, audit, key_set, package (what a key set was handed over in), device,
  * load, event (what became of a load), sent (h after each KEY), wipe (each ZEROIZE, and h after it), seen (nonces and
- * points).
+ * points); of device ids lease, manifest (what is dictated), chain (which key set follows which), tally (loads a day),
+ * claim (what may be issued now) and skipped (what never will be).
  */
 #ifndef KEYROOM_BDK_JOURNAL_H
 #define KEYROOM_BDK_JOURNAL_H
@@ -14,6 +15,8 @@
 #include "bdk/key_set.h"
 #include "bdk/passphrase.h"
 #include "crypto/cert.h"
+
+#include <stdbool.h>
 
 struct journal;
 
@@ -25,9 +28,36 @@ struct key_set {
 	struct key_set_id id;
 	enum key_set_state state;
 	struct kcv kcv;
-	uint32_t first, last;		/* device ids this room may issue */
-	uint64_t next;			/* next free one; last + 1: full */
 	uint64_t utc;
+};
+
+#define LEASE_MAX 512
+
+/* A lease of device ids (bdk/lease.h): in a load room one that it accepted, in a ca room one that it granted, or ids
+ * that are noted as issued elsewhere. */
+struct lease {
+	uint64_t number;
+	struct key_set_id set;
+	struct kcv kcv;			/* len 0: it does not say */
+	uint32_t first, last;
+	uint8_t kif[32];		/* SHA-256 of the load room's SPKI; zero: issued elsewhere */
+	uint32_t epoch;
+	uint64_t utc;			/* when it was granted */
+	uint64_t next;			/* load: no id below it is free; last + 1: used up */
+	char name[CERT_TEXT];		/* ca: of the load room; else "" */
+	uint8_t bytes[LEASE_MAX];	/* the lease as a file */
+	size_t len;
+};
+
+/* A manifest's line: from which key set a terminal's slot is loaded, and where it is dictated with which device id. */
+struct dictated {
+	char serial[CERT_TEXT];
+	uint8_t slot;
+	struct key_set_id set;
+	bool has_id;
+	uint32_t id;
+	bool spent;			/* out: that id has been issued */
+	bool skipped;			/* out: a process that died had claimed it */
 };
 
 enum device_state { DEVICE_EXPECTED = 1, DEVICE_CERTIFIED, DEVICE_ENROLLED, DEVICE_QUARANTINED, DEVICE_REVOKED };
@@ -139,6 +169,65 @@ MUST_USE enum err journal_package_add(struct journal *j, const char *id, struct 
 /* journal_package - E_OK, E_KEY_SET (none of that id), E_JOURNAL (also: longer than size) */
 MUST_USE enum err journal_package(uint8_t *out, size_t *len, size_t size, struct journal *j, const char *id);
 
+/* --- device ids: leases, manifests, chains (bdk/lease.h decides) --------------------------------------------------- */
+
+/* journal_lease_add - number is the caller's. E_OK, E_EXISTS (that number), E_JOURNAL */
+MUST_USE enum err journal_lease_add(struct journal *j, const struct lease *l);
+/* journal_lease_next - the lease after a number. E_OK, E_SHORT (no more), E_JOURNAL */
+MUST_USE enum err journal_lease_next(struct lease *out, struct journal *j, uint64_t after);
+/* journal_lease_at - the lowest of a key set that has an id of first..last and an epoch above floor. E_OK, E_SHORT
+ * (none), E_JOURNAL */
+MUST_USE enum err journal_lease_at(struct lease *out, struct journal *j, const struct key_set_id *set, uint32_t first,
+				   uint32_t last, uint64_t floor);
+/* journal_lease_open - the lowest of a key set that is not used up and has an epoch above floor. E_OK, E_SHORT,
+ * E_JOURNAL */
+MUST_USE enum err journal_lease_open(struct lease *out, struct journal *j, const struct key_set_id *set, uint64_t floor);
+/* journal_lease_move - its next. E_OK, E_JOURNAL */
+MUST_USE enum err journal_lease_move(struct journal *j, uint64_t number, uint64_t next);
+/* journal_lease_left - ids that a lease can still give. E_OK, E_JOURNAL */
+MUST_USE enum err journal_lease_left(uint64_t *left, struct journal *j, uint64_t number);
+/* journal_lease_epoch - the highest of any lease, 0 if none. E_OK, E_JOURNAL */
+MUST_USE enum err journal_lease_epoch(uint64_t *epoch, struct journal *j);
+
+/* journal_id_free - is no load of it, is it dictated to nobody and was it not skipped? E_OK (yes), E_EXISTS, E_JOURNAL */
+MUST_USE enum err journal_id_free(struct journal *j, const struct key_set_id *set, uint32_t id);
+
+/* journal_dictate - put a manifest's line, in place of an earlier one of that serial and slot. E_OK, E_EXISTS (the id
+ * is dictated to another), E_KEY_SET, E_JOURNAL */
+MUST_USE enum err journal_dictate(struct journal *j, const struct dictated *d);
+/* journal_dictated - the line of a serial and slot. E_OK, E_SHORT (none), E_JOURNAL */
+MUST_USE enum err journal_dictated(struct dictated *out, struct journal *j, const char *serial, uint8_t slot);
+
+/* journal_chain - next is loaded from when set is used up. E_OK, E_JOURNAL
+ * journal_follower - E_OK, E_SHORT (none), E_JOURNAL */
+MUST_USE enum err journal_chain(struct journal *j, const struct key_set_id *set, const struct key_set_id *next);
+MUST_USE enum err journal_follower(struct key_set_id *next, struct journal *j, const struct key_set_id *set);
+
+/* What was loaded from a key set. */
+struct tally {
+	uint64_t loads;			/* ever */
+	uint64_t week, month;		/* in the last 7 and 30 days of UTC, today included */
+	uint64_t days;			/* whole days between the first load and today */
+};
+MUST_USE enum err journal_tally(struct tally *t, struct journal *j, const struct key_set_id *set);
+/* --- claims: which device ids may be issued now (bdk/mark.h) ------------------------------------------------------ */
+
+struct claim {
+	struct key_set_id set;
+	uint32_t first, last;
+};
+
+/* journal_claim - put a block, in place of the key set's one. journal_claimed - that block: E_SHORT (none).
+ * journal_claims_end - there is no claim any more. E_OK, E_JOURNAL */
+MUST_USE enum err journal_claim(struct journal *j, const struct claim *c);
+MUST_USE enum err journal_claimed(struct claim *c, struct journal *j, const struct key_set_id *set);
+MUST_USE enum err journal_claims_end(struct journal *j);
+
+/* journal_skip - what a process that died had claimed is never issued; the audit says so. E_OK, E_JOURNAL
+ * journal_skipped - so many ids of a key set. E_OK, E_JOURNAL */
+MUST_USE enum err journal_skip(struct journal *j);
+MUST_USE enum err journal_skipped(uint64_t *n, struct journal *j, const struct key_set_id *set);
+
 /* --- devices: a ca room's list; in a load room the terminals that have proved themselves there -------------------- */
 
 /* journal_device - by serial, or by spki where serial is NULL. E_OK, E_UNKNOWN_DEVICE, E_JOURNAL */
@@ -151,14 +240,18 @@ MUST_USE enum err journal_device_put(struct journal *j, const struct device *d);
 /* --- loads (load room) -------------------------------------------------------------------------------------------- */
 
 /*
- * journal_load_allocate - the next free device id of a key set for {spki, slot, load count}
+ * journal_load_add - a device id (of lease_take()) for {spki, slot, load count}
  *
- *   l  in/out  set, serial, spki, point, slot, first_count, firmware in; row, id, iksn, state, sequence, utc out
+ *   l  in/out  set, id, serial, spki, point, slot, first_count, firmware in; row, iksn, state, sequence, utc out
  *
- *   E_OK (durable, read back; inside a transaction durable with its commit), E_KEY_SET, E_KEY_SET_FULL, E_REPLAY
- *   (UNIQUE(spki, slot, load count) is taken), E_JOURNAL
+ *   E_OK (durable, read back; inside a transaction durable with its commit), E_KEY_SET, E_REPLAY (UNIQUE(spki, slot,
+ *   load count) or UNIQUE(key set, id) is taken), E_JOURNAL
  */
-MUST_USE enum err journal_load_allocate(struct journal *j, struct load *l);
+MUST_USE enum err journal_load_add(struct journal *j, struct load *l);
+
+/* journal_load_waits - the load of {serial, slot} whose KEY was sent, and of which nobody knows yet whether it was
+ * taken. E_OK, E_UNKNOWN_DEVICE (none), E_JOURNAL */
+MUST_USE enum err journal_load_waits(struct load *out, struct journal *j, const char *serial, uint8_t slot);
 
 /* journal_load_last - the newest load of {spki, slot}. E_OK, E_UNKNOWN_DEVICE (none) */
 MUST_USE enum err journal_load_last(struct load *out, struct journal *j, const uint8_t spki[static 32], uint8_t slot);

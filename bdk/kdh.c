@@ -1,6 +1,7 @@
 #include "bdk/kdh.h"
 #include "base/serial.h"
 #include "base/wipe.h"
+#include "bdk/lease.h"
 #include "bdk/list.h"
 #include "crypto/sha256.h"
 
@@ -149,7 +150,11 @@ enum err kdh_begin(struct kdh *k, uint8_t hello[static MSG_MAX], size_t *len, st
 		o.set = *set;
 		o.slot = slot;
 	}
-	e = check_room(r, m.utc, why);
+	e = set && r->mark.locked[0] ? E_LOCKED : E_OK;
+	if (e)
+		snprintf(why, KDH_WHY, "%s", r->mark.locked);
+	if (!e)
+		e = check_room(r, m.utc, why);
 	if (!e && set)
 		e = list_check(r, m.utc, why);
 	if (!e && set)
@@ -354,24 +359,14 @@ static enum err judge(enum verdict *verdict, struct load *row, struct journal *j
 	return e;
 }
 
-/* Asked before an id is allocated: an allocation that fails undoes the whole transaction. */
-static enum err check_free(struct journal *j, const struct key_set_id *id)
-{
-	char text[KEY_SET_TEXT];
-	struct key_set set;
-	enum err e;
-
-	key_set_text(text, id);
-	e = journal_key_set(&set, j, text);
-	return !e && set.next > set.last ? E_KEY_SET_FULL : e;
-}
-
 /* The verdict on an OFFER to load, carried out in the journal. E_OK: *l is loaded (a receipt), or the load that KEY is
  * for. */
-static enum err settle(struct load *l, struct journal *j, const struct kdh *k, const struct offer *o,
+static enum err settle(struct load *l, struct room *r, const struct kdh *k, const struct offer *o,
 		       const struct msg_slot *s, char why[static KDH_WHY])
 {
+	struct journal *j = r->journal;
 	struct load row = { 0 };
+	bool follows = false;
 	enum verdict verdict = DOUBT;
 	char ksn[KSN_TEXT], set[KEY_SET_TEXT];
 	enum err e = check_count(j, k, o, why);
@@ -389,22 +384,25 @@ static enum err settle(struct load *l, struct journal *j, const struct kdh *k, c
 	case AGAIN:
 		key_set_text(set, &row.set);
 		ksn_text(ksn, &row.iksn);
-		if (row.set.len != k->set.len || memcmp(row.set.b, k->set.b, row.set.len) != 0) {
+		e = lease_follows(&follows, j, &k->set, &row.set);
+		if (!e && !follows) {
 			snprintf(why, KDH_WHY, "slot %u of %s waits for KSN %s of key set %s", k->slot, k->serial, ksn,
 				 set);
 			e = E_DENIED;
 		}
+		if (!e)
+			e = check_key_set(j, &row.set, why);
 		*l = row;
 		break;
 	case FRESH:
-		*l = (struct load){ .set = k->set, .slot = k->slot, .first_count = o->m.load_count };
+		*l = (struct load){ .slot = k->slot, .first_count = o->m.load_count };
 		memcpy(l->serial, k->serial, sizeof l->serial);
 		memcpy(l->spki, o->spki, sizeof l->spki);
 		memcpy(l->point, o->cert.point, sizeof l->point);
 		memcpy(l->firmware, o->m.firmware.p, o->m.firmware.len);
-		e = check_free(j, &k->set);
+		e = lease_take(&l->set, &l->id, r, &k->set, k->serial, k->slot, why);
 		if (!e)
-			e = journal_load_allocate(j, l);
+			e = journal_load_add(j, l);
 		break;
 	case HOLDS:
 		snprintf(why, KDH_WHY, "slot %u of %s holds a key already", k->slot, k->serial);
@@ -435,9 +433,10 @@ static enum err seal(uint8_t *b, size_t *len, struct transcript *t, struct worke
 }
 
 /* An OFFER that verified, in one transaction: remembered whatever is decided about it, and settled. */
-static enum err take_offer(struct load *l, struct journal *j, const struct kdh *k, const struct offer *o,
+static enum err take_offer(struct load *l, struct room *r, const struct kdh *k, const struct offer *o,
 			   const struct msg_slot *s, char why[static KDH_WHY])
 {
+	struct journal *j = r->journal;
 	enum err kept, e = journal_begin(j);
 
 	if (!e)
@@ -446,8 +445,8 @@ static enum err take_offer(struct load *l, struct journal *j, const struct kdh *
 		journal_rollback(j);
 		return e;
 	}
-	e = settle(l, j, k, o, s, why);
-	if (e == E_JOURNAL) {
+	e = settle(l, r, k, o, s, why);
+	if (e == E_JOURNAL || e == E_LOCKED) {
 		journal_rollback(j);
 		return e;
 	}
@@ -458,6 +457,7 @@ static enum err take_offer(struct load *l, struct journal *j, const struct kdh *
 enum err kdh_offer(struct kdh *k, struct load *facts, struct room *r, struct span offer, char why[static KDH_WHY])
 {
 	const struct msg_slot *s = NULL;
+	char unclaimed[MARK_WHY] = "";
 	struct offer o = { 0 };
 	struct load l = { 0 };
 	enum err e = E_OK;
@@ -474,7 +474,13 @@ enum err kdh_offer(struct kdh *k, struct load *facts, struct room *r, struct spa
 	if (!e)
 		e = papers(k->papers, r, 0);
 	if (!e)
-		e = take_offer(&l, r->journal, k, &o, s, why);
+		e = take_offer(&l, r, k, &o, s, why);
+	if (e == E_LOCKED) {	/* its id is in no claimed block yet */
+		e = mark_claim(r, unclaimed);
+		snprintf(why, KDH_WHY, "%s", unclaimed);
+		if (!e)
+			e = take_offer(&l, r, k, &o, s, why);
+	}
 	if (!e)
 		*facts = l;
 	if (e || l.state != LOAD_SENT) {

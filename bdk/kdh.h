@@ -50,7 +50,7 @@ struct kdh {
 };
 
 /* A refusal's sentence: names serial, slot, KSN or dates where that helps; "" where err_text() says enough. */
-#define KDH_WHY 160
+#define KDH_WHY 240
 
 /*
  * kdh_begin - HELLO for a terminal. Its nonce is the system's random number: no secret, and no worker is waited for
@@ -59,7 +59,7 @@ struct kdh {
  *   set    in   to load from; NULL: to zeroize, and slot means nothing yet
  *
  *   E_OK, E_NOT_READY (no certificates or anchors), E_KEY_SET, E_KEY_SET_STATE, E_EXPIRED (own certificate; to load
- *   also the revocation list), E_SLOT, E_FORMAT (serial), E_RANDOM, E_JOURNAL
+ *   also the revocation list), E_LOCKED (to load: journal and marks do not agree), E_SLOT, E_FORMAT (serial), E_RANDOM, E_JOURNAL
  */
 MUST_USE enum err kdh_begin(struct kdh *k, uint8_t hello[static MSG_MAX], size_t *len, struct room *r,
 			    const char *serial, const struct key_set_id *set, uint8_t slot, char why[static KDH_WHY]);
@@ -73,8 +73,9 @@ MUST_USE enum err kdh_begin(struct kdh *k, uint8_t hello[static MSG_MAX], size_t
  *   a receipt. E_SEQUENCE (no HELLO to load, or too late), E_SHORT/E_FORMAT, E_CERTIFICATE, E_EXPIRED, E_REVOKED,
  *   E_SERIAL (another terminal), E_SIGNATURE, E_POINT, E_DUPLICATE (its identity key is known under another serial, or
  *   its serial with another key), E_REPLAY (its nonce or point was seen before), E_SLOT (no such slot in it),
- *   E_ROLLBACK, E_LOADED, E_DENIED (the slot waits for a KSN of another key set), E_KEY_SET_FULL, E_KEY_SET_STATE,
- *   E_JOURNAL. k is idle after any error.
+ *   E_ROLLBACK, E_LOADED, E_DENIED (the slot waits for a KSN of another key set, or a manifest names another), E_LEASE,
+ *   E_KEY_SET_FULL, E_KEY_SET_STATE, E_LOCKED, E_TOKEN, E_IO (no device ids can be claimed), E_JOURNAL. k is idle after
+ *   any error.
  */
 MUST_USE enum err kdh_offer(struct kdh *k, struct load *facts, struct room *r, struct span offer,
 			    char why[static KDH_WHY]);

@@ -18,6 +18,27 @@ enum err ops_serial(char serial[static CERT_TEXT], struct ask *a, struct span va
 	return E_OK;
 }
 
+enum err ops_key_set(struct key_set *s, struct ask *a, struct span fields, uint16_t tag)
+{
+	char id[KEY_SET_TEXT];
+	enum err e = field_text(id, sizeof id, fields, tag);
+
+	if (!e)
+		e = journal_key_set(s, a->room->journal, id);
+	if (e == E_FORMAT || e == E_KEY_SET) {
+		snprintf(a->why, sizeof a->why, "%s%sno key set of this room", id, *id ? " is " : "");
+		e = E_KEY_SET;
+	}
+	return e;
+}
+
+void ops_left(struct record *answer, const struct lease_forecast *f)
+{
+	record_put_number(answer, F_LEFT, f->left);
+	if (f->known)
+		record_put_number(answer, F_DAYS, f->days);
+}
+
 enum err ops_since(uint64_t *since, const struct ask *a)
 {
 	*since = 0;

@@ -5,6 +5,7 @@
 #ifndef KEYROOM_BDK_OPS_H
 #define KEYROOM_BDK_OPS_H
 
+#include "bdk/lease.h"
 #include "bdk/server.h"
 
 typedef enum err op_handler(struct ask *a);
@@ -15,6 +16,8 @@ op_handler op_request, op_certify, op_anchors, op_install, op_install_crl;
 op_handler op_generate, op_package, op_import, op_state;
 /* ops_custody.c */
 op_handler op_unlock, op_lock, op_custodians, op_change, op_entrust;
+/* ops_lease.c */
+op_handler op_lease, op_accept, op_leases, op_manifest, op_chain;
 /* ops_enrol.c */
 op_handler op_expect, op_enrol, op_enrol_csr, op_enrol_digest, op_enrol_done, op_revoke, op_crl, op_disown, op_raise;
 /* ops_station.c */
@@ -47,6 +50,12 @@ void ops_leave(struct ask *a, struct bulk b);
 
 /* ops_serial - a field as a terminal's serial. E_OK, E_FORMAT (why says so) */
 MUST_USE enum err ops_serial(char serial[static CERT_TEXT], struct ask *a, struct span value);
+
+/* ops_key_set - a field as the id of a key set in this room. E_OK, E_KEY_SET (why says so), E_JOURNAL */
+MUST_USE enum err ops_key_set(struct key_set *s, struct ask *a, struct span fields, uint16_t tag);
+
+/* ops_left - F_LEFT, and F_DAYS where there is a basis for it */
+void ops_left(struct record *answer, const struct lease_forecast *f);
 
 /* ops_since - F_SINCE, 0 where it is absent. E_OK, E_FORMAT */
 MUST_USE enum err ops_since(uint64_t *since, const struct ask *a);

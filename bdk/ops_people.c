@@ -32,7 +32,36 @@ enum err op_info(struct ask *a)
 		record_put_number(a->answer, F_LIST, a->room->list.number);
 		record_put_number(a->answer, F_UNTIL, a->room->list.until);
 	}
+	if (a->room->mark.locked[0])
+		record_put_text(a->answer, F_LOCKED, a->room->mark.locked);
 	return E_OK;
+}
+
+/* What was issued of a key set, what is left, and how long that lasts. */
+static enum err put_forecast(struct ask *a, const struct key_set_id *set)
+{
+	struct lease_forecast f;
+	struct key_set_id next;
+	char id[KEY_SET_TEXT];
+	uint64_t skipped;
+	enum err e = lease_forecast(&f, a->room->journal, set);
+
+	if (e)
+		return e;
+	record_put_number(a->answer, F_USED, f.loads.loads);
+	e = journal_skipped(&skipped, a->room->journal, set);
+	if (e)
+		return e;
+	record_put_number(a->answer, F_SKIPPED, skipped);
+	ops_left(a->answer, &f);
+	record_put_number(a->answer, F_WEEK, f.loads.week);
+	record_put_number(a->answer, F_MONTH, f.loads.month);
+	e = journal_follower(&next, a->room->journal, set);
+	if (!e) {
+		key_set_text(id, &next);
+		record_put_text(a->answer, F_FOLLOWER, id);
+	}
+	return e == E_SHORT ? E_OK : e;
 }
 
 enum err op_list(struct ask *a)
@@ -55,10 +84,9 @@ enum err op_list(struct ask *a)
 		record_put_text(a->answer, F_SCHEME, dukpt_scheme_name(s.id.scheme));
 		record_put_text(a->answer, F_STATE, key_set_state_name(s.state));
 		record_put(a->answer, F_KCV, (struct span){ s.kcv.b, s.kcv.len });
-		record_put_number(a->answer, F_FIRST, s.first);
-		record_put_number(a->answer, F_LAST, s.last);
-		record_put_number(a->answer, F_USED, s.next - s.first);
 		record_put_number(a->answer, F_TIME, s.utc);
+		if (a->room->config.purpose == ROOM_LOAD)
+			e = put_forecast(a, &s.id);
 		record_close(a->answer, row);
 	}
 	if (e && e != E_SHORT)
@@ -295,7 +323,6 @@ enum err op_generate(struct ask *a)
 	struct key_set_id set = { .len = 0 };
 	struct key_set made;
 	char scheme[16], id[KEY_SET_TEXT];
-	uint64_t first = 0, last;
 	size_t len = 0;
 	enum err e = field_text(scheme, sizeof scheme, a->fields, F_SCHEME);
 
@@ -305,7 +332,6 @@ enum err op_generate(struct ask *a)
 		snprintf(a->why, sizeof a->why, "a scheme is tdes, aes128, aes192 or aes256");
 		return E_SCHEME;
 	}
-	last = dukpt_device_max(set.scheme);
 	if (field_get(a->fields, F_KEY_SET).p) {
 		e = field_text(id, sizeof id, a->fields, F_KEY_SET);
 		if (!e)
@@ -317,20 +343,7 @@ enum err op_generate(struct ask *a)
 		}
 		snprintf(a->object, sizeof a->object, "%s", id);
 	}
-	if (field_get(a->fields, F_FIRST).p || field_get(a->fields, F_LAST).p) {
-		e = field_number(&first, a->fields, F_FIRST, last);
-		if (!e)
-			e = field_number(&last, a->fields, F_LAST, last);
-		if (!e && first > last)
-			e = E_RANGE;
-		if (e) {
-			snprintf(a->why, sizeof a->why, "device ids are FIRST-LAST, from 0 to %lu",
-				 (unsigned long)dukpt_device_max(set.scheme));
-			return e;
-		}
-	}
-	e = exchange_generate(package, &len, &made, a->room, &set, (uint32_t)first, (uint32_t)last,
-			      field_get(a->fields, F_CERT), a->why);
+	e = exchange_generate(package, &len, &made, a->room, &set, field_get(a->fields, F_CERT), a->why);
 	if (e)
 		return e;
 	a->made = made.id;

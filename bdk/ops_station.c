@@ -163,6 +163,28 @@ static void name_load(struct ask *a, const struct load *l)
 	snprintf(a->object, sizeof a->object, "%s %s %s", l->serial, ksn, load_state_name(l->state));
 }
 
+/* The facts of a load, and what is to be said with them of its key set: that it follows the session's, and that its ids
+ * come to an end. */
+static enum err put_load(struct ask *a, const struct load *l)
+{
+	const struct key_set_id *asked = &a->peer->set;
+	struct lease_forecast f;
+	bool follows = false;
+	enum err e = E_OK;
+
+	name_load(a, l);
+	ops_facts(a->answer, l);
+	if (l->set.len != asked->len || memcmp(l->set.b, asked->b, asked->len) != 0)
+		e = lease_follows(&follows, a->room->journal, asked, &l->set);
+	if (!e && follows)
+		record_put_number(a->answer, F_FOLLOWS, 1);
+	if (!e)
+		e = lease_forecast_chain(&f, a->room->journal, asked);
+	if (!e && lease_low(&f))
+		ops_left(a->answer, &f);
+	return e;
+}
+
 enum err op_offer(struct ask *a)
 {
 	struct kdh *k = &a->peer->kdh;
@@ -172,11 +194,7 @@ enum err op_offer(struct ask *a)
 	snprintf(a->object, sizeof a->object, "%s", k->serial);
 	e = kdh_offer(k, &facts, a->room, field_get(a->fields, F_MESSAGE), a->why);
 	a->later = !e && k->state == KDH_ORDERED;
-	if (e || a->later)
-		return e;
-	name_load(a, &facts);
-	ops_facts(a->answer, &facts);
-	return E_OK;
+	return e || a->later ? e : put_load(a, &facts);
 }
 
 enum err op_key(struct ask *a, enum err made, struct span key)
@@ -188,10 +206,8 @@ enum err op_key(struct ask *a, enum err made, struct span key)
 	e = kdh_key(&a->peer->kdh, &facts, a->room, made, key, a->why);
 	if (e)
 		return e;
-	name_load(a, &facts);
 	record_put(a->answer, F_MESSAGE, key);
-	ops_facts(a->answer, &facts);
-	return E_OK;
+	return put_load(a, &facts);
 }
 
 enum err op_receipt(struct ask *a)

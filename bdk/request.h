@@ -23,9 +23,12 @@ enum bdk_op {
 	OP_INFO = 1,		/* -> F_PURPOSE, F_NAME, F_TEST_ROOM (1/0), F_ENVIRONMENT and F_ROOT (once
 				   known), F_SOFTWARE_TOKEN (1/0), F_EPOCH (ca: now; others: the highest seen, 0: none),
 				   F_LIST and F_UNTIL of the installed revocation list, if there is one; F_SEALED (1/0): a
-				   locked room does this, OP_AUDIT, and what custodians ask; the rest is E_SEALED */
-	OP_LIST = 2,		/* key sets -> F_ROW* {F_KEY_SET, F_SCHEME, F_STATE, F_KCV, F_FIRST, F_LAST, F_USED,
-				   F_TIME} */
+				   locked room does this, OP_AUDIT, and what custodians ask; the rest is E_SEALED; F_LOCKED
+				   why no device id is issued, if none is */
+	OP_LIST = 2,		/* key sets -> F_ROW* {F_KEY_SET, F_SCHEME, F_STATE, F_KCV, F_TIME}; in a load room with
+				   F_USED device ids issued, F_SKIPPED that a crash left and that are never issued, F_LEFT
+				   in leases in force, F_WEEK and F_MONTH loads in the last 7 and 30 days, [F_DAYS that
+				   these ids last], [F_FOLLOWER the key set that follows] */
 	OP_DEVICES = 3,		/* terminals this room knows -> F_ROW* {F_SERIAL, F_SPKI, F_STATE, F_TIME} */
 	OP_AUDIT = 4,		/* F_SINCE -> F_ROW* {F_SEQUENCE, F_TIME, F_WHO, F_WHAT, F_OBJECT, F_REASON, F_HASH};
 				   the last row's F_HASH is the head */
@@ -63,8 +66,7 @@ enum bdk_op {
 				   names all its certificates */
 	OP_RAISE = 16,		/* ca: -> F_EPOCH the new one, F_SEQUENCE of the list that says so */
 	/* people: key sets */
-	OP_GENERATE = 20,	/* load: F_SCHEME, F_CERT of the acquirer, [F_KEY_SET], [F_FIRST, F_LAST; else all ids]
-				   -> F_KEY_SET, F_KCV, F_PACKAGE */
+	OP_GENERATE = 20,	/* load: F_SCHEME, F_CERT of the acquirer, [F_KEY_SET] -> F_KEY_SET, F_KCV, F_PACKAGE */
 	OP_IMPORT = 21,		/* acquirer: F_PACKAGE -> F_KEY_SET, F_SCHEME, F_KCV, F_NAME who made it */
 	OP_PACKAGE = 23,	/* load: F_KEY_SET -> F_PACKAGE: what OP_GENERATE gave, once more */
 	OP_STATE = 22,		/* load, acquirer: F_KEY_SET, F_STATE "active"|"suspended" -> F_STATE */
@@ -86,7 +88,8 @@ enum bdk_op {
 	OP_BEGIN = 41,		/* in a session: F_SERIAL of it -> F_MESSAGE HELLO; forgets the loading before */
 	OP_OFFER = 42,		/* after BEGIN, to load: F_MESSAGE OFFER -> F_MESSAGE KEY and F_ROW facts; without
 				   F_MESSAGE the OFFER was itself the receipt of an earlier KEY, and the facts say
-				   "loaded" */
+				   "loaded". F_FOLLOWS 1: their key set is not the session's, but follows it. F_LEFT and
+				   [F_DAYS] where it is time for another lease */
 	OP_RECEIPT = 43,	/* F_SERIAL, F_MESSAGE RECEIPT -> F_ROW facts, [F_HEAD]. Needs no session: it may come
 				   late */
 	OP_ABORT = 44,		/* in a session: F_REASON text -> : the loading that was begun has ended */
@@ -96,6 +99,19 @@ enum bdk_op {
 				   each of these slots; without F_MESSAGE they were empty already, as the facts say */
 	OP_WIPED = 47,		/* F_SERIAL, F_MESSAGE RECEIPT of a ZEROIZE -> F_ROW* likewise, [F_HEAD]. Needs no
 				   session: it may come late */
+	/* people: device ids */
+	OP_LEASE = 70,		/* ca: F_KEY_SET, F_SCHEME, [F_KCV], and F_CERT of the load room with F_FIRST and F_LAST,
+				   or with F_COUNT -> F_NUMBER, F_FIRST, F_LAST, F_NAME of that room, F_EPOCH, F_LEASE.
+				   F_FIRST and F_LAST without F_CERT: they were issued elsewhere -> F_NUMBER.
+				   F_NUMBER alone: what was granted under it, once more */
+	OP_ACCEPT = 71,		/* load: F_LEASE -> F_NUMBER, F_KEY_SET, F_SCHEME, F_FIRST, F_LAST, F_EPOCH, F_AGAIN 1 where
+				   it was accepted before, else 0 */
+	OP_LEASES = 72,		/* ca, load: -> F_ROW* {F_NUMBER, F_KEY_SET, F_SCHEME, F_KCV, F_FIRST, F_LAST, F_EPOCH,
+				   F_STATE, F_TIME, and in a ca room F_NAME, in a load room F_LEFT}; F_STATE: "granted",
+				   "elsewhere"; "in force", "used up", "void" */
+	OP_MANIFEST = 73,	/* load: F_ROW* {F_SEQUENCE line of the file, F_SERIAL, F_KEY_SET, F_SLOT, [F_KSN]} -> F_USED
+				   lines. All of them, or none: F_WHY names the first that is wrong */
+	OP_CHAIN = 74,		/* load: F_KEY_SET, F_FOLLOWER -> : loads from the first go on with the second */
 	/* people of the room (any room). Once it goes by bdk/rule.h any request may be answered with E_LOGIN (OP_LOGIN, then
 	 * ask again) or with E_SECOND, which has fields: those of a row of OP_PENDING. Then OP_AWAIT is the only thing to
 	 * ask on this connection, and whatever else is asked withdraws the act */
@@ -136,6 +152,9 @@ enum bdk_field {
 	F_VERDICT = 66, F_DATA = 67, F_CLEAR = 68,
 	F_SEALED = 90, F_GIVEN = 91, F_NEEDED = 92, F_SO_NEEDED = 93, F_NEW_PASSPHRASE = 94, F_CUSTODIANS = 95,
 	F_CUSTODIAN = 96, F_NEXT = 97,
+	F_LEASE = 100, F_NUMBER = 101, F_COUNT = 103, F_AGAIN = 104, F_LEFT = 105, F_DAYS = 106,
+	F_WEEK = 107, F_MONTH = 108, F_FOLLOWER = 109 /* hex text, as F_KEY_SET */, F_FOLLOWS = 110, F_LOCKED = 111,
+	F_SKIPPED = 112 /* device ids */,
 	F_UID = 120, F_PASSPHRASE = 121, F_IN_FORCE = 122, F_LABEL = 123, F_VALUE = 124, F_SECONDS = 125,
 	F_OUTCOME = 126,
 	F_HEAD = 130 /* a signed head of the audit: a stanza (bdk/audit.h) */

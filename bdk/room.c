@@ -3,6 +3,7 @@
 #include "base/host/file.h"
 #include "base/wipe.h"
 #include "bdk/list.h"
+#include "crypto/sha256.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -293,6 +294,15 @@ enum err room_sign(void *room_key, uint8_t sig[static P256_SIG], const uint8_t d
 	return e ? e : worker_sign(w, sig, k->label, digest);
 }
 
+enum err room_digest(uint8_t digest[static 32], const char *label, struct span covered)
+{
+	const struct span name = { (const uint8_t *)label, strlen(label) + 1 };
+	uint8_t length[4];
+
+	put_be32(length, (uint32_t)covered.len);
+	return sha256(digest, (struct span[]){ name, SPAN(length), covered }, 3);
+}
+
 /* --- Certificates ------------------------------------------------------------------------------------------------- */
 
 enum err room_sync(const struct room *r)
@@ -470,7 +480,7 @@ enum err room_install(struct room *r, const struct room_certs *in, char why[stat
 /* Neither lock nor processes. */
 static void hold_nothing(struct room *r)
 {
-	r->lock = -1;
+	r->lock = r->mark.lock = r->mark.file = -1;
 	r->parser.fd = r->parser.pid = -1;
 	for (unsigned i = 0; i < ROOM_WORKERS; i++)
 		r->worker[i].fd = r->worker[i].pid = -1;
@@ -489,19 +499,21 @@ static enum err config_text(char text[static CONF], const struct room *r, char w
 
 	snprintf(text, CONF,
 		 "# A Keyroom room; bdkd(8) tells what may stand here.\n"
-		 "[room]\nversion = %u\npurpose = %s\nkind = %s\nname = %s\ntoken = %s\n%s%s%s%s%s%s%s%s%s%s%s",
+		 "[room]\nversion = %u\npurpose = %s\nkind = %s\nname = %s\ntoken = %s\n%s%s%s%s%s%s%s%s%s%s%s%s%s%s",
 		 (unsigned)ROOM_VERSION, room_purpose_name(r->config.purpose), r->config.test ? "test" : "production",
 		 r->config.name, r->config.token, *arguments ? "token-arguments = " : "", arguments,
 		 *arguments ? "\n" : "", *folder ? "module-folder = " : "", folder, *folder ? "\n" : "",
 		 r->config.accept_software_token ? "accept-software-token = yes\n" : "",
 		 *people ? "people-user = " : "", people, *people ? "\n" : "",
+		 *r->config.mark ? "mark = " : "", r->config.mark, *r->config.mark ? "\n" : "",
 		 r->config.purpose == ROOM_CA ? "epoch = 1\n" : "");
 	if (room_config_parse(&again, (struct span){ (const uint8_t *)text, strlen(text) }, why))
 		return E_RANGE;
 	if (!strcmp(again.token, r->config.token) && !strcmp(again.token_arguments, arguments) &&
-	    !strcmp(again.module_folder, folder))
+	    !strcmp(again.module_folder, folder) && !strcmp(again.mark, r->config.mark))
 		return E_OK;
-	snprintf(why, ROOM_WHY, "room.conf could not hold what was said of the token: blanks at an end, or \" ;\"");
+	snprintf(why, ROOM_WHY,
+		 "room.conf could not hold what was said of token or mark: blanks at an end, or \" ;\"");
 	return E_RANGE;
 }
 
@@ -601,10 +613,19 @@ static enum err make_cas(struct room *r)
 	return e;
 }
 
+/* Beside the room, and by its whole path, so that a copy of the room finds the mark in use; where room.conf cannot hold
+ * that path, beside whatever folder the room is in then. */
+static void own_mark(struct room *r)
+{
+	if (r->config.purpose == ROOM_LOAD && !r->config.mark[0] && strlen(r->dir) + 6 < sizeof r->config.mark &&
+	    !strchr(r->dir, ';'))
+		snprintf(r->config.mark, sizeof r->config.mark, "%.*s.mark", (int)sizeof r->config.mark - 6, r->dir);
+}
+
 /* Everything inside the folder; room.conf, which makes it a room, last. */
 static enum err furnish(struct room *r, const struct room_birth *birth, char why[static ROOM_WHY])
 {
-	char token[PATH], certs[PATH], journal[PATH], shares[PATH], text[CONF];
+	char token[PATH], certs[PATH], journal[PATH], shares[PATH], mark[MARK_FOLDER], text[CONF];
 	uint8_t point[P256_POINT];
 	enum err e;
 
@@ -612,8 +633,11 @@ static enum err furnish(struct room *r, const struct room_birth *birth, char why
 	path_of(certs, r, "certs");
 	path_of(journal, r, "journal.db");
 	path_of(shares, r, "shares");
+	own_mark(r);
 	e = r->config.token[0] ? config_text(text, r, why) : E_OK;
 	if (!e && (mkdir(token, 0700) || mkdir(certs, 0700) || (!r->config.test && mkdir(shares, 0700))))
+		e = E_IO;
+	if (!e && r->config.purpose == ROOM_LOAD && !mark_folder(mark, &r->config, r->dir))
 		e = E_IO;
 	if (!e)
 		e = make_token(r, birth, why);
@@ -885,6 +909,8 @@ enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
 		snprintf(why, ROOM_WHY, "the token does not take the PIN in the file pin");
 		e = E_TOKEN;
 	}
+	if (!e && r->config.test)
+		mark_open(r);
 	if (e)
 		room_close(r);
 	return e;
@@ -901,13 +927,17 @@ enum err room_unlock(struct room *r, const uint8_t pin[static SHARE_SECRET], cha
 	r->sealed = e;
 	if (e)
 		room_lock(r);
+	else
+		mark_open(r);
 	return e;
 }
 
 void room_lock(struct room *r)
 {
+	mark_stop(r);
 	for (unsigned i = 0; i < ROOM_WORKERS; i++)
 		worker_stop(&r->worker[i]);
+	mark_close(r);
 	login_wipe(&r->pin);
 	pieces_wipe(&r->given);
 	custody_change_wipe(&r->change);
@@ -967,6 +997,7 @@ void room_close(struct room *r)
 		worker_stop(&r->worker[i]);
 	parser_stop(&r->parser);
 	login_wipe(&r->pin);
+	mark_close(r);
 	journal_close(r->journal);
 	pki_list_free(&r->list);
 	if (r->lock >= 0)

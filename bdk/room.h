@@ -10,6 +10,7 @@
  *     DIR/shares/         of the token's PINs, one file a custodian: production rooms only (bdk/custodian.h)
  *     DIR/journal.db      SQLite (bdk/journal.h)
  *     DIR/certs/          certificates and the revocation list, DER
+ *     DIR.mark/           the mark outside the room (bdk/mark.h; load rooms only), unless room.conf names a folder
  *     DIR/people.sock, DIR/station.sock, DIR/acquirer.sock
  */
 #ifndef KEYROOM_BDK_ROOM_H
@@ -19,6 +20,7 @@
 #include "bdk/journal.h"
 #include "bdk/key_set.h"
 #include "bdk/login.h"
+#include "bdk/mark.h"
 #include "bdk/parser.h"
 #include "bdk/pki.h"
 #include "bdk/users.h"
@@ -60,6 +62,7 @@ struct room_config {
 	unsigned head_records;		/* head-records = N: a head of the audit is signed after so many, default 100 */
 	unsigned session_idle_seconds;	/* load: a session in which nothing is asked ends, default 900 */
 	unsigned session_seconds;	/* load: and one that is open so long, default 28800 */
+	char mark[160];			/* load: mark = /FOLDER, where the mark outside the room is; production has to say */
 	unsigned workers;		/* load: workers = 1..8, default 2; others: one */
 };
 
@@ -81,6 +84,7 @@ struct room {
 	uint8_t device_environment[32];	/* SHA-256 of the device CA's SPKI: what enrolment goes by */
 	uint8_t records[P256_POINT];	/* of the records key, once asked for; zero before */
 	uint8_t own_valid[32];		/* kdh_begin()'s: what it found valid last */
+	struct marks mark;		/* load: do journal and marks agree? */
 };
 
 /*
@@ -202,6 +206,9 @@ struct room_key {
 	const char *label;
 };
 MUST_USE enum err room_sign(void *room_key, uint8_t sig[static P256_SIG], const uint8_t digest[static 32]);
+
+/* room_digest - what the rooms sign of their own formats: SHA-256(label || 00 || length(4) || covered). E_OK, E_CRYPTO */
+MUST_USE enum err room_digest(uint8_t digest[static 32], const char *label, struct span covered);
 
 /* room_sync - what the token has written is on the disk: a software token does not see to that itself. Before a row
  * says that a key is there. E_OK, E_IO */

@@ -171,6 +171,12 @@ static bool set_session_seconds(struct room_config *c, const char *v)
 	return number(&c->session_seconds, v, 86400);
 }
 
+static bool set_mark(struct room_config *c, const char *v)
+{
+	snprintf(c->mark, sizeof c->mark, "%s", v);
+	return v[0] == '/' && strlen(v) < sizeof c->mark;
+}
+
 static bool set_workers(struct room_config *c, const char *v)
 {
 	return number(&c->workers, v, ROOM_WORKERS);
@@ -207,6 +213,7 @@ static const struct key_row {
 	{ "approve-seconds",       set_approve_seconds, false, 0     },
 	{ "session-idle-seconds",  set_session_idle_seconds, false, ROOM_LOAD },
 	{ "session-seconds",       set_session_seconds, false, ROOM_LOAD },
+	{ "mark",                  set_mark,        false, ROOM_LOAD },
 	{ "workers",               set_workers,     false, ROOM_LOAD },
 	{ "head-records",          set_head_records, false, 0        },
 	/* clang-format on */
@@ -312,6 +319,8 @@ enum err room_config_parse(struct room_config *c, struct span text, char why[sta
 			      keys[i].key);
 		}
 	}
+	if (r.c.purpose == ROOM_LOAD && !r.c.test && !r.c.mark[0] && !why[0])
+		snprintf(why, ROOM_WHY, "room.conf has no \"mark\": a production room names a folder outside for it");
 	if (r.c.purpose != ROOM_LOAD)
 		r.c.workers = 1;
 	if (why[0])

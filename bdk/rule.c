@@ -35,6 +35,12 @@ static const struct rule rules[] = {
 	{ OP_STATE,        RULE_PASSPHRASE, CUS | SUP, CUS | SUP },
 	{ OP_HANDOVER,     RULE_PASSPHRASE, CUS | SUP, 0 },
 	{ OP_IMPORT_PACK,  RULE_PASSPHRASE, CUS | SUP, 0 },
+	/* device ids */
+	{ OP_LEASE,        RULE_PASSPHRASE, CUS | SUP, CUS | SUP },
+	{ OP_ACCEPT,       RULE_PASSPHRASE, CUS | SUP, 0 },
+	{ OP_LEASES,       RULE_UID,        ANY,       0 },
+	{ OP_MANIFEST,     RULE_PASSPHRASE, SUP,       0 },
+	{ OP_CHAIN,        RULE_PASSPHRASE, CUS | SUP, CUS | SUP },
 	/* terminals */
 	{ OP_EXPECT,       RULE_PASSPHRASE, SUP,       0 },
 	{ OP_ENROL,        RULE_PASSPHRASE, SUP | OPR, 0 },

@@ -94,6 +94,11 @@ static const struct row {
 	{ OP_ENROL_DIGEST, ROLE_PEOPLE,   CA,         PENDING,    WHOLE | KEEP, op_enrol_digest, "enrol-digest" },
 	{ OP_ENROL_DONE,   ROLE_PEOPLE,   CA,         CERTIFIED,  WHOLE, op_enrol_done,   "enrol-done" },
 	{ OP_REVOKE,       ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_revoke,       "revoke" },
+	{ OP_LEASE,        ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_lease,        "lease" },
+	{ OP_ACCEPT,       ROLE_PEOPLE,   LOAD,       NOTHING,    WHOLE, op_accept,       "accept" },
+	{ OP_LEASES,       ROLE_PEOPLE,   CA | LOAD,  NOTHING,    READ,  op_leases,       "leases" },
+	{ OP_MANIFEST,     ROLE_PEOPLE,   LOAD,       NOTHING,    WHOLE, op_manifest,     "manifest" },
+	{ OP_CHAIN,        ROLE_PEOPLE,   LOAD,       NOTHING,    WHOLE, op_chain,        "chain" },
 	{ OP_WHO,          ROLE_PEOPLE,   ANY,        NOTHING,    READ | SEALED, op_who,         "who" },
 	{ OP_LOGIN,        ROLE_PEOPLE,   ANY,        NOTHING,    0,     op_login,        "login" },
 	{ OP_PASSPHRASE,   ROLE_PEOPLE,   ANY,        NOTHING,    WHOLE, op_passphrase,   "passphrase" },
@@ -258,6 +263,8 @@ static enum err conclude(struct server *s, struct ask *a, const char *name, unsi
 	} else if (flags & HEAD) {
 		ops_hand_out(a);
 	}
+	if (!(flags & READ))
+		mark_note(s->room);
 	return e;
 }
 

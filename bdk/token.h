@@ -107,4 +107,11 @@ MUST_USE enum err token_drop_bdk(struct token *t, const struct key_set_id *set);
 MUST_USE enum err token_initial_key(struct token *t, struct key *ik, const struct key_set_id *set,
 				    const struct ksn *iksn);
 
+/*
+ * token_mark - the room's mark (bdk/mark.h): of several the one whose bytes are the highest. E_KEY (none)
+ * token_set_mark - another one in its place, which a process that is killed leaves whole: the old, the new, or both
+ */
+MUST_USE enum err token_mark(struct token *t, uint8_t mark[static TOKEN_MARK]);
+MUST_USE enum err token_set_mark(struct token *t, const uint8_t mark[static TOKEN_MARK]);
+
 #endif

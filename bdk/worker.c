@@ -44,6 +44,8 @@ enum act {
 	ACT_DROP_BDK,
 	ACT_INITIAL_KEY,
 	ACT_MAKE_KEY,
+	ACT_MARK,
+	ACT_SET_MARK,
 	ACTS
 };
 
@@ -324,6 +326,26 @@ static enum err do_initial_key(struct token *t, struct rd *r, struct wr *w, stru
 	return e;
 }
 
+static enum err do_mark(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	enum err e = rd_end(r);
+
+	if (!e)
+		e = token_mark(t, a->out);
+	wr_copy(w, a->out, TOKEN_MARK);
+	return e;
+}
+
+static enum err do_set_mark(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	enum err e;
+
+	(void)w;
+	rd_copy(r, a->out, TOKEN_MARK);
+	e = rd_end(r);
+	return e ? e : token_set_mark(t, a->out);
+}
+
 #define IN(room) (1u << (room))
 #define IN_ANY (IN(ROOM_CA) | IN(ROOM_LOAD) | IN(ROOM_ACQUIRER))
 
@@ -343,6 +365,8 @@ static const struct {
 	[ACT_DROP_BDK]		= { do_drop_bdk,	 IN(ROOM_LOAD) | IN(ROOM_ACQUIRER) },
 	[ACT_INITIAL_KEY]	= { do_initial_key,	 IN(ROOM_ACQUIRER) },
 	[ACT_MAKE_KEY]		= { do_make_key,	 IN(ROOM_LOAD) },
+	[ACT_MARK]		= { do_mark,		 IN(ROOM_LOAD) },
+	[ACT_SET_MARK]		= { do_set_mark,	 IN(ROOM_LOAD) },
 };
 /* clang-format on */
 
@@ -801,4 +825,24 @@ enum err worker_initial_key(struct worker *w, struct key *ik, const struct key_s
 	if (e)
 		wipe(ik, sizeof *ik);
 	return e;
+}
+
+enum err worker_mark(struct worker *w, uint8_t mark[static TOKEN_MARK])
+{
+	struct call c;
+
+	begin(&c, ACT_MARK);
+	ask(w, &c);
+	rd_copy(&c.r, mark, TOKEN_MARK);
+	return end(w, &c);
+}
+
+enum err worker_set_mark(struct worker *w, const uint8_t mark[static TOKEN_MARK])
+{
+	struct call c;
+
+	begin(&c, ACT_SET_MARK);
+	wr_copy(&c.w, mark, TOKEN_MARK);
+	ask(w, &c);
+	return end(w, &c);
 }

@@ -184,4 +184,10 @@ MUST_USE enum err worker_drop_bdk(struct worker *w, const struct key_set_id *set
 MUST_USE enum err worker_initial_key(struct worker *w, struct key *ik, const struct key_set_id *set,
 				     const struct ksn *iksn);
 
+/* worker_mark - the room's mark on the token, as worker_set_mark() left it last; load room only. E_KEY (none)
+ * worker_set_mark - another in its place: its first bytes decide which is newer, so they have to be higher */
+#define TOKEN_MARK 56
+MUST_USE enum err worker_mark(struct worker *w, uint8_t mark[static TOKEN_MARK]);
+MUST_USE enum err worker_set_mark(struct worker *w, const uint8_t mark[static TOKEN_MARK]);
+
 #endif

@@ -20,10 +20,16 @@ struct inject {
 	unsigned slot;
 };
 
+#define INJECT_LONG UINT64_MAX
+
 struct inject_result {
 	struct visit_report report;
 	struct fact load; /* as bdkd verified it; serial "" where it came to nothing */
 	bool settled;     /* an earlier run had loaded it: this one only settled that */
+	bool follows;     /* the key set asked for is used up: it was loaded from one that the room says follows */
+	bool low;         /* it is time for another lease of device ids: */
+	uint64_t left;    /* so many are left of the key set and those that follow it, */
+	uint64_t days;    /* and they last so long at the present rate; INJECT_LONG: nobody can tell */
 };
 
 /*

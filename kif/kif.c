@@ -114,7 +114,11 @@ static void print_load(const struct inject_result *r)
 	if (json) {
 		json_t *j = fact_json(f);
 
-		if (json_object_set_new(j, "settled_earlier_run", json_boolean(r->settled)))
+		if (json_object_set_new(j, "settled_earlier_run", json_boolean(r->settled)) ||
+		    json_object_set_new(j, "follows", json_boolean(r->follows)) ||
+		    (r->low && json_object_set_new(j, "ids_left", json_integer((json_int_t)r->left))) ||
+		    (r->low && r->days != INJECT_LONG &&
+		     json_object_set_new(j, "ids_last_days", json_integer((json_int_t)r->days))))
 			fail_memory();
 		add_report(j, &r->report);
 		print_json(j);
@@ -125,6 +129,14 @@ static void print_load(const struct inject_result *r)
 	printf("initial KSN %s  check value %s  load count %lu  %lu.%02lu s\n", f->ksn, f->kcv,
 	       (unsigned long)f->load_count, r->report.ms / 1000, r->report.ms % 1000 / 10);
 	print_line_quality(&r->report);
+	if (r->follows)
+		printf("key set %s is used up: this one follows it\n", key_set);
+	if (r->low) {
+		printf("%llu device ids are left", (unsigned long long)r->left);
+		if (r->days != INJECT_LONG)
+			printf(", for %llu days at the present rate", (unsigned long long)r->days);
+		printf(": the room needs another lease\n");
+	}
 }
 
 static int run_inject(int operands, char **operand)

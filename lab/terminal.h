@@ -1,7 +1,7 @@
 /*
  * A terminal as the subject: loaded through kif from a test room, used through pos, recovered by the acquirer. Its keys
  * are the room's, not the published ones; what is held against the vectors is the KSNs that it emits, for a key set and
- * a device id that the room was asked for (bdk generate --id ... --ids N-N).
+ * a device id that the room was asked for (bdk lease --range N-N).
  */
 #ifndef KEYROOM_LAB_TERMINAL_H
 #define KEYROOM_LAB_TERMINAL_H

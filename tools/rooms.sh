@@ -70,6 +70,13 @@ three_rooms() {
 	certify ca load load && certify ca acquirer acquirer
 }
 
+# lease ID SCHEME [RANGE [ROOM]]: device ids of a key set from the room "ca" to the room "load", unless it is another
+lease() {
+	"$BIN/bdk" lease --room "$WORK/ca" --key-set "$1" --scheme "$2" --range "${3:-0-999}" --for "$WORK/${4:-load}.crt" \
+		>"$WORK/$1.lease" &&
+	"$BIN/bdk" accept --room "$WORK/${4:-load}" "$WORK/$1.lease" >/dev/null
+}
+
 # root_of CA: the enrolment root's digest as it stands in the image of terminals made for that ca room
 root_of() { "$BIN/bdk" info --room "$WORK/$1" --json | sed -n 's/.*"root": *"\([0-9A-F]*\)".*/\1/p'; }
 

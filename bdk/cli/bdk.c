@@ -48,13 +48,30 @@ static const struct opt of_generate[] = {
 	{ "scheme", "S", "tdes, aes128, aes192 or aes256 (these two in test rooms)", &cli.scheme, true },
 	{ "for", "CERT", "certificate of the acquirer room that gets it", &cli.recipient, true },
 	{ "id", "HEX", "id of the key set: FFFF and 6 digits (tdes), or 8 digits (default: random)", &cli.id, false },
-	{ "ids", "FIRST-LAST", "device ids that may be issued (default: all)", &cli.ids, false },
 	{ "out", "FILE", "where the package for the acquirer goes", &cli.out, true },
 	END,
 };
 static const struct opt of_package[] = {
 	ROOM,
 	{ "out", "FILE", "where the package for the acquirer goes", &cli.out, true },
+	END,
+};
+static const struct opt of_lease[] = {
+	ROOM,
+	{ "key-set", "ID", "of which key set", &cli.id, false },
+	{ "scheme", "S", "its scheme", &cli.scheme, false },
+	{ "check-value", "HEX", "its check value: the load room compares", &cli.check_value, false },
+	{ "range", "FIRST-LAST", "these device ids", &cli.range, false },
+	{ "count", "N", "or so many: the lowest that are free together", &cli.count, false },
+	{ "for", "CERT", "the load room's certificate", &cli.recipient, false },
+	{ "elsewhere", "FIRST-LAST", "nobody gets these: they were issued before, or elsewhere", &cli.elsewhere, false },
+	{ "again", "NUMBER", "print a lease that was granted before", &cli.again, false },
+	END,
+};
+static const struct opt of_chain[] = {
+	ROOM,
+	{ "key-set", "ID", "when its device ids are used up", &cli.id, true },
+	{ "next", "ID", "go on with this one", &cli.next, true },
 	END,
 };
 static const struct opt of_enrol[] = {
@@ -155,6 +172,13 @@ static const struct command commands[] = {
 	{ "import-pack", "FILE", "In an acquirer room: takes what a load room has handed over.", just_room, 1, 1,
 	  cli_import_pack },
 	{ "verify", "FILE", "Checks a hand-over pack; needs no room.", of_verify, 1, 1, cli_verify },
+	{ "lease", "", "In a ca room: grants device ids to a load room, and prints the lease.", of_lease, 0, 0,
+	  cli_lease },
+	{ "accept", "LEASE", "In a load room: issues device ids out of a lease.", just_room, 1, 1, cli_accept },
+	{ "leases", "", "Lists the leases of a ca or load room.", room_json, 0, 0, cli_leases },
+	{ "manifest", "FILE", "In a load room: says which terminals get which key set, slot and KSN.", just_room, 1, 1,
+	  cli_manifest },
+	{ "chain", "", "In a load room: says which key set follows another.", of_chain, 0, 0, cli_chain },
 	{ "suspend", "ID", "Suspends a key set.", just_room, 1, 1, cli_suspend },
 	{ "resume", "ID", "Makes a suspended key set active again.", just_room, 1, 1, cli_resume },
 	{ "expect", "SERIAL...", "In a ca room: puts serials on the maker's list.", just_room, 1, -1, cli_expect },

@@ -11,9 +11,10 @@
 
 /* The values of all options, NULL where not given; --room starts as $KEYROOM_ROOM. */
 struct cli {
-	const char *room, *purpose, *name, *test, *json, *role, *anchors, *crl, *scheme, *recipient, *id, *ids, *out,
-		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise, *key_set, *since,
-		*csv, *head, *key, *all, *uid, *refuse, *slot, *join, *custodians, *threshold, *so_threshold, *accept_software, *change;
+	const char *room, *purpose, *name, *test, *json, *role, *anchors, *crl, *scheme, *recipient, *id, *range, *out,
+		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise, *key_set,
+		*since, *csv, *head, *key, *all, *uid, *refuse, *slot, *join, *custodians, *threshold, *so_threshold,
+		*accept_software, *change, *check_value, *count, *elsewhere, *again, *next;
 };
 extern struct cli cli;
 
@@ -24,6 +25,7 @@ cli_command cli_init, cli_info, cli_list, cli_devices, cli_audit, cli_digest, cl
 cli_command cli_request, cli_certify, cli_anchors, cli_install, cli_crl, cli_disown, cli_epoch;
 cli_command cli_generate, cli_package, cli_import, cli_suspend, cli_resume;
 cli_command cli_handover, cli_import_pack, cli_verify;
+cli_command cli_lease, cli_accept, cli_leases, cli_manifest, cli_chain;
 cli_command cli_expect, cli_enrol, cli_revoke;
 cli_command cli_people, cli_appoint, cli_dismiss, cli_passphrase, cli_approve, cli_session;
 

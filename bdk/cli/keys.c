@@ -14,22 +14,6 @@ enum { DER = 4096, PACKAGE = 4096 };
 static struct client c;
 static struct record request;
 
-/* "FIRST-LAST" into the request. */
-static bool put_ids(const char *ids, int *status)
-{
-	unsigned long long first, last;
-	int end = 0;
-
-	if (strspn(ids, "0123456789-") != strlen(ids) || sscanf(ids, "%10llu-%10llu%n", &first, &last, &end) != 2 ||
-	    ids[end]) {
-		*status = fail_why(E_USAGE, "device ids are FIRST-LAST, in decimal", "", "--ids %s", ids);
-		return false;
-	}
-	record_put_number(&request, F_FIRST, first);
-	record_put_number(&request, F_LAST, last);
-	return true;
-}
-
 /* The file that a package goes to has to be ours, and have room for it, before a key set is made. */
 static bool reserve(const char *path, int *status)
 {
@@ -72,6 +56,21 @@ static bool write_package(int *status)
 	return false;
 }
 
+/* Without a lease nothing can be loaded: what the ca room has to be asked, word by word. On standard error, because
+ * nobody's script reads it. */
+static void print_next(void)
+{
+	char id[16], kcv[11] = "";
+	struct span v = field_get(c.fields, F_KCV);
+
+	if (v.len > 5 || field_text(id, sizeof id, c.fields, F_KEY_SET))
+		return;
+	hex_encode(kcv, v.p, v.len);
+	fprintf(stderr,
+		"next, in the ca room: bdk lease --key-set %s --scheme %s --check-value %s --count N --for LOAD.crt "
+		">FILE; then here: bdk accept FILE\n", id, cli.scheme, kcv);
+}
+
 int cli_generate(int operands, char **operand)
 {
 	uint8_t der[DER];
@@ -90,8 +89,6 @@ int cli_generate(int operands, char **operand)
 	record_put(&request, F_CERT, cert);
 	if (cli.id)
 		record_put_text(&request, F_KEY_SET, cli.id);
-	if (cli.ids && !put_ids(cli.ids, &status))
-		return status;
 	if (!cli_open(&c, &status))
 		return status;
 	if (!reserve(cli.out, &status)) {
@@ -103,6 +100,7 @@ int cli_generate(int operands, char **operand)
 	} else if (write_package(&status)) {
 		print_key_set("generated");
 		printf("; package in %s\n", cli.out);
+		print_next();
 	}
 	client_close(&c);
 	return status;

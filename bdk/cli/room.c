@@ -59,9 +59,9 @@ int cli_info(int operands, char **operand)
 {
 	static struct client c;
 	static struct record request;
-	char purpose[16], name[64], environment[65] = "", root[65] = "", end[CLI_TIME];
+	char purpose[16], name[64], environment[65] = "", root[65] = "", end[CLI_TIME], locked[256] = "";
 	uint64_t test = 0, software = 0, sealed = 0, epoch = 0, list = 0, until = 0;
-	struct span env, ca;
+	struct span env, ca, no;
 	bool listed;
 	int status = 0;
 
@@ -74,11 +74,12 @@ int cli_info(int operands, char **operand)
 		goto done;
 	env = field_get(c.fields, F_ENVIRONMENT);
 	ca = field_get(c.fields, F_ROOT);
+	no = field_get(c.fields, F_LOCKED);
 	if (field_text(purpose, sizeof purpose, c.fields, F_PURPOSE) ||
 	    field_text(name, sizeof name, c.fields, F_NAME) || field_number(&test, c.fields, F_TEST_ROOM, 1) ||
 	    field_number(&software, c.fields, F_SOFTWARE_TOKEN, 1) || field_number(&sealed, c.fields, F_SEALED, 1) ||
 	    field_number(&epoch, c.fields, F_EPOCH, UINT32_MAX) || (env.p && env.len != 32) ||
-	    (ca.p && ca.len != 32)) {
+	    (ca.p && ca.len != 32) || (no.p && field_text(locked, sizeof locked, c.fields, F_LOCKED))) {
 		status = cli_fail(&c, E_FORMAT, cli.room);
 		goto done;
 	}
@@ -87,11 +88,11 @@ int cli_info(int operands, char **operand)
 	hex_encode(environment, env.p, env.len);
 	hex_encode(root, ca.p, ca.len);
 	if (cli.json) {
-		json_t *o = json_pack("{s:s, s:s, s:b, s:b, s:b, s:s?, s:s?, s:I, s:o?, s:s?}", "name", name, "purpose",
+		json_t *o = json_pack("{s:s, s:s, s:b, s:b, s:b, s:s?, s:s?, s:I, s:o?, s:s?, s:s?}", "name", name, "purpose",
 				      purpose, "test", (int)test, "software_token", (int)software, "locked", (int)sealed, "environment",
 				      env.p ? environment : NULL, "root", ca.p ? root : NULL, "epoch",
 				      (json_int_t)epoch, "list", listed ? json_integer((json_int_t)list) : json_null(),
-				      "list_until", listed ? end : NULL);
+				      "list_until", listed ? end : NULL, "loading_locked", no.p ? locked : NULL);
 
 		if (!o || (json_dumpf(o, stdout, JSON_INDENT(2)) && !ferror(stdout)))
 			fail_memory();
@@ -113,6 +114,8 @@ int cli_info(int operands, char **operand)
 			else
 				printf("not installed yet\n");
 		}
+		if (no.p)
+			printf("loading      locked: %s\n", locked);
 	}
 done:
 	client_close(&c);
@@ -124,8 +127,11 @@ int cli_list(int operands, char **operand)
 	static const struct column columns[] = {
 		{ "KEY SET", "key_set", F_KEY_SET, CELL_TEXT },	 { "SCHEME", "scheme", F_SCHEME, CELL_TEXT },
 		{ "STATE", "state", F_STATE, CELL_TEXT },	 { "CHECK VALUE", "kcv", F_KCV, CELL_HEX },
-		{ "FIRST", "first", F_FIRST, CELL_NUMBER },	 { "LAST", "last", F_LAST, CELL_NUMBER },
-		{ "ISSUED", "issued", F_USED, CELL_NUMBER },	 { "MADE", "made", F_TIME, CELL_TIME },
+		{ "ISSUED", "issued", F_USED, CELL_NUMBER },	 { "SKIPPED", "skipped", F_SKIPPED, CELL_NUMBER },
+		{ "LEFT", "left", F_LEFT, CELL_NUMBER },	 { "7 DAYS", "week", F_WEEK, CELL_NUMBER },
+		{ "30 DAYS", "month", F_MONTH, CELL_NUMBER },	 { "LASTS DAYS", "lasts_days", F_DAYS, CELL_NUMBER },
+		{ "NEXT", "next", F_FOLLOWER, CELL_TEXT },
+		{ "MADE", "made", F_TIME, CELL_TIME },
 	};
 
 	(void)operands;

@@ -102,6 +102,8 @@ START_TEST(the_numbers_are_what_the_wire_knows)
 	ck_assert_int_eq(E_PASSPHRASE, 85);
 	ck_assert_int_eq(E_PARSER, 87);
 	ck_assert_int_eq(E_SEALED, 86);
+	ck_assert_int_eq(E_LOCKED, 87);
+	ck_assert_int_eq(E_LEASE, 88);
 	ck_assert_int_eq(E_PORT, 90);
 	ck_assert_int_eq(E_IO, 94);
 	ck_assert_int_eq(E_PERSON, 100);

@@ -40,12 +40,12 @@ static struct key_set_id set_of(const char *text, enum dukpt_scheme scheme)
 	return id;
 }
 
-static enum err generate(const char *text, enum dukpt_scheme scheme, uint32_t first, uint32_t last, struct span cert)
+static enum err generate(const char *text, enum dukpt_scheme scheme, struct span cert)
 {
 	struct key_set_id id = set_of(text, scheme);
 
 	len = 0;
-	return exchange_generate(package, &len, &made, &sim.load, &id, first, last, cert, why);
+	return exchange_generate(package, &len, &made, &sim.load, &id, cert, why);
 }
 
 static enum err import(void)
@@ -90,19 +90,15 @@ START_TEST(both_rooms_hold_the_same_key)
 	struct key_set s;
 
 	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-		ck_assert_int_eq(generate(NULL, schemes[i], 3, 9, der_span(&sim.acquirer.own)), E_OK);
+		ck_assert_int_eq(generate(NULL, schemes[i], der_span(&sim.acquirer.own)), E_OK);
 		key_set_text(text, &made.id);
 		ck_assert_int_eq(made.id.scheme, schemes[i]);
-		ck_assert_uint_eq(made.next, 3);
-		ck_assert_uint_eq(made.last, 9);
 		ck_assert_uint_gt(made.utc, 1600000000);
 		ck_assert_int_eq(import(), E_OK);
 		ck_assert_str_eq(from, "KIF-1");
 		ck_assert_int_eq(taken.id.scheme, schemes[i]);
 		ck_assert_uint_eq(taken.kcv.len, schemes[i] == DUKPT_TDES ? 3 : 5);
 		ck_assert_mem_eq(taken.kcv.b, made.kcv.b, taken.kcv.len);
-		ck_assert_uint_eq(taken.first, 0);
-		ck_assert_uint_eq(taken.last, dukpt_device_max(schemes[i]));
 		room_sim_reopen(&sim.acquirer);
 		ck_assert_int_eq(journal_key_set(&s, sim.acquirer.journal, text), E_OK);
 		ck_assert_int_eq(import(), E_EXISTS);
@@ -138,9 +134,9 @@ END_TEST
 
 START_TEST(an_id_that_is_asked_for_is_given_once)
 {
-	ck_assert_int_eq(generate("FFFF0000AB", DUKPT_TDES, 0, 524287, der_span(&sim.acquirer.own)), E_OK);
+	ck_assert_int_eq(generate("FFFF0000AB", DUKPT_TDES, der_span(&sim.acquirer.own)), E_OK);
 	ck_assert_mem_eq(made.id.b, "\xFF\xFF\x00\x00\xAB", 5);
-	ck_assert_int_eq(generate("FFFF0000AB", DUKPT_TDES, 0, 1, der_span(&sim.acquirer.own)), E_EXISTS);
+	ck_assert_int_eq(generate("FFFF0000AB", DUKPT_TDES, der_span(&sim.acquirer.own)), E_EXISTS);
 	ck_assert_ptr_nonnull(strstr(why, "FFFF0000AB"));
 	ck_assert_uint_eq(len, 0);
 }
@@ -150,10 +146,10 @@ START_TEST(random_ids_look_like_their_family_and_differ)
 {
 	struct key_set_id first;
 
-	ck_assert_int_eq(generate(NULL, DUKPT_TDES, 0, 1, der_span(&sim.acquirer.own)), E_OK);
+	ck_assert_int_eq(generate(NULL, DUKPT_TDES, der_span(&sim.acquirer.own)), E_OK);
 	ck_assert_mem_eq(made.id.b, "\xFF\xFF", 2);
 	first = made.id;
-	ck_assert_int_eq(generate(NULL, DUKPT_TDES, 0, 1, der_span(&sim.acquirer.own)), E_OK);
+	ck_assert_int_eq(generate(NULL, DUKPT_TDES, der_span(&sim.acquirer.own)), E_OK);
 	ck_assert_mem_ne(made.id.b, first.b, 5);
 }
 END_TEST
@@ -179,7 +175,7 @@ START_TEST(what_is_stronger_than_the_curve_is_for_test_rooms)
 		len = room_sim_package_bytes(&sim, package, &p);
 		sim.acquirer.config.test = sim.load.config.test = false;
 		refused(E_STRENGTH);
-		ck_assert_int_eq(generate(NULL, rows[i].scheme, 0, 1, der_span(&sim.acquirer.own)), E_STRENGTH);
+		ck_assert_int_eq(generate(NULL, rows[i].scheme, der_span(&sim.acquirer.own)), E_STRENGTH);
 		sim.acquirer.config.test = sim.load.config.test = true;
 		len = room_sim_package_bytes(&sim, package, &p);
 		ck_assert_int_eq(import(), E_OK);
@@ -193,22 +189,20 @@ START_TEST(what_is_stronger_than_the_curve_is_for_test_rooms)
 }
 END_TEST
 
-START_TEST(refuses_schemes_ranges_and_rooms_that_are_not_ready)
+START_TEST(refuses_schemes_and_rooms_that_are_not_ready)
 {
 	const struct span to = der_span(&sim.acquirer.own);
 	struct key_set_id bad = { { 1, 2, 3, 4, 5 }, 5, DUKPT_TDES };	/* no FFFF */
 	size_t own = sim.load.own.len;
 
-	ck_assert_int_eq(generate(NULL, DUKPT_NONE, 0, 1, to), E_SCHEME);
-	ck_assert_int_eq(generate(NULL, DUKPT_TDES, 2, 1, to), E_RANGE);
-	ck_assert_int_eq(generate(NULL, DUKPT_TDES, 0, 524288, to), E_RANGE);
-	ck_assert_int_eq(exchange_generate(package, &len, &made, &sim.load, &bad, 0, 1, to, why), E_FORMAT);
+	ck_assert_int_eq(generate(NULL, DUKPT_NONE, to), E_SCHEME);
+	ck_assert_int_eq(exchange_generate(package, &len, &made, &sim.load, &bad, to, why), E_FORMAT);
 	bad.len = 4;
-	ck_assert_int_eq(exchange_generate(package, &len, &made, &sim.load, &bad, 0, 1, to, why), E_FORMAT);
+	ck_assert_int_eq(exchange_generate(package, &len, &made, &sim.load, &bad, to, why), E_FORMAT);
 	sim.load.own.len = 0;
-	ck_assert_int_eq(generate(NULL, DUKPT_TDES, 0, 1, to), E_NOT_READY);
+	ck_assert_int_eq(generate(NULL, DUKPT_TDES, to), E_NOT_READY);
 	sim.load.own.len = own;
-	ck_assert_int_eq(generate(NULL, DUKPT_AES128, 0, UINT32_MAX, to), E_OK);
+	ck_assert_int_eq(generate(NULL, DUKPT_AES128, to), E_OK);
 }
 END_TEST
 
@@ -221,17 +215,17 @@ START_TEST(a_package_is_made_only_for_a_certified_acquirer_room)
 
 	room_sim_key(&sim, &priv, point);
 	cert = room_sim_issue(&sim, "device-ca", point, &who, room_utc(), 5);
-	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der_span(&cert)), E_CERTIFICATE);
+	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, der_span(&cert)), E_CERTIFICATE);
 	cert = room_sim_issue(&sim, "kif-ca", point, &who, room_utc(), 5);
-	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der_span(&cert)), E_CERTIFICATE);
+	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, der_span(&cert)), E_CERTIFICATE);
 	cert = room_sim_issue(&sim, "exchange-ca", point, &who, room_utc() - 10 * DAY, 5);
-	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der_span(&cert)), E_EXPIRED);
+	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, der_span(&cert)), E_EXPIRED);
 	cert = room_sim_issue(&sim, "exchange-ca", point, &who, room_utc(), 5);
 	room_sim_crl(&sim, &sim.load, der_span(&cert), room_utc(), 5);
-	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der_span(&cert)), E_REVOKED);
-	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, (struct span){ cert.b, 20 }), E_FORMAT);
+	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, der_span(&cert)), E_REVOKED);
+	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, (struct span){ cert.b, 20 }), E_FORMAT);
 	cert.b[cert.len - 1] ^= 1;
-	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der_span(&cert)), E_CERTIFICATE);
+	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, der_span(&cert)), E_CERTIFICATE);
 	ck_assert_uint_eq(len, 0);
 	p.set = set_of("FFFF000001", DUKPT_TDES);
 	assert_nothing(&sim.load, &p.set);
@@ -242,10 +236,10 @@ END_TEST
 START_TEST(a_journal_that_fails_leaves_no_key_behind)
 {
 	room_sim_meddle(&sim.load, "CREATE TRIGGER no BEFORE INSERT ON key_set BEGIN SELECT RAISE(ABORT, 'disk'); END");
-	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der_span(&sim.acquirer.own)), E_JOURNAL);
+	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, der_span(&sim.acquirer.own)), E_JOURNAL);
 	ck_assert_uint_eq(len, 0);
 	room_sim_meddle(&sim.load, "DROP TRIGGER no");
-	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, 0, 1, der_span(&sim.acquirer.own)), E_OK);
+	ck_assert_int_eq(generate("FFFF000001", DUKPT_TDES, der_span(&sim.acquirer.own)), E_OK);
 
 	p.set = made.id;
 	room_sim_meddle(&sim.acquirer,
@@ -264,7 +258,7 @@ START_TEST(a_dead_worker_is_started_anew)
 	ck_assert_int_eq(waitid(P_PID, (id_t)sim.load.worker[0].pid, &ended, WEXITED | WNOWAIT), 0);
 	ck_assert_int_eq(kill(sim.acquirer.worker[0].pid, SIGKILL), 0);
 	ck_assert_int_eq(waitid(P_PID, (id_t)sim.acquirer.worker[0].pid, &ended, WEXITED | WNOWAIT), 0);
-	ck_assert_int_eq(generate(NULL, DUKPT_TDES, 0, 1, der_span(&sim.acquirer.own)), E_OK);
+	ck_assert_int_eq(generate(NULL, DUKPT_TDES, der_span(&sim.acquirer.own)), E_OK);
 	ck_assert_int_eq(import(), E_OK);
 }
 END_TEST
@@ -392,7 +386,7 @@ static Suite *suite(void)
 	tcase_add_test(t, an_id_that_is_asked_for_is_given_once);
 	tcase_add_test(t, random_ids_look_like_their_family_and_differ);
 	tcase_add_test(t, what_is_stronger_than_the_curve_is_for_test_rooms);
-	tcase_add_test(t, refuses_schemes_ranges_and_rooms_that_are_not_ready);
+	tcase_add_test(t, refuses_schemes_and_rooms_that_are_not_ready);
 	tcase_add_test(t, a_package_is_made_only_for_a_certified_acquirer_room);
 	tcase_add_test(t, a_journal_that_fails_leaves_no_key_behind);
 	tcase_add_test(t, a_dead_worker_is_started_anew);

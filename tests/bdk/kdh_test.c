@@ -837,7 +837,7 @@ START_TEST(an_allocation_without_a_key_is_used_next_time)
 
 	memcpy(l.point, tc1.point, sizeof l.point);
 	ck_assert_int_eq(p256_spki_digest(l.spki, tc1.point), E_OK);
-	ck_assert_int_eq(journal_load_allocate(sim.load.journal, &l), E_OK);
+	ck_assert_int_eq(journal_load_add(sim.load.journal, &l), E_OK);
 	ck_assert_int_eq(ask(&tc1, TDES_SET, 0), E_OK);
 	ck_assert_uint_eq(facts.row, l.row);
 	accept_key(&tc1);

@@ -16,7 +16,7 @@
 #define DAY UINT64_C(86400)
 
 static struct room_sim sim;
-static char why[LIST_WHY];
+static char why[KDH_WHY];
 
 static void setup(void)
 {

@@ -45,7 +45,7 @@ static struct key priv;
 static struct der terminal;
 static uint8_t point[P256_POINT], number[20], other_point[P256_POINT];
 static struct parser parser;
-static char why[EXCHANGE_WHY];
+static char why[KDH_WHY];
 
 static enum err soft_sign(void *key, uint8_t sig[static P256_SIG], const uint8_t digest[static 32])
 {
@@ -365,7 +365,7 @@ START_TEST(whatever_becomes_of_it_nothing_is_made)
 		ck_assert_int_eq(sim.load.parser.fd, -1);
 		ck_assert_int_eq(kdh.state, KDH_IDLE);
 		strike(&sim.load.parser, fate);
-		ck_assert_int_eq(exchange_generate(package, &len, &made, &sim.load, &id, 0, 9, der_span(&wrong), why),
+		ck_assert_int_eq(exchange_generate(package, &len, &made, &sim.load, &id, der_span(&wrong), why),
 				 E_PARSER);
 		ck_assert_uint_eq(len, 0);
 		room_sim_digest(after, &sim.load);
@@ -376,7 +376,7 @@ START_TEST(whatever_becomes_of_it_nothing_is_made)
 	ck_assert_int_eq(load(&tc1, FATES), E_OK);
 	ck_assert_uint_eq(facts.id, 0);
 	ck_assert_int_eq(
-		exchange_generate(package, &len, &made, &sim.load, &id, 0, 9, der_span(&sim.acquirer.own), why), E_OK);
+		exchange_generate(package, &len, &made, &sim.load, &id, der_span(&sim.acquirer.own), why), E_OK);
 	room_sim_remove(&sim);
 }
 END_TEST

@@ -272,7 +272,7 @@ static const struct {
 } damaged[] = {
 	{ "version = 1", "version = 2", "version 2", E_ROOM_VERSION },
 	{ "kind = test", "kind = production", "PIN file", E_DENIED },
-	{ "purpose = load", "purpose = acquirer", "", E_ROOM_PURPOSE },
+	{ "purpose = acquirer", "purpose = ca", "", E_ROOM_PURPOSE },
 	{ "name = Room 1", "name = Room 1\nname = Room 2", "twice", E_ROOM },
 	{ "token = pkcs11:token=keyroom-", "token = pkcs11:token=other-", "", E_TOKEN },
 };
@@ -281,7 +281,7 @@ START_TEST(a_room_whose_configuration_was_changed_does_not_open)
 {
 	char why[ROOM_WHY];
 
-	ck_assert_int_eq(make(ROOM_LOAD, why), E_OK);
+	ck_assert_int_eq(make(ROOM_ACQUIRER, why), E_OK);
 	rewrite(damaged[_i].from, damaged[_i].to);
 	ck_assert_int_eq(room_open(&r, dir, why), damaged[_i].e);
 	ck_assert_msg(strstr(why, damaged[_i].why), "\"%s\" does not say \"%s\"", why, damaged[_i].why);

@@ -24,8 +24,7 @@ static bool locked;			/* start() makes a production room that nobody has unlocke
 
 static const char *const sockets[] = { "people", "station", "acquirer" };
 static const struct key_set set = { .id = { { 0xff, 0xff, 1, 2, 3 }, 5, DUKPT_TDES },
-				    .state = KEY_SET_ACTIVE,
-				    .last = 9 };
+				    .state = KEY_SET_ACTIVE };
 
 static void serve_until_told(int ready)
 {
@@ -150,7 +149,9 @@ static const struct {
 	{ 0, OP_ENROL_DONE, "c+" }, { 0, OP_REVOKE, "c" },	 { 1, OP_SESSION, "l" },
 	{ 1, OP_BEGIN, "l+" },	   { 1, OP_OFFER, "l+" },	 { 1, OP_RECEIPT, "l" },
 	{ 1, OP_ABORT, "l+" },	   { 1, OP_HISTORY, "l" },	 { 2, OP_RECOVER, "a" },
-	{ 1, OP_ZEROIZE, "l+" },   { 1, OP_WIPED, "l" },
+	{ 1, OP_ZEROIZE, "l+" },   { 1, OP_WIPED, "l" },	 { 0, OP_LEASE, "c" },
+	{ 0, OP_ACCEPT, "l" },	   { 0, OP_LEASES, "cl" },	 { 0, OP_MANIFEST, "l" },
+	{ 0, OP_CHAIN, "l" },
 	{ 0, OP_WHO, "cla" },	   { 0, OP_LOGIN, "cla" },	 { 0, OP_PASSPHRASE, "cla" },
 	{ 0, OP_PEOPLE, "cla" },   { 0, OP_APPOINT, "cla" },	 { 0, OP_DISMISS, "cla" },
 	{ 0, OP_PENDING, "cla" },  { 0, OP_APPROVE, "cla" },	 { 0, OP_AWAIT, "cla" },

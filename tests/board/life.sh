@@ -6,7 +6,7 @@ life() {
 	three_rooms || return
 	for r in 'tdes FFFF777777' 'aes128 77777777'; do
 		"$BIN/bdk" generate --room "$WORK/load" --scheme ${r% *} --id ${r#* } --for "$WORK/acquirer.crt" \
-			--out "$WORK/${r% *}.krx" >/dev/null || return
+			--out "$WORK/${r% *}.krx" >/dev/null 2>&1 && lease ${r#* } ${r% *} || return
 	done
 	export ELF=$PWD/build/arm/bin/keyroom-probe.elf QEMU_MORE="${QEMU_MORE:-} -qmp unix:$WORK/$1.qmp,server=on,wait=off"
 	boot "$1" CUT-1 ca "unix:$WORK/$1.link" && enrol "$1" CUT-1 ca "unix:$WORK/$1.link" >"$WORK/out" 2>&1 &&

@@ -14,8 +14,8 @@ rogue_rooms() {
 	"$BIN/bdk" certify --room "$WORK/ca" --role acquirer "$WORK/bank.csr" >"$WORK/bank.crt" || return
 	set -- tdes FFFF111111 0-999 aes128 22222222 5-9999 tdes FFFF333333 20-29
 	while [ $# -gt 0 ]; do
-		"$BIN/bdk" generate --room "$WORK/load" --scheme "$1" --id "$2" --ids "$3" --for "$WORK/bank.crt" \
-			--out "$WORK/$2.krx" >/dev/null || return
+		"$BIN/bdk" generate --room "$WORK/load" --scheme "$1" --id "$2" --for "$WORK/bank.crt" \
+			--out "$WORK/$2.krx" >/dev/null 2>&1 && lease "$2" "$1" "$3" || return
 		shift 3
 	done
 	for i in RS-1 RS-2; do

@@ -60,13 +60,15 @@ static struct shared {
 	bool loaded, zeroized;
 } * shared;
 
+enum { FOLLOWS = 2 };
+
 static struct script {
 	enum lie bdkd;
 	uint16_t op; /* where bdkd lies */
 	enum lie terminal;
 	int type;     /* where the terminal lies: 1 HELLO, 3 KEY, 4 ZEROIZE */
 	bool settled; /* the load stands in the journal and OFFER shows it */
-	bool other;   /* the load is of another key set than the one asked for */
+	int other;    /* the load is of another key set than the one asked for; FOLLOWS: bdkd says so, and that ids are few */
 } script;
 
 static char dir[64], room[80], port[100], ledger[80];
@@ -141,6 +143,11 @@ static void answer(struct record *r, uint16_t op, struct span fields, enum lie l
 			record_put(r, F_MESSAGE, lie == HUGE_MESSAGE ? SPAN(huge) : SPAN(key));
 		}
 		put_facts(r, lie);
+		if (script.other == FOLLOWS) {
+			record_put_number(r, F_FOLLOWS, 1);
+			record_put_number(r, F_LEFT, 7);
+			record_put_number(r, F_DAYS, 2);
+		}
 		break;
 	case OP_RECEIPT:
 		ck_assert_uint_eq(field_get(fields, F_MESSAGE).len, sizeof receipt);
@@ -460,11 +467,28 @@ START_TEST(a_settled_load_of_another_key_set_is_not_what_was_asked)
 {
 	struct inject_result out;
 
-	raise_curtain(&(struct script){ .settled = true, .other = true });
+	raise_curtain(&(struct script){ .settled = true, .other = 1 });
 	ck_assert_int_eq(inject(&out, 3000), E_LOADED);
 	ck_assert(out.settled);
 	ck_assert_str_eq(out.load.key_set, "FFFF000000");
 	ck_assert_uint_eq(shared->key, 0);
+	ck_assert_str_eq(look(ledger).f.key_set, "FFFF000000");
+}
+END_TEST
+
+/* Loaded now, or by an earlier run. Without that word of bdkd's both are refused: above, and OTHER_KEY_SET below. */
+START_TEST(a_key_set_that_follows_the_one_asked_for_is_a_load_and_said)
+{
+	struct inject_result out;
+
+	raise_curtain(&(struct script){ .settled = _i, .other = FOLLOWS });
+	ck_assert_int_eq(inject(&out, 3000), E_OK);
+	ck_assert_int_eq(out.settled, _i);
+	ck_assert(out.follows && out.low);
+	ck_assert_uint_eq(out.left, 7);
+	ck_assert_uint_eq(out.days, 2);
+	ck_assert_str_eq(out.load.state, "loaded");
+	ck_assert_str_eq(out.load.key_set, "FFFF000000");
 	ck_assert_str_eq(look(ledger).f.key_set, "FFFF000000");
 }
 END_TEST
@@ -500,6 +524,7 @@ static const struct {
 	{ { REFUSE, OP_RECEIPT, HONEST, 0, false, false }, E_REVOKED, false, true },
 	{ { NO_FACTS, OP_RECEIPT, HONEST, 0, false, false }, E_FORMAT, false, true },
 	{ { OTHER_STATE, OP_RECEIPT, HONEST, 0, false, false }, E_FORMAT, false, true },
+	{ { OTHER_KEY_SET, OP_RECEIPT, HONEST, 0, false, false }, E_FORMAT, false, true },
 	{ { GARBAGE, OP_HISTORY, HONEST, 0, false, false }, E_FORMAT, false, false },
 	{ { SILENT, OP_HISTORY, HONEST, 0, false, false }, E_UNREACHABLE, false, false },
 	{ { OTHER_KEY_SET, OP_OFFER, HONEST, 0, true, false }, E_FORMAT, true, false },
@@ -749,6 +774,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_terminal_is_loaded);
 	tcase_add_test(t, an_offer_that_is_a_receipt_settles_it_without_a_key);
 	tcase_add_test(t, a_settled_load_of_another_key_set_is_not_what_was_asked);
+	tcase_add_loop_test(t, a_key_set_that_follows_the_one_asked_for_is_a_load_and_said, 0, 2);
 	tcase_add_loop_test(t, no_lie_hangs_or_deceives_it, 0, sizeof lies / sizeof lies[0]);
 	tcase_add_test(t, the_same_command_again_settles_a_lost_receipt);
 	tcase_add_test(t, a_slot_is_zeroized_and_then_it_is_empty_already);

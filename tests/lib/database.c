@@ -1,9 +1,11 @@
 #include "tests/lib/database.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,7 +38,8 @@ long long database_number(const char *path, const char *query)
 	sqlite3 *db = NULL;
 	long long v;
 
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) || sqlite3_prepare_v2(db, query, -1, &s, NULL) ||
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) ||
+	    sqlite3_exec(db, "PRAGMA synchronous = OFF", NULL, NULL, NULL) || sqlite3_prepare_v2(db, query, -1, &s, NULL) ||
 	    sqlite3_step(s) != SQLITE_ROW)
 		quit(path, sqlite3_errmsg(db));
 	v = sqlite3_column_int64(s, 0);
@@ -45,9 +48,10 @@ long long database_number(const char *path, const char *query)
 	return v;
 }
 
-/* --- SQLite's own way to the system, with a death in it ----------------------------------------------------------- */
+/* --- The way to the system, SQLite's and our own, with a death in it ---------------------------------------------- */
 
-static unsigned left; /* acts until then; 0: never */
+static bool mortal;   /* this process is one of database_killed() */
+static unsigned left; /* acts until its death; 0: never */
 
 static void act(void)
 {
@@ -67,17 +71,30 @@ static int cut(int fd, off_t len)
 	return ftruncate(fd, len);
 }
 
-static int sync_file(int fd)
-{
-	(void)fd; /* a process that dies leaves the page cache as it is: the test need not wait for a disk */
-	act();
-	return 0;
-}
-
 static int remove_file(const char *path)
 {
 	act();
 	return unlink(path);
+}
+
+/* In place of the C library's: what SQLite has in no table of its own, and what our own code calls. A process that dies
+ * leaves the page cache as it is, so its test need not wait for a disk. */
+int fsync(int fd)
+{
+	act();
+	return mortal ? 0 : (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+	act();
+	return mortal ? 0 : (int)syscall(SYS_fdatasync, fd);
+}
+
+int rename(const char *from, const char *to)
+{
+	act();
+	return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 bool database_killed(unsigned at, bool (*open)(void))
@@ -87,8 +104,7 @@ bool database_killed(unsigned at, bool (*open)(void))
 		sqlite3_syscall_ptr call;
 	} calls[] = {
 		{ "pwrite", (sqlite3_syscall_ptr)write_at },   { "pwrite64", (sqlite3_syscall_ptr)write_at },
-		{ "ftruncate", (sqlite3_syscall_ptr)cut },     { "fsync", (sqlite3_syscall_ptr)sync_file },
-		{ "unlink", (sqlite3_syscall_ptr)remove_file },
+		{ "ftruncate", (sqlite3_syscall_ptr)cut },     { "unlink", (sqlite3_syscall_ptr)remove_file },
 	};
 	sqlite3_vfs *vfs;
 	int status;
@@ -99,6 +115,7 @@ bool database_killed(unsigned at, bool (*open)(void))
 		vfs = sqlite3_vfs_find(NULL);
 		for (unsigned i = 0; i < sizeof calls / sizeof *calls; i++)
 			vfs->xSetSystemCall(vfs, calls[i].name, calls[i].call);
+		mortal = true;
 		left = at;
 		_exit(open() ? 0 : 1);
 	}

@@ -13,7 +13,7 @@ void database_from(const char *path, const char *sql_file);
 long long database_number(const char *path, const char *query);
 
 /* database_killed - run open() in a process that is killed at its at-th write, sync, truncation, renaming or removal of
- * a file by SQLite (0: at none). False: it lived to the end. Exits 2 when open() fails before */
+ * a file (0: at none). False: it lived to the end. Exits 2 when open() fails before */
 bool database_killed(unsigned at, bool (*open)(void));
 
 #endif

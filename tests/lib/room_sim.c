@@ -86,6 +86,7 @@ void room_sim_reopen(struct room *r)
 	char dir[sizeof r->dir];
 
 	memcpy(dir, r->dir, sizeof dir);
+	mark_stop(r);
 	room_close(r);
 	open_room(r, dir);
 }
@@ -188,6 +189,19 @@ static void digest(uint8_t out[static 32], struct span label, struct span covere
 	need(sha256(out, (struct span[]){ label, SPAN(length), covered }, 3), "sha256");
 }
 
+struct lease room_sim_lease(struct room_sim *s, const struct key_set_id *set, uint32_t first, uint32_t last)
+{
+	struct lease granted = { .set = *set, .first = first, .last = last }, accepted;
+	char why[LEASE_WHY] = "";
+	bool again;
+	enum err e = lease_grant(&granted, &s->ca, 0, der_span(&s->load.own), why);
+
+	need(e, *why ? why : "lease_grant");
+	e = lease_accept(&accepted, &again, &s->load, (struct span){ granted.bytes, granted.len }, why);
+	need(e, *why ? why : "lease_accept");
+	return accepted;
+}
+
 struct key_set room_sim_generate(struct room_sim *s, struct key *bdk, enum dukpt_scheme scheme, const char *id,
 				 uint32_t first, uint32_t last)
 {
@@ -206,8 +220,8 @@ struct key_set room_sim_generate(struct room_sim *s, struct key *bdk, enum dukpt
 	cert = room_sim_issue(s, "exchange-ca", point, &who, room_utc(), 1);
 	if (id)
 		need(key_set_parse(&set, id, scheme), id);
-	need(exchange_generate(package, &len, &made, &s->load, &set, first, last, der_span(&cert), why),
-	     "exchange_generate");
+	need(exchange_generate(package, &len, &made, &s->load, &set, der_span(&cert), why), "exchange_generate");
+	room_sim_lease(s, &made.id, first, last);
 	rd_init(&r, package, len);
 	rd_span(&r, 5);
 	rd_span8(&r);

@@ -7,6 +7,7 @@
 #define KEYROOM_TESTS_LIB_ROOM_SIM_H
 
 #include "bdk/exchange.h"
+#include "bdk/lease.h"
 #include "bdk/room.h"
 
 struct room_sim {
@@ -42,8 +43,11 @@ void room_sim_crl(struct room_sim *s, struct room *r, struct span revoked, uint6
 void room_sim_list(struct room_sim *s, struct room *r, struct span revoked, uint32_t epoch, uint64_t utc, unsigned days);
 void room_sim_revoke(struct room_sim *s, struct room *r, const uint8_t number[static 20]);
 
+/* room_sim_lease - device ids from the ca room to the load room, by lease_grant() and lease_accept(). Returns the lease */
+struct lease room_sim_lease(struct room_sim *s, const struct key_set_id *set, uint32_t first, uint32_t last);
+
 /* room_sim_generate - exchange_generate() in the load room towards a software exchange key, and the BDK out of its
- * package */
+ * package; with a lease of these device ids */
 struct key_set room_sim_generate(struct room_sim *s, struct key *bdk, enum dukpt_scheme scheme, const char *id,
 				 uint32_t first, uint32_t last);
 

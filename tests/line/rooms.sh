@@ -9,7 +9,8 @@ line_rooms() {
 	"$BIN/bdk" certify --room "$WORK/ca" --role acquirer "$WORK/bank.csr" >"$WORK/bank.crt" || return
 	set -- tdes FFFF111111 bank aes128 22222222 bank aes128 44444444 acquirer tdes FFFF333333 acquirer
 	while [ $# -gt 0 ]; do
-		"$BIN/bdk" generate --room "$WORK/load" --scheme "$1" --id "$2" --for "$WORK/$3.crt" --out "$WORK/$2.krx" >/dev/null || return
+		"$BIN/bdk" generate --room "$WORK/load" --scheme "$1" --id "$2" --for "$WORK/$3.crt" --out "$WORK/$2.krx" >/dev/null 2>&1 &&
+			lease "$2" "$1" || return
 		[ "$3" = bank ] || "$BIN/bdk" import --room "$WORK/acquirer" "$WORK/$2.krx" >/dev/null || return
 		shift 3
 	done

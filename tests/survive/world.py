@@ -10,6 +10,7 @@ import ctypes
 import json
 import mmap
 import os
+import re
 import shutil
 import signal
 import socket
@@ -318,8 +319,12 @@ class World:
 		self.ledger = self.hand.root + "/kif.db"
 		for name in ("ca", "load", "acquirer"):
 			self.tool("bdk", "init", work + "/" + name, "--purpose", name, "--test", "--name", name)
-		with open(work + "/load/room.conf", "a") as f:
-			f.write("workers = %d\n" % workers)
+		# The mark outside the room is on the same machine: it loses what was not synced too.
+		os.mkdir(work + "/load/mark", 0o700)
+		with open(work + "/load/room.conf") as f:
+			conf = re.sub("(?m)^mark = .*", "mark = %s/load/mark" % work, f.read())
+		with open(work + "/load/room.conf", "w") as f:
+			f.write(conf + "workers = %d\n" % workers)
 		for name in ("ca", "load", "acquirer"):		# where the shims write, which are in bdkd
 			with open(work + "/" + name + "/room.conf", "a") as f:
 				f.write("module-folder = %s\n" % work)
@@ -341,6 +346,9 @@ class World:
 		for scheme, key_set in (("tdes", TDES), ("aes128", AES)):
 			self.tool("bdk", "generate", "--room", self.load.root, "--for", work + "/acquirer.crt",
 				  "--scheme", scheme, "--id", key_set, "--out", work + "/" + key_set)
+			self._file("lease", self.tool("bdk", "lease", "--room", self.ca.root, "--for", work + "/load.crt",
+						      "--scheme", scheme, "--key-set", key_set, "--count", "100000"))
+			self.tool("bdk", "accept", "--room", self.load.root, work + "/lease")
 			self.tool("bdk", "import", "--room", self.acquirer.root, work + "/" + key_set)
 		self.root_digest = json.loads(self.tool("bdk", "info", "--room", self.ca.root, "--json"))["root"]
 		# SoftHSM syncs nothing: that is outside of what is tested here.

@@ -44,7 +44,7 @@ for r in ca load acquirer; do
 done
 certify ca load load && certify ca acquirer acquirer || die "certify"
 generate() { "$BIN/bdk" generate --room "$WORK/load" --for "$WORK/acquirer.crt" "$@"; }
-generate --scheme tdes --id FFFF111111 --out "$WORK/a.krx" >/dev/null || die "generate"
+generate --scheme tdes --id FFFF111111 --out "$WORK/a.krx" >/dev/null 2>&1 && lease FFFF111111 tdes || die "generate"
 boot t1 TC-1 ca "unix:$WORK/t1.link" && enrol t1 TC-1 ca "unix:$WORK/t1.link" >/dev/null 2>&1 || die "t1"
 boot t2 TC-2 ca "unix:$WORK/t2.link" || die "t2"
 P1=unix:$WORK/t1.link

@@ -24,8 +24,8 @@ load() {
 }
 loads() { load "$@" >"$WORK/out" 2>&1 || complain "load $*: $(cat "$WORK/out")"; }
 make_set() {
-	"$BIN/bdk" generate --room "$WORK/$1" --scheme tdes --id "$2" --for "$WORK/bank.crt" --out "$WORK/$2.krx" >/dev/null ||
-		die "generate $2"
+	"$BIN/bdk" generate --room "$WORK/$1" --scheme tdes --id "$2" --for "$WORK/bank.crt" --out "$WORK/$2.krx" \
+		>/dev/null 2>&1 && lease "$2" tdes 0-999 "$1" || die "generate $2"
 }
 import() { "$BIN/bdk" import --room "$WORK/bank" "$WORK/$1.krx"; }
 

@@ -183,8 +183,8 @@ three_rooms || exit 1
 boot t1 TC-1 ca "unix:$WORK/t1.link" && enrol t1 TC-1 ca "unix:$WORK/t1.link" >/dev/null 2>&1 || exit 1
 # judge SCHEME KEYSET DEVICE SLOT COUNT FILE
 judge() {
-	"$BIN/bdk" generate --room "$WORK/load" --for "$WORK/acquirer.crt" --scheme "$1" --id "$2" --ids "$3-$3" \
-		--out "$WORK/$1.krx" >/dev/null && "$BIN/bdk" import --room "$WORK/acquirer" "$WORK/$1.krx" >/dev/null || return
+	"$BIN/bdk" generate --room "$WORK/load" --for "$WORK/acquirer.crt" --scheme "$1" --id "$2" --out "$WORK/$1.krx" \
+		>/dev/null 2>&1 && lease "$2" "$1" "$3-$3" && "$BIN/bdk" import --room "$WORK/acquirer" "$WORK/$1.krx" >/dev/null || return
 	"$LAB" validate --port "unix:$WORK/t1.link" --till "unix:$WORK/t1.till" --serial TC-1 --room "$WORK/load" \
 		--acquirer "$WORK/acquirer" --key-set "$2" --slot "$4" --count "$5" "vectors/$6" >"$WORK/people" 2>"$WORK/err" ||
 		complain "terminal, $1: status $?: $(cat "$WORK/err" "$WORK/people")"

@@ -60,7 +60,8 @@ middle() {
 middle Middle-A acquirer && middle Middle-K load || die "middle"
 for s in 'tdes FFFF111111 tdes' 'aes128 22222222 aes'; do
 	set -- $s
-	"$BIN/bdk" generate --room "$WORK/load" --scheme $1 --id $2 --for "$WORK/Middle-A.crt" --out "$WORK/$3.krx" >/dev/null &&
+	"$BIN/bdk" generate --room "$WORK/load" --scheme $1 --id $2 --for "$WORK/Middle-A.crt" --out "$WORK/$3.krx" >/dev/null 2>&1 &&
+	lease $2 $1 &&
 	"$KEYS" open "$WORK/Middle-A.key" "$WORK/Middle-K.key" "$WORK/Middle-K.crt" "$WORK/ca.anchors" "$WORK/acquirer.crt" \
 		"$WORK/$3.krx" "$WORK/$3.again" >"$WORK/$3.keys" &&
 	"$BIN/bdk" import --room "$WORK/acquirer" "$WORK/$3.again" >/dev/null || die "$1"

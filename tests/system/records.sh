@@ -13,8 +13,8 @@ LINK=unix:$WORK/t1.link SET=FFFF000001
 three_rooms || die "rooms"
 for s in "$SET tdes" "00000002 aes128"; do
 	set -- $s
-	"$BIN/bdk" generate --room "$WORK/load" --scheme $2 --id $1 --for "$WORK/acquirer.crt" --out "$WORK/$1.krx" >/dev/null ||
-		die "generate $1"
+	"$BIN/bdk" generate --room "$WORK/load" --scheme $2 --id $1 --for "$WORK/acquirer.crt" --out "$WORK/$1.krx" \
+		>/dev/null 2>&1 && lease $1 $2 || die "generate $1"
 done
 "$BIN/bdk" import --room "$WORK/acquirer" "$WORK/$SET.krx" >/dev/null || die "import"
 for t in 1 2; do

@@ -24,7 +24,7 @@ seen() {
 }
 seen 20 'station +abort +RS-2: the rogue'
 seen 20 'station +offer +RS-2 FFFF3333330002800000 sent'
-seen 1 'station +offer +RS-2 +every device id of the key set is used'
+seen 1 'station +offer +RS-2 +no device id is left'
 seen 3 'station +offer .*certificate not issued by the CA that counts here'
 seen 1 'station +offer .*another terminal than the one expected'
 seen 2 'station +offer +RS-1 +signature wrong'

@@ -13,9 +13,10 @@ three_rooms || exit 1
 boot t1 TC-1 ca "unix:$WORK/t1.link" && enrol t1 TC-1 ca "unix:$WORK/t1.link" >/dev/null 2>&1 || exit 1
 slot=0
 for scheme in tdes aes128 aes192 aes256; do
-	"$BIN/bdk" generate --room "$WORK/load" --scheme $scheme --for "$WORK/acquirer.crt" --out "$WORK/$scheme.krx" >"$WORK/out" &&
+	"$BIN/bdk" generate --room "$WORK/load" --scheme $scheme --for "$WORK/acquirer.crt" --out "$WORK/$scheme.krx" >"$WORK/out" 2>/dev/null &&
 		"$BIN/bdk" import --room "$WORK/acquirer" "$WORK/$scheme.krx" >/dev/null || exit 1
 	set=$(sed -n 's/.*key set \([0-9A-F]*\).*/\1/p' "$WORK/out" | head -n 1)
+	lease "$set" $scheme || exit 1
 	inject TC-1 $slot "$set" "unix:$WORK/t1.link" >"$WORK/out" 2>&1 || { cat "$WORK/out"; exit 1; }
 	printf 'pan = 4111111111111111\npin = 90210\namount = 1999\ndata = track two of %s\n' $scheme |
 		"$BIN/pos" --till "unix:$WORK/t1.till" --slot $slot --count "$COUNT" >"$WORK/$scheme.sales" || complain "pos, $scheme"

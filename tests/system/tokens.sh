@@ -70,9 +70,10 @@ for t in t1 t2; do
 done
 loads=0
 while read -r t slot from to scheme; do
-	"$BIN/bdk" generate --room "$WORK/$from" --scheme "$scheme" --for "$WORK/$to.crt" --out "$WORK/$t$slot.krx" >"$WORK/made" &&
+	"$BIN/bdk" generate --room "$WORK/$from" --scheme "$scheme" --for "$WORK/$to.crt" --out "$WORK/$t$slot.krx" >"$WORK/made" 2>/dev/null &&
 		"$BIN/bdk" import --room "$WORK/$to" "$WORK/$t$slot.krx" >"$WORK/taken" || die "$from to $to, $scheme"
 	set=$(sed 's/generated key set \([0-9A-F]*\) .*/\1/' "$WORK/made")
+	lease "$set" "$scheme" 0-999 "$from" || die "lease for $from"
 	grep -o 'key set .*check value [0-9A-F]*' "$WORK/made" | grep -qFf - "$WORK/taken" || complain "$from to $to: another key"
 	"$BIN/kif" inject --room "$WORK/$from" --port "unix:$WORK/$t.link" --serial TC-$t --key-set "$set" --slot $slot \
 		--ledger "$WORK/$from.db" >/dev/null 2>"$WORK/said" || complain "$from, $scheme: $(cat "$WORK/said")"

@@ -9,8 +9,9 @@ complain() { echo "$*"; fail=1; }
 
 three_rooms || exit 1
 "$BIN/bdk" generate --room "$WORK/load" --scheme aes128 --for "$WORK/acquirer.crt" \
-	--out "$WORK/set.krx" >/dev/null || exit 1
+	--out "$WORK/set.krx" >/dev/null 2>&1 || exit 1
 SET=$("$BIN/bdk" list --room "$WORK/load" --json | sed -n 's/.*"key_set": *"\([0-9A-F]*\)".*/\1/p' | head -n 1)
+lease "$SET" aes128 || exit 1
 LINK=unix:$WORK/t1.link
 start t1 READY "$TERMINAL" --nv "$WORK/t1.nv" --link "$LINK" --till "unix:$WORK/t1.till" --serial TC-1 \
 	--root "$(root_of ca)" --display "$WORK/t1.display" --loading key &&

@@ -41,9 +41,10 @@ tap() { start tap "tap: listening" "$TEST/tools/tap" pass --listen "$WORK/tap" -
 untap() { stop tap; PORT=$LINK; }
 
 three_rooms || exit 1
-"$BIN/bdk" generate --room "$WORK/load" --scheme tdes --for "$WORK/acquirer.crt" --out "$WORK/set.krx" >/dev/null &&
+"$BIN/bdk" generate --room "$WORK/load" --scheme tdes --for "$WORK/acquirer.crt" --out "$WORK/set.krx" >/dev/null 2>&1 &&
 	"$BIN/bdk" import --room "$WORK/acquirer" "$WORK/set.krx" >/dev/null || exit 1
 SET=$("$BIN/bdk" list --room "$WORK/load" --json | sed -n 's/.*"key_set": *"\([0-9A-F]*\)".*/\1/p' | head -n 1)
+lease "$SET" tdes || exit 1
 boot t1 TC-1 ca "$LINK" && enrol t1 TC-1 ca "$LINK" >/dev/null 2>&1 || exit 1
 
 # Load, sell, zeroize, load again, sell: another KSN, and both are the acquirer's.
