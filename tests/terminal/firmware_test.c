@@ -21,7 +21,7 @@ static size_t in_len[UARTS], in_at[UARTS], out_len[UARTS];
 
 static size_t uart_take(void *ctx, enum uart u, uint8_t *p, size_t size)
 {
-	size_t n = in_len[u] - in_at[u] < size ? in_len[u] - in_at[u] : size;
+	size_t left = in_at[u] < in_len[u] ? in_len[u] - in_at[u] : 0, n = left < size ? left : size;
 
 	(void)ctx;
 	memcpy(p, in[u] + in_at[u], n);

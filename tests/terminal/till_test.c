@@ -190,6 +190,30 @@ START_TEST(no_pin_or_pan_is_left_after_any_end_of_an_entry)
 }
 END_TEST
 
+/* What ends the terminal's sleep may be the key itself, long after; nobody has called trade_tick() meanwhile. */
+START_TEST(a_key_pressed_or_a_response_given_after_its_time_comes_too_late)
+{
+	uint8_t out[64] = { 0 };
+	struct till_response m = { .mac = { out, 8 }, .text = { out, 0 } };
+	size_t len;
+
+	ck_assert_int_eq(begin(0, TEXT("track")), TILL_PROMPT);
+	type("1234");
+	sim.now += TRADE_ENTRY_MS;
+	ck_assert_int_eq(press('E'), TILL_REFUSAL);
+	ck_assert(refused(E_SEQUENCE));
+	ck_assert_uint_eq(next_counter(0), 1);
+	ck_assert_int_eq(transact(0), TILL_RESULT);
+	ck_assert_int_eq(till_put_response(out + 8, &len, sizeof out - 8, &m), E_OK);
+	sim.now += TRADE_RESPONSE_MS;
+	ck_assert_int_eq(send((struct span){ out + 8, len }), TILL_REFUSAL);
+	ck_assert(refused(E_SEQUENCE)); /* in time it had been E_MAC: */
+	ck_assert_int_eq(transact(0), TILL_RESULT);
+	ck_assert_int_eq(send((struct span){ out + 8, len }), TILL_REFUSAL);
+	ck_assert(refused(E_MAC));
+}
+END_TEST
+
 START_TEST(only_a_result_uses_a_key)
 {
 	ck_assert_int_eq(begin(0, TEXT("track")), TILL_PROMPT);
@@ -525,6 +549,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, the_host_recovers_pin_mac_and_data_from_the_ksn, 0, 2);
 	tcase_add_test(t, the_first_pin_block_and_mac_are_the_published_ones);
 	tcase_add_test(t, no_pin_or_pan_is_left_after_any_end_of_an_entry);
+	tcase_add_test(t, a_key_pressed_or_a_response_given_after_its_time_comes_too_late);
 	tcase_add_test(t, only_a_result_uses_a_key);
 	tcase_add_test(t, no_more_than_twelve_digits_are_taken);
 	tcase_add_test(t, bad_noise_uses_no_key);
