@@ -83,6 +83,7 @@ static const struct row {
 	ROW(E_LOGIN, NOPERM, "only with a passphrase", "run it in bdk, at a terminal"),
 	ROW(E_SECOND, TEMPFAIL, "a second person has to agree", "bdk approve, in an own login"),
 	ROW(E_LAPSED, TEMPFAIL, "no second person agreed: nothing was done", "run the same command again once the second person is there"),
+	ROW(E_CEREMONY, DATAERR, "no ceremony is open", "open one: bdk ceremony open TITLE"),
 #undef ROW
 	/* clang-format on */
 };

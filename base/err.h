@@ -83,6 +83,7 @@ enum err {
 	E_LOGIN = 101,		/* whoever asks has to give a passphrase first */
 	E_SECOND = 102,		/* it waits for a second person */
 	E_LAPSED = 103,		/* no second person agreed */
+	E_CEREMONY = 104,	/* no ceremony is open, or was closed */
 	/* line */
 	E_PORT = 90,		/* no such port, or it cannot be opened */
 	E_BAUD = 91,		/* the port does not run at this speed */

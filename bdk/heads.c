@@ -2,23 +2,34 @@
 
 #include <string.h>
 
+enum err heads_key(uint8_t point[static P256_POINT], struct room *r)
+{
+	struct worker *w;
+	enum err e = E_OK;
+
+	if (!r->records[0]) {
+		e = room_worker(&w, r);
+		if (!e)
+			e = worker_point(w, r->records, "records");
+	}
+	memcpy(point, r->records, sizeof r->records);
+	return e;
+}
+
 static enum err sign(char text[static AUDIT_HEAD_TEXT], struct room *r, const struct audit *newest)
 {
 	struct audit_head h = { .sequence = newest->sequence, .utc = room_utc() };
 	uint8_t digest[32];
-	struct worker *w;
-	enum err e = room_worker(&w, r);
+	struct room_key key = { r, "records" };
+	enum err e = heads_key(h.records, r);
 
 	snprintf(h.room, sizeof h.room, "%s", r->config.name);
 	snprintf(h.purpose, sizeof h.purpose, "%s", room_purpose_name(r->config.purpose));
 	memcpy(h.hash, newest->hash, sizeof h.hash);
-	if (!e && !r->records[0])
-		e = worker_point(w, r->records, "records");
-	memcpy(h.records, r->records, sizeof h.records);
 	if (!e)
 		e = audit_head_digest(digest, &h);
 	if (!e)
-		e = worker_sign(w, h.sig, "records", digest);
+		e = room_sign(&key, h.sig, digest);
 	return e ? e : audit_head_text(text, &h);
 }
 

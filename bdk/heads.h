@@ -11,6 +11,9 @@
  * E_JOURNAL */
 MUST_USE enum err heads_turn(struct room *r, const char *what);
 
+/* heads_key - the public records key. E_OK, E_TOKEN */
+MUST_USE enum err heads_key(uint8_t point[static P256_POINT], struct room *r);
+
 /* heads_sign - the head of the newest record, signed now unless it was signed before, and kept. E_OK, E_TOKEN, E_CRYPTO,
  * E_JOURNAL */
 MUST_USE enum err heads_sign(char text[static AUDIT_HEAD_TEXT], struct room *r);

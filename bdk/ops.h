@@ -32,6 +32,9 @@ op_handler op_head, op_heads;
 /* ops_hand_out - the newest head goes with this answer, if there is one */
 void ops_hand_out(struct ask *a);
 
+/* ops_ceremony.c */
+op_handler op_ceremony, op_record;
+
 /* ops_handover.c */
 op_handler op_handover, op_import_pack;
 /* ops_person.c */

@@ -129,6 +129,11 @@ enum bdk_op {
 				   agreed keep their connections, and no longer than its limits */
 	OP_ATTEND = 90,		/* after OP_OPEN, asked or agreed to: -> F_REASON, once the session has ended */
 	OP_AWAIT = 88,		/* -> what the act answers, once a second person has agreed; or E_LAPSED */
+	/* people: ceremonies (bdk/ceremony.h) */
+	OP_CEREMONY = 92,	/* F_STATE "opened"|"present"|"media"|"remark"|"closed", F_OBJECT a text -> : written down; one
+				   is open at a time, and the others belong to it */
+	OP_RECORD = 93,		/* [F_FIRST, F_LAST; else the ceremony that was closed last] -> F_FIRST, F_LAST. To fetch: the
+				   record, signed */
 	/* acquirer (acquirer) */
 	OP_RECOVER = 50		/* F_KSN and any of: F_PIN_BLOCK + F_PIN_FORMAT [+ F_PAN]; F_MAC + F_MAC_DATA; F_DATA
 				   -> F_SCHEME, F_KEY_SET, and F_VERDICT "ok"|"wrong"; F_PIN (digits; test rooms only);

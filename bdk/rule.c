@@ -16,6 +16,8 @@ static const struct rule rules[] = {
 	{ OP_PROBE,        RULE_UID,        ANY,       0 },
 	{ OP_HEAD,         RULE_UID,        ANY,       0 },
 	{ OP_HEADS,        RULE_UID,        ANY,       0 },
+	{ OP_CEREMONY,     RULE_PASSPHRASE, CUS | SUP, 0 },
+	{ OP_RECORD,       RULE_UID,        CUS | SUP | AUD, 0 },
 	{ OP_PUT,          RULE_UID,        CUS | SUP, 0 },
 	{ OP_FETCH,        RULE_UID,        ANY,       0 },
 	{ OP_ANCHORS,      RULE_UID,        ANY,       0 },

@@ -203,7 +203,7 @@ static uint8_t *read_whole(size_t *len, const char *path, int *status)
 	return b;
 }
 
-static bool get_key(uint8_t point[static P256_POINT], int *status)
+bool cli_records_key(uint8_t point[static P256_POINT], int *status)
 {
 	uint8_t der[256], again[P256_SPKI];
 	struct span spki;
@@ -235,7 +235,7 @@ static bool get_heads(struct audit_head **head, size_t *n, int *status)
 		*status = fail_why(E_USAGE, "go together", "the one says who has to have signed the other", "--head and --key");
 		return false;
 	}
-	if (!get_key(point, status))
+	if (!cli_records_key(point, status))
 		return false;
 	text = read_whole(&len, cli.head, status);
 	if (!text)

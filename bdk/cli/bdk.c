@@ -125,6 +125,13 @@ static const struct opt of_session[] = {
 	{ "join", "DIGEST", "the second operator: agree to what stands on the first one's screen", &cli.join, false },
 	END,
 };
+static const struct opt of_ceremony[] = {
+	ROOM,
+	{ "out", "NAME", "record: NAME.txt, and NAME.html to print", &cli.out, false },
+	{ "records", "FIRST-LAST", "record: of these records of the audit (default: the ceremony that was closed last)", &cli.records, false },
+	{ "key", "FILE", "verify: the records key (bdk audit key)", &cli.key, false },
+	END,
+};
 static const struct opt of_epoch[] = {
 	ROOM,
 	{ "raise", NULL, "in a ca room: the next epoch, which disowns every KIF certificate issued so far", &cli.raise, false },
@@ -154,6 +161,8 @@ static const struct command commands[] = {
 	  cli_devices },
 	{ "audit", "[export|verify FILE|head|key]", "Prints the audit: who did what, and what was refused; or checks an export of it.",
 	  of_audit, 0, 2, cli_audit },
+	{ "ceremony", "open|present|media|remark|close TEXT, record, verify FILE", "Writes down a ceremony; prints its record; checks one.",
+	  of_ceremony, 1, 2, cli_ceremony },
 	{ "digest", "", "Prints SHA-256 over key sets, devices and loads.", just_room, 0, 0, cli_digest },
 	{ "probe", "", "Prints what the room's token was asked when it was opened, and what it answered.", room_json, 0, 0,
 	  cli_probe },

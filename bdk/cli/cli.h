@@ -6,6 +6,7 @@
 #define KEYROOM_BDK_CLI_CLI_H
 
 #include "bdk/client.h"
+#include "crypto/p256.h"
 
 #include <stdio.h>
 
@@ -13,7 +14,7 @@
 struct cli {
 	const char *room, *purpose, *name, *test, *json, *role, *anchors, *crl, *scheme, *recipient, *id, *range, *out,
 		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise, *key_set,
-		*since, *csv, *head, *key, *all, *uid, *refuse, *slot, *join, *custodians, *threshold, *so_threshold,
+		*since, *csv, *head, *key, *all, *uid, *refuse, *records, *slot, *join, *custodians, *threshold, *so_threshold,
 		*accept_software, *change, *check_value, *count, *elsewhere, *again, *next;
 };
 extern struct cli cli;
@@ -21,7 +22,7 @@ extern struct cli cli;
 /* Commands: each returns the program's exit status. */
 typedef int cli_command(int operands, char **operand);
 cli_command cli_unlock, cli_lock, cli_custodians, cli_entrust;
-cli_command cli_init, cli_info, cli_list, cli_devices, cli_audit, cli_digest, cli_probe;
+cli_command cli_init, cli_info, cli_list, cli_devices, cli_audit, cli_ceremony, cli_digest, cli_probe;
 cli_command cli_request, cli_certify, cli_anchors, cli_install, cli_crl, cli_disown, cli_epoch;
 cli_command cli_generate, cli_package, cli_import, cli_suspend, cli_resume;
 cli_command cli_handover, cli_import_pack, cli_verify;
@@ -52,6 +53,9 @@ bool cli_fetch(struct client *c, uint8_t *out, size_t *len, size_t size, int *st
 
 /* cli_fail - one line about a refusal: bdkd's sentence if it gave one. Returns the exit status. */
 int cli_fail(const struct client *c, enum err e, const char *what);
+
+/* cli_records_key - the public records key in the file of --key; false, having said why (audit.c) */
+bool cli_records_key(uint8_t point[static P256_POINT], int *status);
 
 /* --- Tables (table.c) --------------------------------------------------------------------------------------------- */
 

@@ -108,6 +108,7 @@ START_TEST(the_numbers_are_what_the_wire_knows)
 	ck_assert_int_eq(E_IO, 94);
 	ck_assert_int_eq(E_PERSON, 100);
 	ck_assert_int_eq(E_LAPSED, 103);
+	ck_assert_int_eq(E_CEREMONY, 104);
 }
 END_TEST
 

@@ -139,6 +139,7 @@ static const struct {
 	{ 0, OP_INFO, "cla" },	   { 0, OP_LIST, "la" },	 { 0, OP_DEVICES, "cl" },
 	{ 0, OP_AUDIT, "cla" },	   { 0, OP_DIGEST, "cla" }, { 0, OP_PROBE, "cla" },	 { 0, OP_REQUEST, "la" },
 	{ 0, OP_HEAD, "cla" },	   { 0, OP_HEADS, "cla" },
+	{ 0, OP_CEREMONY, "cla" }, { 0, OP_RECORD, "cla" },
 	{ 0, OP_CERTIFY, "c" },	   { 0, OP_ANCHORS, "c" },	 { 0, OP_INSTALL, "la" },
 	{ 0, OP_CRL, "c" },	   { 0, OP_INSTALL_CRL, "la" },	 { 0, OP_GENERATE, "l" },
 	{ 0, OP_PACKAGE, "l" },	   { 0, OP_RAISE, "c" },	 { 0, OP_DISOWN, "c" },

@@ -1,0 +1,309 @@
+#include "bdk/ceremony.h"
+#include "crypto/sha256.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char rule[] = "--------------------------------------------------------------------------------\n";
+
+/* --- What stands in the acts -------------------------------------------------------------------------------------- */
+
+const char *ceremony_note(const struct audit *act, const char *kind)
+{
+	size_t n = strlen(kind);
+
+	if (strcmp(act->what, "ceremony") || *act->reason || strncmp(act->object, kind, n) || strncmp(act->object + n, ": ", 2))
+		return NULL;
+	return act->object + n + 2;
+}
+
+const char *ceremony_check_value(const struct audit *act, int *of)
+{
+	static const char words[] = ", check value ";
+	const char *at = *act->reason ? NULL : strstr(act->object, words);
+
+	*of = at ? (int)(at - act->object) : 0;
+	return at ? at + strlen(words) : NULL;
+}
+
+bool ceremony_first_of(const struct ceremony *c, size_t act)
+{
+	for (size_t i = 0; i < act; i++)
+		if (!strcmp(c->act[i].who, c->act[act].who))
+			return false;
+	return true;
+}
+
+/* --- Making ------------------------------------------------------------------------------------------------------- */
+
+/* A text of the audit as it may be printed; the lines below say it exactly. */
+static void put_text(FILE *f, const char *text)
+{
+	for (; *text; text++)
+		fputc(*text < ' ' || *text > '~' ? '?' : *text, f);
+}
+
+static void put_people(FILE *f, const struct ceremony *c)
+{
+	fputs("\nPeople\n", f);
+	for (size_t i = 0; i < c->n; i++) {
+		size_t acts = 0, refused = 0;
+
+		if (!ceremony_first_of(c, i))
+			continue;
+		for (size_t j = i; j < c->n; j++)
+			if (!strcmp(c->act[j].who, c->act[i].who)) {
+				acts++;
+				refused += *c->act[j].reason != 0;
+			}
+		fputs("    ", f);
+		put_text(f, c->act[i].who);
+		fprintf(f, ": %zu records, %zu of them refused\n", acts, refused);
+	}
+}
+
+static void put_notes(FILE *f, const struct ceremony *c, const char *kind, const char *title)
+{
+	const char *text;
+	bool any = false;
+
+	for (size_t i = 0; i < c->n; i++) {
+		text = ceremony_note(&c->act[i], kind);
+		if (!text)
+			continue;
+		if (!any)
+			fprintf(f, "\n%s\n", title);
+		any = true;
+		fprintf(f, "%6llu  ", (unsigned long long)c->act[i].sequence);
+		put_text(f, text);
+		fputc('\n', f);
+	}
+}
+
+static void put_check_values(FILE *f, const struct ceremony *c)
+{
+	const char *value;
+	bool any = false;
+	int of;
+
+	for (size_t i = 0; i < c->n; i++) {
+		value = ceremony_check_value(&c->act[i], &of);
+		if (!value)
+			continue;
+		if (!any)
+			fputs("\nCheck values\n", f);
+		any = true;
+		fprintf(f, "%6llu  %.*s  ", (unsigned long long)c->act[i].sequence, of, c->act[i].object);
+		put_text(f, value);
+		fputc('\n', f);
+	}
+}
+
+static void put_acts(FILE *f, const struct ceremony *c)
+{
+	char time[SEAL_TIME];
+
+	fputs("\nActs\n", f);
+	for (size_t i = 0; i < c->n; i++) {
+		const struct audit *a = &c->act[i];
+
+		seal_time(time, a->utc);
+		fprintf(f, "%6llu  %s  ", (unsigned long long)a->sequence, time);
+		put_text(f, a->who);
+		fputs("\n        ", f);
+		put_text(f, a->what);
+		fputs(*a->object ? "  " : "", f);
+		put_text(f, a->object);
+		if (*a->reason) {
+			fputs("\n        REFUSED: ", f);
+			put_text(f, a->reason);
+		}
+		fputc('\n', f);
+	}
+}
+
+static void put_head(FILE *f, const struct ceremony *c)
+{
+	char time[SEAL_TIME], from[SEAL_TIME], to[SEAL_TIME], records[SEAL_SPKI];
+	const struct audit *first = &c->act[0], *last = &c->act[c->n - 1];
+
+	seal_time(time, c->utc);
+	seal_time(from, first->utc);
+	seal_time(to, last->utc);
+	fprintf(f, "CEREMONY RECORD\n\nRoom      %s (%s, %s, %s token)\nCeremony  %s\nRecords   %llu to %llu of its audit\n"
+		"Time      %s to %s\nMade      %s\n", c->room, c->purpose, c->test ? "test" : "production",
+		c->software ? "software" : "hardware", c->title, (unsigned long long)first->sequence,
+		(unsigned long long)last->sequence, from, to, time);
+	put_people(f, c);
+	put_notes(f, c, "present", "Present");
+	put_check_values(f, c);
+	put_notes(f, c, "media", "Media");
+	put_notes(f, c, "remark", "Remarks");
+	put_acts(f, c);
+	fputs("\nSigned by hand: we were there, and it was so\n\n", f);
+	for (int i = 0; i < 4; i++)
+		fputs("    name ______________________  signature ______________________  date ____________\n\n", f);
+	seal_spki(records, c->records);
+	fprintf(f, "%srecord = " SEAL_MAGIC "\nroom = %s\npurpose = %s\nkind = %s\ntoken = %s\ntitle = %s\nfirst = %llu\nlast = %llu\n"
+		"utc = %s\nrecords = %s\n\n", rule, c->room, c->purpose, c->test ? "test" : "production",
+		c->software ? "software" : "hardware", c->title, (unsigned long long)first->sequence,
+		(unsigned long long)last->sequence, time, records);
+}
+
+enum err ceremony_text(char **text, size_t *len, const struct ceremony *c)
+{
+	char line[AUDIT_LINE];
+	FILE *f = open_memstream(text, len);
+
+	*text = NULL;
+	if (!f)
+		return E_INTERNAL;
+	put_head(f, c);
+	for (size_t i = 0; i < c->n; i++) {
+		audit_line(line, &c->act[i]);
+		fputs(line, f);
+	}
+	fputc('\n', f);
+	if (fclose(f) || *len + SEAL_SIG + 32 > CEREMONY_MAX) {
+		free(*text);
+		*text = NULL;
+		return *len + SEAL_SIG + 32 > CEREMONY_MAX ? E_SPACE : E_INTERNAL;
+	}
+	return E_OK;
+}
+
+/* --- Reading ------------------------------------------------------------------------------------------------------ */
+
+static enum err say(char why[static CEREMONY_WHY], const char *what)
+{
+	snprintf(why, CEREMONY_WHY, "%s", what);
+	return E_FORMAT;
+}
+
+/* The part behind the dashes, up to a blank line. */
+static enum err get_head(struct ceremony *c, uint64_t *first, uint64_t *last, struct span text)
+{
+	struct stanza s = { .last = 0 };
+	struct seal_fields f = { .s = &s };
+	FILE *in = text.len ? fmemopen((void *)(uintptr_t)text.p, text.len, "r") : NULL;
+	enum err e = in ? stanza_read(&s, in) : E_FORMAT;
+
+	if (in)
+		fclose(in);
+	if (e)
+		return E_FORMAT;
+	if (strcmp(seal_take(&f, "record"), SEAL_MAGIC))
+		f.e = E_FORMAT;
+	seal_take_text(c->room, sizeof c->room, &f, "room");
+	seal_take_text(c->purpose, sizeof c->purpose, &f, "purpose");
+	c->test = seal_take_choice(&f, "kind", "test", "production");
+	c->software = seal_take_choice(&f, "token", "software", "hardware");
+	seal_take_text(c->title, sizeof c->title, &f, "title");
+	*first = seal_take_number(&f, "first", INT64_MAX);
+	*last = seal_take_number(&f, "last", INT64_MAX);
+	if (seal_from_time(&c->utc, seal_take(&f, "utc")) || seal_from_spki(c->records, seal_take(&f, "records")))
+		return E_FORMAT;
+	return *first && *first <= *last && *last - *first < CEREMONY_RECORDS ? seal_end(&f, 0) : E_FORMAT;
+}
+
+/* The next line of a text, with its line end; length 0 after the last */
+static struct span next_line(struct span *text)
+{
+	const uint8_t *nl = text->len ? memchr(text->p, '\n', text->len) : NULL;
+	struct span line = { text->p, nl ? (size_t)(nl - text->p) + 1 : text->len };
+
+	text->p += line.len;
+	text->len -= line.len;
+	return line;
+}
+
+static enum err get_acts(struct ceremony *c, struct span *text, uint64_t first, uint64_t last, char why[static CEREMONY_WHY])
+{
+	enum err e;
+
+	c->act = calloc((size_t)(last - first + 1), sizeof *c->act);
+	if (!c->act)
+		return E_INTERNAL;
+	for (; c->n < last - first + 1; c->n++) {
+		struct audit *a = &c->act[c->n];
+
+		e = audit_parse(a, next_line(text));
+		if (!e && (a->sequence != first + c->n || (c->n && memcmp(a->previous, a[-1].hash, sizeof a->previous) != 0)))
+			e = E_FORMAT;
+		if (e == E_FORMAT)
+			snprintf(why, CEREMONY_WHY, "record %llu, or the one before it, was changed",
+				 (unsigned long long)(first + c->n));
+		if (e)
+			return e;
+	}
+	return E_OK;
+}
+
+/* Made anew from what was read, is it that text? */
+static enum err check_text(const struct ceremony *c, struct span text, char why[static CEREMONY_WHY])
+{
+	char *again;
+	size_t len;
+	enum err e = ceremony_text(&again, &len, c);
+
+	if (!e && (len != text.len || memcmp(again, text.p, len) != 0))
+		e = say(why, "its text is not what the records in it say");
+	free(again);
+	return e;
+}
+
+static enum err check_signature(struct ceremony *c, struct span body, struct span line, const uint8_t *records,
+				char why[static CEREMONY_WHY])
+{
+	static const char words[] = "signature = ";
+	char text[SEAL_SIG];
+	uint8_t digest[32];
+	size_t n = strlen(words);
+	enum err e;
+
+	if (line.len <= n || line.len - n > sizeof text || memcmp(line.p, words, n) != 0 || line.p[line.len - 1] != '\n')
+		return say(why, "its signature is missing, or something stands behind it");
+	memcpy(text, line.p + n, line.len - n - 1);
+	text[line.len - n - 1] = 0;
+	if (seal_from_sig(c->sig, text))
+		return say(why, "its signature is not written as a room writes it");
+	if (records && memcmp(c->records, records, P256_POINT) != 0)
+		return E_KEY;
+	e = sha256(digest, &body, 1);
+	return e ? e : p256_verify(c->sig, c->records, digest);
+}
+
+enum err ceremony_read(struct ceremony *c, struct span text, const uint8_t *records,
+		       char why[static CEREMONY_WHY])
+{
+	struct span left = text, head, body;
+	const uint8_t *at;
+	uint64_t first, last;
+	enum err e;
+
+	*c = (struct ceremony){ .n = 0 };
+	*why = 0;
+	at = text.len && text.len <= CEREMONY_MAX ? memmem(text.p, text.len, rule, strlen(rule)) : NULL;
+	if (!at || memchr(text.p, 0, text.len))
+		return say(why, "not a ceremony record");
+	left.p = at + strlen(rule);
+	left.len = (size_t)(text.p + text.len - left.p);
+	head = left;
+	if (get_head(c, &first, &last, head))
+		return say(why, "not a ceremony record as a room writes it");
+	while (next_line(&left).len > 1)
+		;
+	e = get_acts(c, &left, first, last, why);
+	if (!e && next_line(&left).len != 1)
+		e = say(why, "it holds more records than it says");
+	body = (struct span){ text.p, text.len - left.len };
+	if (!e)
+		e = check_text(c, body, why);
+	return e ? e : check_signature(c, body, left, records, why);
+}
+
+void ceremony_free(struct ceremony *c)
+{
+	free(c->act);
+	*c = (struct ceremony){ .n = 0 };
+}
