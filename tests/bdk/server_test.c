@@ -47,7 +47,7 @@ static void start(enum room_purpose purpose)
 
 	test_folder_make(dir, sizeof dir);
 	memset(&room, 0, sizeof room);
-	room.lock = room.parser.fd = -1;
+	room.lock = room.parser.fd = room.mark.lock = room.mark.file = -1;
 	for (size_t i = 0; i < ROOM_WORKERS; i++)
 		room.worker[i].fd = -1;
 	room.config.workers = 1;

@@ -11,7 +11,7 @@ bdk() { "$BIN/bdk" "$@"; }
 SET=FFFF000001 ROOM=$WORK/load
 
 three_rooms || die "rooms"
-bdk generate --room "$ROOM" --scheme tdes --id $SET --for "$WORK/acquirer.crt" --out "$WORK/s.krx" >/dev/null || die "generate"
+bdk generate --room "$ROOM" --scheme tdes --id $SET --for "$WORK/acquirer.crt" --out "$WORK/s.krx" >/dev/null 2>&1 && lease $SET tdes || die "generate"
 boot t1 TC-1 ca "unix:$WORK/t1.link" && enrol t1 TC-1 ca "unix:$WORK/t1.link" >/dev/null 2>&1 || die "t1"
 bdk audit key --room "$ROOM" >"$WORK/records.pem" || die "key"
 bdk audit head --room "$ROOM" >"$WORK/early" || die "head"

@@ -20,7 +20,7 @@ mkdir "$WORK/ca" "$WORK/load"
 mount -t tmpfs -o size=1m none "$WORK/ca" && mount -t tmpfs -o size=1m none "$WORK/load" || die "mount"
 three_rooms || die "rooms"
 for r in ca load; do bdk audit key --room "$WORK/$r" >"$WORK/$r.pem"; done
-bdk generate --room "$WORK/load" --scheme tdes --id FFFF000001 --for "$WORK/acquirer.crt" --out "$WORK/1.krx" >/dev/null || die "generate"
+bdk generate --room "$WORK/load" --scheme tdes --id FFFF000001 --for "$WORK/acquirer.crt" --out "$WORK/1.krx" >/dev/null 2>&1 || die "generate"
 
 fill() { cat /dev/zero >"$WORK/$1/fill" 2>/dev/null; [ "$(df --output=avail "$WORK/$1" | tail -n 1)" -eq 0 ] || die "$1 is not full"; }
 # acts ROOM WHAT: records of it in the audit that were done
