@@ -36,7 +36,7 @@ LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack $(OPT_$V)
 ifeq ($V,arm)
 # ccache gives back objects without their call graphs, which tools/size needs
 export CCACHE_DISABLE := 1
-LDFLAGS := $(OPT_arm) -nostdlib -Wl,-T,$(M4)/board.ld -Wl,--gc-sections -Wl,--build-id=none
+LDFLAGS := $(OPT_arm) -nostdlib -Wl,--gc-sections -Wl,--build-id=none
 else
 CFLAGS  += $(shell pkg-config --cflags libp11 p11-kit-1 libcrypto sqlite3 libserialport inih jansson check 2>/dev/null)
 endif
@@ -104,9 +104,17 @@ PROBED := board_store store_commit link_take firmware_start krd_answer trade_ans
 	  dukpt_registers_load
 WRAP_keyroom-probe := $(PROBED:%=-Wl,--wrap=%)
 $(B)/bin/keyroom-probe.elf: $(B)/tests/board/probe.o
+# For skips: RAM in the memory that the host shares; and the twin that decides by one branch.
+SCRIPT_keyroom-skips := $(B)/tests/board/shared.ld
+SCRIPT_keyroom-unhardened := $(SCRIPT_keyroom-skips)
+$(B)/bin/keyroom-skips.elf $(B)/bin/keyroom-unhardened.elf: $(SCRIPT_keyroom-skips)
+$(B)/bin/keyroom-unhardened.elf: $(B)/tests/board/unhardened.o
+$(SCRIPT_keyroom-skips): $(M4)/board.ld
+	@mkdir -p $(@D)
+	@sed 's/ORIGIN = 0x20000000/ORIGIN = 0x21800000/' $< >$@
 $(B)/bin/%.elf: $(B)/$(M4)/start.o $(foreach f,$(M4) $(USE_m4),$(call lib,$f)) $(B)/lib/libbearssl.a $(M4)/board.ld
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $(WRAP_$*) -Wl,-Map,$(@:.elf=.map) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lgcc
+	$(CC) $(LDFLAGS) $(WRAP_$*) -Wl,-T,$(or $(SCRIPT_$*),$(M4)/board.ld) -Wl,-Map,$(@:.elf=.map) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lgcc
 
 # --- Tests: tests/AREA/NAME_test.c is a Check program; tests/AREA/NAME_fuzz.c a fuzz target; tests/tools/NAME.c a tool -------
 AREAS := base crypto dukpt protocol line bdk kif terminal acquirer lab
@@ -169,7 +177,7 @@ deps:		## install what is missing of Debian's packages (DEPS=no skips it)
 programs: $(addprefix $(B)/bin/,$(PROGRAMS))
 firmware: deps	## build the terminal for a Cortex-M4: build/arm/bin/keyroom.elf
 	@tools/bearssl $(BEARSSL)
-	@$(MAKE) --no-print-directory -s -j$$(nproc) V=arm build/arm/bin/keyroom.elf build/arm/bin/keyroom-probe.elf
+	@$(MAKE) --no-print-directory -s -j$$(nproc) V=arm $(patsubst %,build/arm/bin/%.elf,keyroom keyroom-probe keyroom-skips keyroom-unhardened)
 size: firmware	## flash, static RAM and worst stack of the Arm build, a module each, against terminal/size.txt
 	@tools/size
 all: deps	## build every program into build/gcc/bin

@@ -47,13 +47,14 @@ struct signed_message {
 	const uint8_t *signer;
 };
 
-static enum err check_signature(void *ctx)
+static enum err check_signature(uint32_t *mark, void *ctx)
 {
 	struct signed_message *m = ctx;
 	uint8_t digest[32];
 	const uint8_t *sig;
 	enum err e = msg_open(&m->body, &sig, m->type, m->message);
 
+	*mark = SECURE_SIGNATURE;
 	if (!e)
 		e = transcript_digest(digest, &m->k->t, m->type, m->body);
 	if (!e)
@@ -177,16 +178,17 @@ struct papers {
 	struct msg_cert m;
 };
 
-static enum err check_root(void *ctx)
+static enum err check_root(uint32_t *mark, void *ctx)
 {
 	const struct papers *p = ctx;
 	uint8_t digest[32];
 	enum err e = p256_spki_digest(digest, p->m.root);
 
+	*mark = SECURE_ROOT;
 	return e ? e : ct_equal(digest, p->k->port->root, sizeof digest) ? E_OK : E_ENVIRONMENT;
 }
 
-static enum err check_own(void *ctx)
+static enum err check_own(uint32_t *mark, void *ctx)
 {
 	const struct papers *p = ctx;
 	struct span serial = p->k->port->serial;
@@ -194,6 +196,7 @@ static enum err check_own(void *ctx)
 	struct cert c;
 	enum err e = cert_signed_by(&c, p->m.cert, p->m.root);
 
+	*mark = SECURE_OWN;
 	if (!e)
 		e = own_point(point, &p->k->store->state);
 	if (!e && (!ct_equal(c.point, point, sizeof point) || serial.len >= CERT_TEXT || c.serial[serial.len] ||
@@ -256,13 +259,13 @@ static enum err on_cert(struct krd *k, struct answer *a, struct span message)
 		e = msg_get_cert(&p.m, in.body);
 	in.signer = p.m.root;
 	if (!e)
-		e = secure_add(&k->secure, SECURE_ROOT, check_root, &p);
+		e = secure_add(&k->secure, check_root, &p);
 	if (!e)
-		e = secure_add(&k->secure, SECURE_SIGNATURE, check_signature, &in);
+		e = secure_add(&k->secure, check_signature, &in);
 	if (!e)
 		e = cert_anchor(&anchor, p.m.anchor);
 	if (!e)
-		e = secure_add(&k->secure, SECURE_OWN, check_own, &p);
+		e = secure_add(&k->secure, check_own, &p);
 	if (!e)
 		e = passed(k, marks);
 	if (!e)
@@ -295,31 +298,34 @@ struct greeting {
 	struct cert kdh; /* out */
 };
 
-static enum err check_environment(void *ctx)
+static enum err check_environment(uint32_t *mark, void *ctx)
 {
 	const struct greeting *g = ctx;
 	const struct state *s = &g->k->store->state;
 
+	*mark = SECURE_ENVIRONMENT;
 	return ct_equal(g->m.environment, s->environment, sizeof s->environment) ? E_OK : E_ENVIRONMENT;
 }
 
-static enum err check_certificate(void *ctx)
+static enum err check_certificate(uint32_t *mark, void *ctx)
 {
 	struct greeting *g = ctx;
 	struct span anchor;
 	enum err e = store_paper(&anchor, g->k->store, PAPER_ANCHOR);
 
+	*mark = SECURE_CERTIFICATE;
 	if (!e)
 		e = cert_verify(&g->kdh, g->m.cert, anchor, g->m.utc);
 	store_drop(g->k->store);
 	return e;
 }
 
-static enum err check_epoch(void *ctx)
+static enum err check_epoch(uint32_t *mark, void *ctx)
 {
 	struct greeting *g = ctx;
 	enum err e = cert_epoch(&g->k->epoch, &g->kdh);
 
+	*mark = SECURE_EPOCH;
 	return e ? e : g->k->epoch < store_epoch(g->k->store) ? E_EPOCH : E_OK;
 }
 
@@ -333,11 +339,11 @@ static enum err check_hello(struct greeting *g)
 	if (k->store->state.life != LIFE_IDENTIFIED)
 		return E_BLANK;
 	k->secure = (struct secure){ 0, 0 };
-	e = secure_add(&k->secure, SECURE_ENVIRONMENT, check_environment, g);
+	e = secure_add(&k->secure, check_environment, g);
 	if (!e)
-		e = secure_add(&k->secure, SECURE_CERTIFICATE, check_certificate, g);
+		e = secure_add(&k->secure, check_certificate, g);
 	if (!e)
-		e = secure_add(&k->secure, SECURE_EPOCH, check_epoch, g);
+		e = secure_add(&k->secure, check_epoch, g);
 	if (!e)
 		memcpy(k->kdh, g->kdh.point, sizeof k->kdh);
 	return e;
@@ -350,7 +356,7 @@ static enum err check_hello(struct greeting *g)
 static enum err open_of_kdh(struct span *body, struct krd *k, enum msg_type type, struct span message)
 {
 	struct signed_message in = { .k = k, .type = type, .message = message, .signer = k->kdh };
-	enum err e = secure_add(&k->secure, SECURE_SIGNATURE, check_signature, &in);
+	enum err e = secure_add(&k->secure, check_signature, &in);
 
 	*body = in.body;
 	return e ? e : passed(k, KDH_MARKS);
@@ -444,17 +450,39 @@ static enum err put_receipt(const struct krd *k, struct answer *a, const struct 
 	return e;
 }
 
+/* As a check of secure.h: is this the message that the slot's key came with? Nothing else may be answered with its RECEIPT. */
+struct repeat {
+	const struct slot *slot;
+	struct span message;
+};
+
+static enum err check_repeat(uint32_t *mark, void *ctx)
+{
+	const struct repeat *r = ctx;
+	uint8_t digest[32];
+	enum err e = sha256(digest, &r->message, 1);
+
+	*mark = SECURE_REPEAT;
+	return e ? e : ct_equal(r->slot->key_digest, digest, sizeof digest) ? E_OK : E_SEQUENCE;
+}
+
 /* The message that a slot's key came with: its RECEIPT once more, and nothing happens. E_SEQUENCE if it is none. */
 static enum err again(struct krd *k, struct answer *a, struct span message)
 {
-	const struct slot *slot;
+	struct repeat r = { .message = message };
+	struct secure secure = { 0, 0 };
 	uint8_t digest[32];
 	enum err e = sha256(digest, &message, 1);
 
 	if (e)
 		return e;
-	slot = loaded_with(k->store, digest);
-	return slot ? put_receipt(k, a, slot) : E_SEQUENCE;
+	r.slot = loaded_with(k->store, digest);
+	if (!r.slot)
+		return E_SEQUENCE;
+	e = secure_add(&secure, check_repeat, &r);
+	if (!e && secure_passed(&secure, SECURE_REPEAT) != SECURE_YES)
+		e = E_SEQUENCE;
+	return e ? e : put_receipt(k, a, r.slot);
 }
 
 static bool contains(struct span all, struct span piece)
@@ -688,10 +716,11 @@ struct emptied {
 	unsigned slots;
 };
 
-static enum err check_emptied(void *ctx)
+static enum err check_emptied(uint32_t *mark, void *ctx)
 {
 	const struct emptied *x = ctx;
 
+	*mark = SECURE_EMPTIED;
 	for (unsigned i = 0; i < STORE_SLOTS; i++)
 		if (x->slots >> i & 1 && x->store->slot[i].state != SLOT_EMPTY)
 			return E_LOADED;
@@ -730,7 +759,7 @@ static enum err on_zeroize(struct krd *k, struct answer *a, struct span message)
 	if (!e)
 		e = store_empty(s, emptied.slots);
 	if (!e)
-		e = secure_add(&k->secure, SECURE_EMPTIED, check_emptied, &emptied);
+		e = secure_add(&k->secure, check_emptied, &emptied);
 	if (e)
 		return e;
 	for (unsigned i = 0; i < STORE_SLOTS; i++)

@@ -5,7 +5,7 @@
  * Each check is made twice. What it says goes into a sum by arithmetic, not by a branch: a check that says E_OK adds its
  * mark, any other result adds something else, and a check that was not made adds nothing. So only a struct whose checks
  * all were made and passed, in both sums, holds the marks that are asked for; whoever acts on it asks twice, at two
- * places. tests/terminal/secure_test.c, and on the board a test that skips each instruction in turn.
+ * places. tests/terminal/secure_test.c, and on the board tests/system/skips.sh, which skips each instruction in turn.
  *
  * Built with SECURE_UNHARDENED this is the twin without any of it, for tests to catch: one check, one branch.
  */
@@ -22,6 +22,7 @@
 #define SECURE_EPOCH UINT32_C(0x6ac53953)
 #define SECURE_SIGNATURE UINT32_C(0x9c53c6a9)
 #define SECURE_EMPTIED UINT32_C(0x35a99c6e)
+#define SECURE_REPEAT UINT32_C(0xca593695)
 
 #define SECURE_YES UINT32_C(0x96695aa5)
 
@@ -30,11 +31,12 @@ struct secure {
 	volatile uint32_t sum, inverse;
 };
 
-typedef enum err secure_check(void *ctx);
+/* A check, which says what it found and which check it is: so one that is made in another's place adds nothing to that. */
+typedef enum err secure_check(uint32_t *mark, void *ctx);
 
 /* secure_add - make a check twice (once, if it fails) and add its mark. What it says. Make each check once a session: a
  * mark that is added twice is one that nobody asks for */
-MUST_USE enum err secure_add(struct secure *s, uint32_t mark, secure_check *check, void *ctx);
+MUST_USE enum err secure_add(struct secure *s, secure_check *check, void *ctx);
 
 /* secure_passed - SECURE_YES if the checks passed are those of these marks, added up; any other number if not */
 MUST_USE uint32_t secure_passed(const struct secure *s, uint32_t marks);

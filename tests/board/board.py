@@ -171,7 +171,7 @@ class Link:
 class Board:
     """A QEMU of our own that runs an image on a memory. It ends with the block that it is used in."""
 
-    def __init__(self, folder, name, elf, serial, root):
+    def __init__(self, folder, name, elf, serial, root, more=""):
         self.nv, self.till, self.qmp = (os.path.join(folder, name + end) for end in (".nv", ".till", ".qmp"))
         if os.path.exists(self.qmp):
             os.unlink(self.qmp)
@@ -181,7 +181,7 @@ class Board:
             self.process = subprocess.Popen(
                 ["tools/board", "--nv", self.nv, "--link", f"unix:{self.nv}.link", "--till", "unix:" + self.till,
                  "--serial", serial, "--root", root],
-                env=os.environ | {"ELF": elf, "QEMU_MORE": f"-qmp unix:{self.qmp},server=on,wait=off"},
+                env=os.environ | {"ELF": elf, "QEMU_MORE": f"-qmp unix:{self.qmp},server=on,wait=off {more}"},
                 stdin=subprocess.DEVNULL, stdout=out)
         try:
             self.wait(lambda: "READY\n" in open(self.shown).read())

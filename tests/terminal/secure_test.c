@@ -1,6 +1,6 @@
 /*
  * Decisions that one glitch must not turn (terminal/secure.h). What a skipped instruction can do is played here in C; that each
- * instruction of the target is skipped is not shown yet. The twin is the same file, built without hardening.
+ * instruction of the target is skipped, tests/system/skips.sh. The twin is the same file, built without hardening.
  */
 #include "terminal/secure.h"
 #include "tests/lib/test.h"
@@ -10,7 +10,7 @@
 #define SECURE_UNHARDENED
 #define secure_add twin_add
 #define secure_passed twin_passed
-enum err twin_add(struct secure *s, uint32_t mark, secure_check *check, void *ctx);
+enum err twin_add(struct secure *s, secure_check *check, void *ctx);
 uint32_t twin_passed(const struct secure *s, uint32_t marks);
 #include "terminal/secure.c"
 #undef SECURE_UNHARDENED
@@ -18,33 +18,35 @@ uint32_t twin_passed(const struct secure *s, uint32_t marks);
 #undef secure_passed
 
 static const struct module {
-	enum err (*add)(struct secure *s, uint32_t mark, secure_check *check, void *ctx);
+	enum err (*add)(struct secure *s, secure_check *check, void *ctx);
 	uint32_t (*passed)(const struct secure *s, uint32_t marks);
 } hardened = { secure_add, secure_passed }, twin = { twin_add, twin_passed };
 
-static const uint32_t marks[] = { SECURE_ROOT,	SECURE_OWN,	  SECURE_ENVIRONMENT, SECURE_CERTIFICATE,
-				  SECURE_EPOCH, SECURE_SIGNATURE, SECURE_EMPTIED };
+static const uint32_t marks[] = { SECURE_ROOT,  SECURE_OWN,       SECURE_ENVIRONMENT, SECURE_CERTIFICATE,
+				  SECURE_EPOCH, SECURE_SIGNATURE, SECURE_EMPTIED,     SECURE_REPEAT };
 enum { MARKS = sizeof marks / sizeof marks[0] };
 
 /* A check that says these in turn, and counts. */
 struct script {
+	uint32_t mark;
 	enum err says[2];
 	unsigned made;
 };
 
-static enum err play(void *ctx)
+static enum err play(uint32_t *mark, void *ctx)
 {
 	struct script *s = ctx;
 
+	*mark = s->mark;
 	return s->says[s->made++ % 2];
 }
 
 START_TEST(a_check_that_passes_is_made_twice)
 {
-	struct script s = { { E_OK, E_OK }, 0 };
+	struct script s = { SECURE_EPOCH, { E_OK, E_OK }, 0 };
 	struct secure c = { 0, 0 };
 
-	ck_assert_int_eq(secure_add(&c, SECURE_EPOCH, play, &s), E_OK);
+	ck_assert_int_eq(secure_add(&c, play, &s), E_OK);
 	ck_assert_uint_eq(s.made, 2);
 	ck_assert_uint_eq(secure_passed(&c, SECURE_EPOCH), SECURE_YES);
 }
@@ -54,10 +56,12 @@ START_TEST(a_check_that_fails_says_why_and_is_never_passed)
 {
 	for (int e = 1; e < 256; e++)
 		for (unsigned which = 0; which < 3; which++) {
-			struct script s = { { which == 1 ? E_OK : (enum err)e, which == 0 ? E_OK : (enum err)e }, 0 };
+			struct script s = { SECURE_SIGNATURE,
+					    { which == 1 ? E_OK : (enum err)e, which == 0 ? E_OK : (enum err)e },
+					    0 };
 			struct secure c = { 0, 0 };
 
-			ck_assert_int_eq(secure_add(&c, SECURE_SIGNATURE, play, &s), (enum err)e);
+			ck_assert_int_eq(secure_add(&c, play, &s), (enum err)e);
 			ck_assert_uint_ne(secure_passed(&c, SECURE_SIGNATURE), SECURE_YES);
 		}
 }
@@ -71,9 +75,9 @@ START_TEST(neither_a_missing_nor_a_further_check_passes)
 
 		for (unsigned i = 0; i < MARKS; i++)
 			if (made >> i & 1) {
-				struct script s = { { E_OK, E_OK }, 0 };
+				struct script s = { marks[i], { E_OK, E_OK }, 0 };
 
-				ck_assert_int_eq(secure_add(&c, marks[i], play, &s), E_OK);
+				ck_assert_int_eq(secure_add(&c, play, &s), E_OK);
 			}
 		for (unsigned asked = 0; asked < 1u << MARKS; asked++) {
 			uint32_t sum = 0;
@@ -96,6 +100,18 @@ START_TEST(one_sum_alone_does_not_pass)
 }
 END_TEST
 
+/* What a skipped instruction left of the check before, in the place of the one that was to be made. */
+START_TEST(a_check_made_in_the_place_of_another_does_not_pass_for_it)
+{
+	struct script s = { SECURE_CERTIFICATE, { E_OK, E_OK }, 0 };
+	struct secure c = { 0, 0 };
+
+	ck_assert_int_eq(secure_add(&c, play, &s), E_OK);
+	ck_assert_int_eq(secure_add(&c, play, &s), E_OK);
+	ck_assert_uint_ne(secure_passed(&c, SECURE_CERTIFICATE + SECURE_EPOCH), SECURE_YES);
+}
+END_TEST
+
 START_TEST(the_marks_are_far_apart)
 {
 	for (unsigned i = 0; i < MARKS; i++) {
@@ -114,14 +130,14 @@ enum skip { BRANCH, FIRST_CHECK, SECOND_CHECK, ONE_ASKING, WHOLE_CALL, SKIPS };
 /* The caller, as krd.c: check, ask, do more, ask again. True: it acted. */
 static bool acts(const struct module *m, enum skip skip)
 {
-	struct script s = { { E_SIGNATURE, E_SIGNATURE }, 0 };
+	struct script s = { SECURE_SIGNATURE, { E_SIGNATURE, E_SIGNATURE }, 0 };
 	struct secure c = { 0, 0 };
 	enum err e = E_OK;
 
 	if (skip == FIRST_CHECK || skip == SECOND_CHECK)
 		s.says[skip == SECOND_CHECK] = E_OK; /* a skip within the check turned it */
 	if (skip != WHOLE_CALL)
-		e = m->add(&c, SECURE_SIGNATURE, play, &s);
+		e = m->add(&c, play, &s);
 	if (e && skip != BRANCH)
 		return false;
 	if (m->passed(&c, SECURE_SIGNATURE) != SECURE_YES && skip != ONE_ASKING)
@@ -154,6 +170,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_check_that_fails_says_why_and_is_never_passed);
 	tcase_add_test(t, neither_a_missing_nor_a_further_check_passes);
 	tcase_add_test(t, one_sum_alone_does_not_pass);
+	tcase_add_test(t, a_check_made_in_the_place_of_another_does_not_pass_for_it);
 	tcase_add_test(t, the_marks_are_far_apart);
 	tcase_add_test(t, no_single_skip_makes_the_caller_act);
 	tcase_add_test(t, the_unhardened_twin_is_caught);
