@@ -19,7 +19,7 @@ from gdb import Gdb
 from room import point_of, public_of, sha256, sign
 
 SHARED, RAM, RAM_SIZE, REQUEST = 0x21000000, 0x800000, 24 << 10, 0x900000  # the latter two from SHARED on
-UNUSED = 0x12000  # behind the pins of the factory page
+UNUSED = 0x12000  # non-volatile memory, factory page and pins end here
 FLASH, REPLY = 0x10000, 2560
 CLOCK, TICK = 0x40001004, 40  # counts down; a tick is so many instructions
 HANGS = 2_000_000             # a message that is taken takes 1,250,000, one that is refused 420,000 at most
@@ -134,9 +134,13 @@ class Machine:
                       if self.flash[at:at + 2] == b"\xab\xbe" and "/semihost.c" in self.function(at)[1]}
         for at in [*self.stubs, *self.ends]:
             self.gdb.stop_at(at)
-        # To QEMU flash is RAM; so the chip's own memory protection makes region 0, which is flash, read-only.
-        for register, value in ((0xe000ed98, 0), (0xe000ed9c, 0), (0xe000eda0, 6 << 24 | 1 << 17 | 15 << 1 | 1), (0xe000ed94, 5)):
-            self.store(register, value)
+        # To QEMU flash is RAM, and there is something everywhere. So the chip's own memory protection makes a fault of what is
+        # one on a chip: (base, log2 of the size, access and attributes), a later region going before an earlier one.
+        for i, (base, size, how) in enumerate(((0, 29, 1 << 28), (0, 16, 6 << 24 | 1 << 17),
+                                               (0x20000000, 29, 1 << 28), (SHARED, 24, 3 << 24 | 1 << 17))):
+            self.store(0xe000ed9c, base | 1 << 4 | i)
+            self.store(0xe000eda0, how | (size - 1) << 1 | 1)
+        self.store(0xe000ed94, 5)
 
     def store(self, at, value):
         """A word as the processor stores it, since the stub does not reach devices: by an `str r1, [r0]` of the firmware."""
@@ -212,7 +216,7 @@ class Machine:
     # --- Running ---
 
     def state(self):
-        return State(self.gdb.registers(), self.map[RAM:RAM + RAM_SIZE], self.map[:NV],
+        return State(self.gdb.registers(), self.map[RAM:RAM + RAM_SIZE], self.map[:UNUSED],
                      self.map[REQUEST:REQUEST + REPLY])
 
     def restore(self, state):
@@ -222,8 +226,7 @@ class Machine:
             self.map[:NV] = bytes(NV)
             self.power_on(then=state)
         self.map[RAM:RAM + RAM_SIZE] = b"".join(state.ram)
-        if self.map[:NV] != state.nv:
-            self.map[:NV] = state.nv
+        self.map[:UNUSED] = state.nv
         self.map[REQUEST:REQUEST + REPLY] = state.request
         if self.late:
             last = self.address["last"] - SHARED
@@ -243,12 +246,12 @@ class Machine:
 
     def run(self, registers):
         """On from here until krd_answer() is done, or what else it comes to. No clock of the host's decides."""
-        began, self.drawn = None, 0
+        began, self.drawn, looks = None, 0, 0
         try:
             self.gdb.load(registers)
             while True:
                 self.gdb.send(b"c")
-                stopped = self.gdb.reply(0.02)
+                stopped = self.gdb.reply(0.02 * (1 + looks))
                 if stopped is None:
                     self.gdb.interrupt()
                 r = self.gdb.registers()
@@ -261,12 +264,12 @@ class Machine:
                 if r.pc in self.stubs:
                     self.answer(r)
                 elif stopped is None:
-                    now = self.clock()
-                    if now == began:
-                        raise EOFError("the clock stands still")
+                    now, looks = self.clock(), looks + 1
                     began = now if began is None else began
                     if (began - now) % 2 ** 32 * TICK > HANGS:
                         return "hangs"
+                    if now == began and looks == 40:
+                        raise EOFError("the clock stands still")
         except (EOFError, ConnectionError):
             self.dead = True
             return "locks up"

@@ -46,7 +46,7 @@ class Terminal:
     def changed(self, before):
         """Is its memory another than before, and not because it took that for tampering?"""
         now = self.machine.map[:NV]
-        return now != before.nv and now[32:36] != TAMPERED
+        return now != before.nv[:NV] and now[32:36] != TAMPERED
 
     def answered(self, end, kind):
         return end == "done" and self.machine.reply()[:1] == bytes([kind])
