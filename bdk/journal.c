@@ -105,8 +105,9 @@ static const char *const steps[JOURNAL_VERSION] = {
 		"ALTER TABLE key_set DROP COLUMN claimed; ALTER TABLE key_set DROP COLUMN skipped;",
 };
 
-/* Each connection. */
-static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+/* Each connection. What undoes a part of a group may outgrow SQLite's buffer, and no file may come about outside the room. */
+static const char settings[] = "PRAGMA temp_store = MEMORY; "
+			       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
 			       "PRAGMA trusted_schema = OFF;";
 
 #define KEY_SET "SELECT row, id, scheme, state, kcv, utc FROM key_set "
@@ -126,7 +127,8 @@ static const char settings[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = 
 #define SENT "SELECT s.row, s.load, s.h FROM sent s JOIN load l ON l.row = s.load "
 
 enum statement {
-	BEGIN, COMMIT, ROLLBACK, META_GET, META_SET, AUDIT_HEAD, AUDIT_AFTER, AUDIT_ADD, HEAD_ADD, HEAD_LAST, HEAD_AFTER, ALL_KEY_SETS, ALL_DEVICES,
+	BEGIN, COMMIT, ROLLBACK, BEGIN_PART, COMMIT_PART, ROLLBACK_PART, META_GET, META_SET, AUDIT_HEAD, AUDIT_AFTER, AUDIT_ADD,
+	HEAD_ADD, HEAD_LAST, HEAD_AFTER, ALL_KEY_SETS, ALL_DEVICES,
 	ALL_LOADS, ALL_EVENTS, SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE,
 	PACKAGE_GET, PACKAGE_ADD, DEVICE_BY_SERIAL, DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_ADD,
 	LOAD_BY_ROW, LOAD_LAST, LOAD_COUNT, LOAD_AFTER, LOAD_NEWEST_AFTER, EVENT_ADD, SENT_ADD, SENT_HAS, SENT_NEXT, WIPE_ADD, WIPE_NEXT,
@@ -141,6 +143,9 @@ static const char *const sql[STATEMENTS] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
+	[BEGIN_PART] = "SAVEPOINT part",
+	[COMMIT_PART] = "RELEASE part",
+	[ROLLBACK_PART] = "ROLLBACK TO part",
 	[META_GET] = "SELECT value FROM meta WHERE name = ?",
 	[META_SET] = "INSERT INTO meta(name, value) VALUES(?, ?)"
 		     "  ON CONFLICT(name) DO UPDATE SET value = excluded.value",
@@ -259,6 +264,7 @@ static const char *const sql[STATEMENTS] = {
 struct journal {
 	sqlite3 *db;
 	unsigned depth;		/* of journal_begin(); 0: none is open */
+	bool group;		/* what it begins is part of a group */
 	sqlite3_stmt *stmt[STATEMENTS];
 };
 
@@ -650,11 +656,21 @@ void journal_close(struct journal *j)
 	free(j);
 }
 
+/* After some errors SQLite has rolled all back already. */
+static bool undone(const struct journal *j)
+{
+	return sqlite3_get_autocommit(j->db);
+}
+
 enum err journal_begin(struct journal *j)
 {
-	struct query q = query(j, BEGIN);
-	enum err e = j->depth ? E_OK : run(&q);
+	struct query q = query(j, j->group ? BEGIN_PART : BEGIN);
+	enum err e = E_OK;
 
+	if (j->group && undone(j))
+		e = E_JOURNAL; /* it would be durable without the others */
+	else if (!j->depth)
+		e = run(&q);
 	if (!e)
 		j->depth++;
 	return e;
@@ -662,7 +678,7 @@ enum err journal_begin(struct journal *j)
 
 enum err journal_commit(struct journal *j)
 {
-	struct query q = query(j, COMMIT);
+	struct query q = query(j, j->group ? COMMIT_PART : COMMIT);
 	enum err e;
 
 	if (j->depth > 1) {
@@ -670,20 +686,57 @@ enum err journal_commit(struct journal *j)
 		return E_OK;
 	}
 	e = run(&q);
-	j->depth = 0;
 	if (e)
 		journal_rollback(j);
+	j->depth = 0;
 	return e;
 }
 
 void journal_rollback(struct journal *j)
 {
-	struct query q = query(j, ROLLBACK);
+	struct query q = query(j, j->group ? ROLLBACK_PART : ROLLBACK), end = query(j, COMMIT_PART);
+	bool open = !undone(j) && (!j->group || j->depth);
 
 	j->depth = 0;
-	if (!sqlite3_get_autocommit(j->db))	/* after some errors SQLite has done it already */
+	if (open)
 		query_row(&q);
+	if (open && j->group)
+		query_row(&end);
 	sqlite3_reset(q.s);
+	sqlite3_reset(end.s);
+}
+
+enum err journal_group(struct journal *j)
+{
+	struct query q = query(j, BEGIN);
+	enum err e = run(&q);
+
+	j->group = !e;
+	return e;
+}
+
+enum err journal_group_commit(struct journal *j)
+{
+	struct query q = query(j, COMMIT);
+	enum err e = undone(j) ? E_JOURNAL : run(&q);
+
+	j->group = false;
+	if (e)
+		journal_rollback(j);
+	return e;
+}
+
+enum err journal_durable(struct journal *j)
+{
+	enum err e = E_OK;
+
+	if (j->group) {
+		e = journal_group_commit(j);
+		if (!e)
+			e = journal_group(j);
+		j->group = true; /* on an error one that is undone */
+	}
+	return e;
 }
 
 bool journal_begun(const struct journal *j)

@@ -114,6 +114,20 @@ MUST_USE enum err journal_begin(struct journal *j);
 MUST_USE enum err journal_commit(struct journal *j);
 void journal_rollback(struct journal *j);
 
+/*
+ * One commit, and one wait for the disk, for several transactions: between journal_group() and journal_group_commit()
+ * each of them is a part that can be rolled back alone, and none is durable before the group's commit, so that until
+ * then nothing may be answered or derived that rests on them. The group is not begun within a transaction.
+ *
+ * journal_group - E_OK, E_JOURNAL (no group: each transaction is for itself)
+ * journal_group_commit - E_OK, E_JOURNAL (none of them has happened)
+ * journal_durable - what was committed so far is durable, also inside a group, which goes on. Not inside a transaction.
+ *   E_OK, E_JOURNAL (and so will the group's commit be)
+ */
+MUST_USE enum err journal_group(struct journal *j);
+MUST_USE enum err journal_group_commit(struct journal *j);
+MUST_USE enum err journal_durable(struct journal *j);
+
 /* --- audit: a hash chain (bdk/audit.h) ------------------------------------------------------------------------------ */
 
 /* journal_audit - append one act or refusal: who ("uid 0 people"), what ("generate"), object ("FFFF987654"), reason

@@ -402,6 +402,8 @@ enum err mark_claim(struct room *r, char why[static MARK_WHY])
 	m->due = true;
 	e = journal_commit(r->journal);
 	if (!e)
+		e = journal_durable(r->journal);
+	if (!e)
 		e = write_marks(r, why);
 	if (!e)
 		m->due = false;

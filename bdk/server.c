@@ -32,6 +32,7 @@ struct server {
 	bool sealed;				 /* the room was, and nobody is left from before */
 	uint64_t turns;				 /* given out in the queue */
 	uint64_t tend;				 /* milliseconds: when to start again what did not start */
+	bool group;				 /* one is open in the journal */
 	struct peer **client[ROOM_WORKERS]; /* whom each worker makes a KEY for; NULL: nobody, or one that is gone */
 };
 
@@ -43,9 +44,10 @@ enum { CA = 1 << ROOM_CA, LOAD = 1 << ROOM_LOAD, ACQ = 1 << ROOM_ACQUIRER, ANY =
  * are a refusal and what the journal learns from it all the same. The others commit step by step, each step with a record of
  * its own where it stays even if the next one fails, and answer nothing before the last record is there. HEAD: a head of the
  * audit goes with the answer. SEALED: also in a room that nobody has unlocked. CUSTODY: not in a test room, which has no custodians.
- * QUIET is in no row: what will be asked again, with a passphrase, is neither done nor refused.
+ * GROUP: changes nothing but the journal and its own connection. QUIET is in no row: what will be asked again, with a
+ * passphrase, is neither done nor refused.
  */
-enum { ONCE = 1, READ = 2, WHOLE = 4, KEEP = 8, HEAD = 16, QUIET = 32, SEALED = 64, CUSTODY = 128 };
+enum { ONCE = 1, READ = 2, WHOLE = 4, KEEP = 8, HEAD = 16, QUIET = 32, SEALED = 64, CUSTODY = 128, GROUP = 256 };
 
 enum state { NOTHING, SESSION, TO_LOAD, TO_ZEROIZE, IDENTIFIED, PENDING, CERTIFIED };
 
@@ -112,14 +114,14 @@ static const struct row {
 	{ OP_OPEN,         ROLE_PEOPLE,   LOAD,       NOTHING,    0,     op_open,         "open" },
 	{ OP_ATTEND,       ROLE_PEOPLE,   LOAD,       NOTHING,    READ,  op_attend,       "attend" },
 	{ OP_AWAIT,        ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_await,        "await" },
-	{ OP_SESSION,      ROLE_STATION,  LOAD,       NOTHING,    ONCE | WHOLE, op_session,      "session" },
-	{ OP_BEGIN,        ROLE_STATION,  LOAD,       SESSION,    0,     op_begin,        "begin" },
-	{ OP_OFFER,        ROLE_STATION,  LOAD,       TO_LOAD,    0,     op_offer,        "offer" },
-	{ OP_RECEIPT,      ROLE_STATION,  LOAD,       NOTHING,    WHOLE | HEAD, op_receipt,      "receipt" },
-	{ OP_ABORT,        ROLE_STATION,  LOAD,       SESSION,    WHOLE, op_abort,        "abort" },
+	{ OP_SESSION,      ROLE_STATION,  LOAD,       NOTHING,    ONCE | WHOLE | GROUP, op_session,      "session" },
+	{ OP_BEGIN,        ROLE_STATION,  LOAD,       SESSION,    GROUP, op_begin,        "begin" },
+	{ OP_OFFER,        ROLE_STATION,  LOAD,       TO_LOAD,    GROUP, op_offer,        "offer" },
+	{ OP_RECEIPT,      ROLE_STATION,  LOAD,       NOTHING,    WHOLE | HEAD | GROUP, op_receipt,      "receipt" },
+	{ OP_ABORT,        ROLE_STATION,  LOAD,       SESSION,    WHOLE | GROUP, op_abort,        "abort" },
 	{ OP_HISTORY,      ROLE_STATION,  LOAD,       NOTHING,    READ,  op_history,      "history" },
 	{ OP_ZEROIZE,      ROLE_STATION,  LOAD,       TO_ZEROIZE, 0,     op_zeroize,      "zeroize" },
-	{ OP_WIPED,        ROLE_STATION,  LOAD,       NOTHING,    WHOLE | HEAD, op_wiped,        "wiped" },
+	{ OP_WIPED,        ROLE_STATION,  LOAD,       NOTHING,    WHOLE | HEAD | GROUP, op_wiped,        "wiped" },
 	{ OP_RECOVER,      ROLE_ACQUIRER, ACQ,        NOTHING,    0,     op_recover,      "recover" },
 	/* clang-format on */
 };
@@ -201,7 +203,7 @@ static enum err permit(const struct row *row, const struct ask *a, char *why, si
 	return E_OK;
 }
 
-/* --- A request ---------------------------------------------------------------------------------------------------- */
+/* --- Answers, and the commit before them -------------------------------------------------------------------------- */
 
 static void begin_answer(struct record *out, uint16_t op, enum err e, const char *why)
 {
@@ -226,6 +228,118 @@ static enum err audit(const struct ask *a, const char *what, const char *reason)
 			 (unsigned)a->second->uid);
 	return journal_audit(a->room->journal, who, what, a->object, reason);
 }
+
+/* What was asked, and takes a second person, comes to nothing. */
+static void lapse(struct server *s, struct peer *p, const char *reason)
+{
+	struct ask a = { .room = s->room, .peer = p };
+
+	if (!p->act)
+		return;
+	if (audit(&a, server_op_name(p->act->op), reason))
+		journal_rollback(s->room->journal);
+	act_free(p->act);
+	p->act = NULL;
+}
+
+static void forget_answer(struct server *s)
+{
+	wipe(s->out.b, s->out.len);
+	s->out.len = 0;
+}
+
+static void forget_held(struct peer *p)
+{
+	if (p->held.b)
+		wipe(p->held.b, p->held.len);
+	free(p->held.b);
+	p->held = (struct bulk){ NULL, 0 };
+}
+
+static void leave(struct server *s, struct peer *p);
+
+static void hang_up(struct server *s, struct peer **slot)
+{
+	struct peer *p = *slot;
+
+	leave(s, p);
+	for (unsigned i = 0; i < ROOM_WORKERS; i++)
+		if (s->client[i] == slot)
+			s->client[i] = NULL;
+	lapse(s, p, "the connection ended before a second person agreed");
+	close(p->fd);
+	kdh_end(&p->kdh);
+	enrol_end(&p->enrol);
+	free(p->serials);
+	free(p->put.b);
+	free(p->left.b);
+	forget_held(p);
+	wipe(p, sizeof *p);
+	free(p);
+	*slot = NULL;
+}
+
+static void send_answer(struct server *s, struct peer **slot, struct span answer, bool keep)
+{
+	ssize_t sent = send((*slot)->fd, answer.p, answer.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (!keep || sent != (ssize_t)answer.len)
+		hang_up(s, slot);
+}
+
+/* s->out is this client's answer, at once or after the group's commit. */
+static void reply(struct server *s, struct peer **slot, bool keep)
+{
+	struct peer *p = *slot;
+
+	if (!s->group) {
+		send_answer(s, slot, (struct span){ s->out.b, s->out.len }, keep);
+	} else if ((p->held.b = malloc(s->out.len))) {
+		memcpy(p->held.b, s->out.b, s->out.len);
+		p->held.len = s->out.len;
+		p->keep = keep;
+	} else {
+		hang_up(s, slot);
+	}
+	forget_answer(s);
+}
+
+/* The group's commit, and what waits for it. Where it fails, what was allocated for an OFFER is gone as well. */
+static void settle(struct server *s)
+{
+	enum err e = s->group ? journal_group_commit(s->room->journal) : E_OK;
+
+	if (s->group && !e)
+		mark_note(s->room);
+	s->group = false;
+	for (struct peer **slot = s->peer; slot < s->peer + SERVER_CLIENTS; slot++) {
+		struct peer *p = *slot;
+		struct bulk held;
+
+		if (!p || !(p->held.b || (e && p->stage == PEER_QUEUES)))
+			continue;
+		if (e) {
+			begin_answer(&s->out, p->held.b ? get_be16(p->held.b) : OP_OFFER, e, NULL);
+			send_answer(s, slot, (struct span){ s->out.b, s->out.len }, false);
+			forget_answer(s);
+			continue;
+		}
+		held = p->held;
+		p->held.b = NULL;
+		send_answer(s, slot, (struct span){ held.b, held.len }, p->keep);
+		wipe(held.b, held.len);
+		free(held.b);
+	}
+}
+
+/* What is written from here on waits for the others; without a group it is for itself. */
+static void join(struct server *s)
+{
+	if (!s->group)
+		s->group = !journal_group(s->room->journal);
+}
+
+/* --- A request ---------------------------------------------------------------------------------------------------- */
 
 /* A request's record, and with it what it leaves in the journal. */
 static enum err write_down(const struct ask *a, const char *name, unsigned flags, enum err e)
@@ -265,31 +379,16 @@ static enum err conclude(struct server *s, struct ask *a, const char *name, unsi
 	} else if (flags & HEAD) {
 		ops_hand_out(a);
 	}
-	if (!(flags & READ))
+	if (!(flags & READ) && !s->group)
 		mark_note(s->room);
 	return e;
 }
-
-static void reply(struct server *s, struct peer **slot, bool keep);
 
 /* --- Two people --------------------------------------------------------------------------------------------------- */
 
 static struct span put_of(const struct peer *p)
 {
 	return (struct span){ p->put.b, p->put.len };
-}
-
-/* What was asked, and takes a second person, comes to nothing. */
-static void lapse(struct server *s, struct peer *p, const char *reason)
-{
-	struct ask a = { .room = s->room, .peer = p };
-
-	if (!p->act)
-		return;
-	if (audit(&a, server_op_name(p->act->op), reason))
-		journal_rollback(s->room->journal);
-	act_free(p->act);
-	p->act = NULL;
 }
 
 /* May whoever asks have it, by the room's rules? The one place where that is looked at. */
@@ -394,6 +493,10 @@ static bool answer(struct server *s, struct peer *p, size_t len)
 		e = permit(row, &a, a.why, sizeof a.why);
 	}
 	a.end = e;
+	if (!row || row->flags & GROUP)
+		join(s);
+	else if (!(row->flags & READ))
+		settle(s);
 	if (!e) {
 		struct session *in = session_of(&s->sessions, p->sits);
 
@@ -475,26 +578,6 @@ static void leave(struct server *s, struct peer *p)
 	close_session(s, ends, who, why);
 }
 
-static void hang_up(struct server *s, struct peer **slot)
-{
-	struct peer *p = *slot;
-
-	leave(s, p);
-	for (unsigned i = 0; i < ROOM_WORKERS; i++)
-		if (s->client[i] == slot)
-			s->client[i] = NULL;
-	lapse(s, p, "the connection ended before a second person agreed");
-	close(p->fd);
-	kdh_end(&p->kdh);
-	enrol_end(&p->enrol);
-	free(p->serials);
-	free(p->put.b);
-	free(p->left.b);
-	wipe(p, sizeof *p);
-	free(p);
-	*slot = NULL;
-}
-
 /* One that goes while it waits. If it is for a KEY and that cannot be written down, nothing left either. */
 static void give_up(struct server *s, struct peer **slot)
 {
@@ -504,17 +587,6 @@ static void give_up(struct server *s, struct peer **slot)
 	if ((*slot)->stage != PEER_PENDS && audit(&a, "offer", "the connection ended before its KEY was made"))
 		journal_rollback(s->room->journal);
 	hang_up(s, slot);
-}
-
-/* Sends s->out and forgets it. */
-static void reply(struct server *s, struct peer **slot, bool keep)
-{
-	ssize_t sent = send((*slot)->fd, s->out.b, s->out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-	if (!keep || sent != (ssize_t)s->out.len)
-		hang_up(s, slot);
-	wipe(s->out.b, s->out.len);
-	s->out.len = 0;
 }
 
 /* One record of a connection that has something to read. */
@@ -566,8 +638,10 @@ static void expire(struct server *s)
 static void resume(struct server *s, struct peer **slot, enum err made, struct span key)
 {
 	struct ask a = { .room = s->room, .peer = *slot, .recover = &s->recover, .answer = &s->out };
-	enum err e = journal_begin(s->room->journal);
+	enum err e;
 
+	join(s);
+	e = journal_begin(s->room->journal);
 	a.peer->stage = PEER_READS;
 	begin_answer(&s->out, OP_OFFER, E_OK, NULL);
 	if (!e && !made && !a.peer->session)
@@ -588,18 +662,15 @@ static struct peer **first(struct server *s)
 	return found;
 }
 
-/* KEYs that are made go to their clients, and orders that wait to the workers. */
-static void supply(struct server *s)
+/* KEYs that are made are for their clients. */
+static void hand_out(struct server *s)
 {
-	struct peer **next;
-	unsigned which = 0;
-	enum err e;
-
 	for (unsigned i = 0; i < s->room->config.workers; i++) {
 		struct worker *w = &s->room->worker[i];
 		struct peer **slot = s->client[i];
 		uint8_t key[MSG_MAX];
 		size_t len;
+		enum err e;
 
 		if (w->state != WORKER_KEY_MADE)
 			continue;
@@ -609,12 +680,22 @@ static void supply(struct server *s)
 			resume(s, slot, e, (struct span){ key, len });
 		wipe(key, len);
 	}
+}
+
+/* Orders that wait go to the workers: no group is open, so what they rest on is durable. */
+static void give_orders(struct server *s)
+{
+	struct peer **next;
+	unsigned which = 0;
+	enum err e;
+
 	while ((next = first(s))) {
 		e = (*next)->session ? room_order(&which, s->room, &(*next)->kdh.order) : E_DENIED;
 		if (e == E_SPACE)
 			break;
 		if (e) {
 			resume(s, next, e, (struct span){ NULL, 0 });
+			settle(s);
 		} else {
 			(*next)->stage = PEER_WAITS;
 			s->client[which] = next;
@@ -757,10 +838,9 @@ static bool patience(struct timespec *limit, const struct server *s)
 }
 
 /* What became of the workers. One without an order that says something has died, or is broken. */
-static void look_after(struct server *s, const struct pollfd *fd)
+static void look_after(struct server *s, const struct pollfd *fd, bool lost[static ROOM_WORKERS])
 {
 	struct worker *w = s->room->worker;
-	bool lost[ROOM_WORKERS];
 
 	for (unsigned i = 0; i < s->room->config.workers; i++) {
 		if (w[i].state == WORKER_KEY_ORDERED && (fd[i].revents || !worker_left(&w[i])))
@@ -769,9 +849,13 @@ static void look_after(struct server *s, const struct pollfd *fd)
 			worker_stop(&w[i]);
 		lost[i] = w[i].fd < 0 && fd[i].fd >= 0;
 	}
-	supply(s);
+}
+
+/* One that died, or could not be started before, is started again. */
+static void tend(struct server *s, const bool lost[static ROOM_WORKERS])
+{
 	for (unsigned i = 0; i < s->room->config.workers; i++)
-		if (w[i].fd < 0 && (lost[i] || milliseconds() >= s->tend)) {
+		if (s->room->worker[i].fd < 0 && (lost[i] || milliseconds() >= s->tend)) {
 			room_tend(s->room, i);
 			s->tend = milliseconds() + TEND_MS;
 		}
@@ -795,8 +879,8 @@ enum err server_run(struct server *s)
 {
 	struct pollfd fds[POLLED];
 	struct timespec limit;
+	bool ordered, lost[ROOM_WORKERS];
 	sigset_t open;
-	bool ordered;
 
 	sigprocmask(SIG_SETMASK, NULL, &open);
 	sigdelset(&open, SIGTERM);
@@ -816,7 +900,8 @@ enum err server_run(struct server *s)
 				continue;
 			return E_IO;
 		}
-		look_after(s, fds + AT_WORKERS);
+		look_after(s, fds + AT_WORKERS, lost);
+		hand_out(s);
 		expire(s);
 		/* One request of each, so that nobody waits for more than a round. */
 		for (int i = 0; i < SERVER_CLIENTS; i++) {
@@ -826,9 +911,12 @@ enum err server_run(struct server *s)
 				serve(s, &s->peer[i]);
 			else
 				give_up(s, &s->peer[i]);
-			supply(s);
+			hand_out(s); /* a request may have waited for a worker */
 		}
+		settle(s);
 		seal(s);
+		give_orders(s);
+		tend(s, lost);
 		for (int i = 0; i < ROLES; i++)
 			if (fds[i].revents)
 				welcome(s, (enum role)i);

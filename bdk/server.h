@@ -6,6 +6,10 @@
  * answered with E_DENIED, what only rooms of another purpose do with E_ROOM_PURPOSE, and the connection ends. Requests
  * run one after the other; a client that does not read its answers is dropped.
  *
+ * Requests that touch nothing but the journal (GROUP) share a commit with all others of that kind that are there in the
+ * same round: their answers leave after it, and only after it do orders go to workers. If it fails, they all get E_JOURNAL
+ * and their connections end.
+ *
  * An OFFER that takes a KEY is two requests in one: when its order is committed the others go on, and it is answered
  * when a worker has made the KEY. Orders go to idle workers, first come first served. Its client is not read from
  * meanwhile; one that hangs up gets no KEY, and that stands in the audit. No transaction is open between the two.
@@ -64,6 +68,8 @@ struct peer {
 	char ended[CERT_TEXT];		/* why the one before is not any more, until it is asked for */
 	uint64_t sits;			/* station: the operators' session that it is in; 0: none */
 	uint64_t turn;			/* in the queue */
+	struct bulk held;		/* on the heap: its answer, until the group's commit */
+	bool keep;			/* the connection, after that */
 };
 
 /* One request on its way. */

@@ -556,6 +556,89 @@ START_TEST(a_transaction_is_all_or_nothing)
 END_TEST
 
 /* Each writer, while something in the file makes writing fail. */
+/* What somebody else, who sees what is committed and no more, finds. */
+static uint64_t number_for_others(const char *name)
+{
+	struct journal *other;
+	uint64_t v;
+
+	ck_assert_int_eq(journal_open(&other, path, ROOM_LOAD), E_OK);
+	ck_assert_int_eq(journal_number(&v, other, name), E_OK);
+	journal_close(other);
+	return v;
+}
+
+static void put(const char *name, enum err end)
+{
+	ck_assert_int_eq(journal_begin(j), E_OK);
+	ck_assert_int_eq(journal_begin(j), E_OK);
+	ck_assert_int_eq(journal_set_number(j, name, 1), E_OK);
+	ck_assert_int_eq(journal_commit(j), E_OK);
+	if (end)
+		journal_rollback(j);
+	else
+		ck_assert_int_eq(journal_commit(j), E_OK);
+}
+
+START_TEST(transactions_of_a_group_share_a_commit_and_no_rollback)
+{
+	ck_assert_int_eq(journal_group(j), E_OK);
+	put("a", E_OK);
+	put("b", E_DENIED);
+	journal_rollback(j); /* nothing of this one's is open */
+	ck_assert_int_eq(journal_audit(j, "who", "what", "object", ""), E_OK);
+	put("c", E_OK);
+	ck_assert_uint_eq(number_for_others("a"), 0);
+	ck_assert_int_eq(journal_group_commit(j), E_OK);
+	ck_assert_uint_eq(number_for_others("a"), 1);
+	ck_assert_uint_eq(number_for_others("b"), 0);
+	ck_assert_uint_eq(number_for_others("c"), 1);
+	ck_assert_int_eq(journal_group(j), E_OK);
+	put("e", E_OK);
+	ck_assert_int_eq(journal_durable(j), E_OK); /* what must not wait */
+	put("f", E_OK);
+	ck_assert_uint_eq(number_for_others("e"), 1);
+	ck_assert_uint_eq(number_for_others("f"), 0);
+	ck_assert_int_eq(journal_group_commit(j), E_OK);
+	ck_assert_uint_eq(number_for_others("f"), 1);
+	ck_assert_int_eq(journal_durable(j), E_OK);
+	put("b", E_OK); /* for itself again */
+	ck_assert_uint_eq(number_for_others("b"), 1);
+	ck_assert_int_eq(journal_group(j), E_OK);
+	put("d", E_OK);
+	reopen(); /* it ended without its commit */
+	ck_assert_uint_eq(number_for_others("d"), 0);
+}
+END_TEST
+
+START_TEST(a_group_that_fails_leaves_nothing_of_any_of_its_parts)
+{
+	/* SQLite undoes all, as it does on a full disk; or the commit fails. */
+	meddle("CREATE TRIGGER full BEFORE INSERT ON meta WHEN NEW.name = 'full' BEGIN SELECT RAISE(ROLLBACK, 'full'); END");
+	meddle("CREATE TABLE bad(x TEXT REFERENCES key_set(id) DEFERRABLE INITIALLY DEFERRED);"
+	       "CREATE TRIGGER bad AFTER INSERT ON meta WHEN NEW.name = 'bad' BEGIN INSERT INTO bad VALUES('none'); END");
+	ck_assert_int_eq(journal_group(j), E_OK);
+	put("a", E_OK);
+	if (_i) {
+		put("bad", E_OK);
+		if (_i == 2) {
+			ck_assert_int_eq(journal_durable(j), E_JOURNAL);
+			ck_assert_int_eq(journal_begin(j), E_JOURNAL);
+		}
+	} else {
+		ck_assert_int_eq(journal_begin(j), E_OK);
+		ck_assert_int_eq(journal_set_number(j, "full", 1), E_JOURNAL);
+		journal_rollback(j);
+		ck_assert_int_eq(journal_begin(j), E_JOURNAL); /* it would not be part of anything */
+		ck_assert_int_eq(journal_audit(j, "who", "what", "object", ""), E_JOURNAL);
+	}
+	ck_assert_int_eq(journal_group_commit(j), E_JOURNAL);
+	ck_assert_uint_eq(number_for_others("a"), 0);
+	put("a", E_OK);
+	ck_assert_uint_eq(number_for_others("a"), 1);
+}
+END_TEST
+
 START_TEST(an_error_while_writing_changes_nothing)
 {
 	static const char *const tables[] = { "meta", "audit", "key_set", "device", "load", "event", "sent", "seen" };
@@ -766,6 +849,8 @@ static Suite *suite(void)
 	tcase_add_test(t, changes_are_found_in_the_order_they_happened);
 	tcase_add_test(t, what_was_sent_is_remembered_newest_first);
 	tcase_add_test(t, a_transaction_is_all_or_nothing);
+	tcase_add_test(t, transactions_of_a_group_share_a_commit_and_no_rollback);
+	tcase_add_loop_test(t, a_group_that_fails_leaves_nothing_of_any_of_its_parts, 0, 3);
 	tcase_add_test(t, an_error_while_writing_changes_nothing);
 	tcase_add_test(t, a_journal_locked_by_another_gives_no_id);
 	tcase_add_test(t, a_row_that_breaks_the_schema_is_an_error_not_a_fact);
