@@ -488,15 +488,14 @@ static bool answer(struct server *s, struct peer *p, size_t len)
 
 	snprintf(unknown, sizeof unknown, "op %u", op);
 	e = record_parse(&op, &a.fields, (struct span){ s->in.b, len });
-	if (!e) {
-		row = find(op);
-		e = permit(row, &a, a.why, sizeof a.why);
-	}
-	a.end = e;
+	row = e ? NULL : find(op);
 	if (!row || row->flags & GROUP)
 		join(s);
 	else if (!(row->flags & READ))
 		settle(s);
+	if (!e)
+		e = permit(row, &a, a.why, sizeof a.why);
+	a.end = e;
 	if (!e) {
 		struct session *in = session_of(&s->sessions, p->sits);
 
@@ -905,7 +904,7 @@ enum err server_run(struct server *s)
 		expire(s);
 		/* One request of each, so that nobody waits for more than a round. */
 		for (int i = 0; i < SERVER_CLIENTS; i++) {
-			if (!fds[AT_PEERS + i].revents || !s->peer[i])
+			if (!fds[AT_PEERS + i].revents || !s->peer[i] || s->peer[i]->held.b)
 				continue;
 			if (s->peer[i]->stage == PEER_READS)
 				serve(s, &s->peer[i]);
