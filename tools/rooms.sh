@@ -5,6 +5,7 @@
 
 BIN=$PWD/$B/bin
 TEST=$PWD/$B/test
+TEST_EXT=$(sed -n 's/^TEST_EXT := //p' Makefile) # what whoever links the tests' library needs besides
 SHIM=$B/test/tty-shim.so # as it lies from here: LD_PRELOAD cannot name a path with a blank
 PIDS=
 

@@ -21,7 +21,7 @@ $cc -o "$TEST/leaks/halt.so" -shared -fPIC tests/leaks/halt.c || exit 1
 $cc -o "$TEST/leaks/halt_commit.so" -shared -fPIC -Wl,-z,now tests/leaks/halt_commit.c || exit 1
 $cc $(pkg-config --cflags libp11 p11-kit-1) -o "$TEST/leaks/keys" tests/leaks/keys.c \
 	$(libs tests-lib bdk bdk-client dukpt protocol crypto crypto-openssl base-host base) \
-	-lcheck -lsubunit -lrt -lm -lpthread -lp11 -lp11-kit -lcrypto -lsqlite3 -linih -lseccomp -lacl -lgfshare -ldl || exit 1
+	$TEST_EXT || exit 1
 SCAN=$TEST/leaks/scan KEYS=$TEST/leaks/keys HALT=$B/test/leaks/halt.so COMMIT=$B/test/leaks/halt_commit.so
 
 # clean TITLE SCAN-ARGUMENTS: nothing is found. holds TITLE PATTERN SCAN-ARGUMENTS: something that fits is, and it is no mistake.

@@ -13,7 +13,7 @@ LAB=$BIN/lab LINK=unix:$WORK/t1.link PORT=unix:$WORK/t1.link
 # The test owns the ca room, so it is certified as an acquirer and learns the BDK that the terminal's key comes from.
 gcc -std=c17 -O2 -I. -D_GNU_SOURCE $(pkg-config --cflags libp11 p11-kit-1) -o "$WORK/keys" tests/leaks/keys.c \
 	$(for l in tests-lib bdk bdk-client dukpt protocol crypto crypto-openssl base-host base; do echo "$B/lib/lib$l.a"; done) \
-	-lcheck -lsubunit -lrt -lm -lpthread -lp11 -lp11-kit -lcrypto -lsqlite3 -linih -lseccomp -lacl -lgfshare -ldl || exit 1
+	$TEST_EXT || exit 1
 middle() {
 	openssl ecparam -name prime256v1 -genkey -noout -out "$WORK/$1.pem" &&
 	openssl ec -in "$WORK/$1.pem" -outform DER 2>/dev/null | tail -c +8 | head -c 32 >"$WORK/$1.key" &&
