@@ -104,6 +104,8 @@ PROBED := board_store store_commit link_take firmware_start krd_answer trade_ans
 	  dukpt_registers_load
 WRAP_keyroom-probe := $(PROBED:%=-Wl,--wrap=%)
 $(B)/bin/keyroom-probe.elf: $(B)/tests/board/probe.o
+# An image of its own: tests/board/counts.c has another main().
+$(B)/bin/counts.elf: $(B)/tests/board/counts.o
 # For skips: RAM in the memory that the host shares; and the twin that decides by one branch.
 SCRIPT_keyroom-skips := $(B)/tests/board/shared.ld
 SCRIPT_keyroom-unhardened := $(SCRIPT_keyroom-skips)
@@ -177,7 +179,7 @@ deps:		## install what is missing of Debian's packages (DEPS=no skips it)
 programs: $(addprefix $(B)/bin/,$(PROGRAMS))
 firmware: deps	## build the terminal for a Cortex-M4: build/arm/bin/keyroom.elf
 	@tools/bearssl $(BEARSSL)
-	@$(MAKE) --no-print-directory -s -j$$(nproc) V=arm $(patsubst %,build/arm/bin/%.elf,keyroom keyroom-probe keyroom-skips keyroom-unhardened)
+	@$(MAKE) --no-print-directory -s -j$$(nproc) V=arm $(patsubst %,build/arm/bin/%.elf,keyroom keyroom-probe keyroom-skips keyroom-unhardened counts)
 size: firmware	## flash, static RAM and worst stack of the Arm build, a module each, against terminal/size.txt
 	@tools/size
 all: deps	## build every program into build/gcc/bin
