@@ -226,9 +226,9 @@ format:		## lay out the sources as .clang-format says
 
 # Where things go; quoted, since a path may hold blanks.
 INTO = "$(DESTDIR)$(PREFIX)/$1"
-install: all $(B)/lib/libkeyroom-dukpt.a	## install programs, library, vectors and man pages (DESTDIR=, PREFIX=/usr/local)
+install: all $(B)/lib/libkeyroom-dukpt.a	## install programs, library, vectors, man pages and units (DESTDIR=, PREFIX=/usr/local)
 	install -d $(call INTO,bin) $(call INTO,share/man/man1) $(call INTO,share/man/man8) $(call INTO,share/keyroom/vectors)
-	install -d $(call INTO,lib/pkgconfig) $(foreach f,base crypto dukpt,$(call INTO,include/keyroom/$f))
+	install -d $(call INTO,lib/systemd/system) $(call INTO,lib/pkgconfig) $(foreach f,base crypto dukpt,$(call INTO,include/keyroom/$f))
 	install -m 755 $(addprefix $(B)/bin/,$(PROGRAMS)) $(call INTO,bin)
 	install -m 644 doc/man/*.1 $(call INTO,share/man/man1)
 	install -m 644 doc/man/*.8 $(call INTO,share/man/man8)
@@ -237,5 +237,7 @@ install: all $(B)/lib/libkeyroom-dukpt.a	## install programs, library, vectors a
 	for f in base crypto dukpt; do install -m 644 $$f/*.h $(call INTO,include/keyroom)/$$f; done
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' dukpt/keyroom-dukpt.pc.in \
 		>$(call INTO,lib/pkgconfig/keyroom-dukpt.pc)
+	install -m 644 bdk/systemd/*.socket $(call INTO,lib/systemd/system)
+	sed -e 's|@PREFIX@|$(PREFIX)|' bdk/systemd/bdkd@.service.in >$(call INTO,lib/systemd/system/bdkd@.service)
 clean:		## remove build/
 	rm -rf build
