@@ -227,6 +227,51 @@ START_TEST(nothing_is_made_over_something)
 }
 END_TEST
 
+/* In a test room (0), and in one that is a production room from then on (1). */
+START_TEST(a_pin_that_the_token_refuses_is_not_tried_again)
+{
+	char why[ROOM_WHY];
+	struct worker *w;
+
+	ck_assert_int_eq(make(ROOM_CA, why), E_OK);
+	ck_assert_int_eq(room_open(&r, dir, why), E_OK);
+	r.config.test = !_i;
+	r.pin.page[0] ^= 1;
+	worker_stop(&r.worker[0]);
+	ck_assert_int_eq(room_worker(&w, &r), E_TOKEN);
+	ck_assert_ptr_null(r.pin.page);
+	ck_assert_int_eq(r.sealed, _i);
+	ck_assert_int_eq(room_worker(&w, &r), E_TOKEN);
+	room_tend(&r, 0);
+	ck_assert_int_eq(r.worker[0].fd, -1);
+	room_close(&r);
+}
+END_TEST
+
+START_TEST(a_locked_room_has_no_worker_and_no_pin)
+{
+	static const struct pieces nothing;
+	uint8_t wrong[SHARE_SECRET] = { 0 };
+	char why[ROOM_WHY];
+	struct worker *w;
+
+	ck_assert_int_eq(make(ROOM_CA, why), E_OK);
+	ck_assert_int_eq(room_open(&r, dir, why), E_OK);
+	r.config.test = false;
+	r.given.n = 1;
+	room_lock(&r);
+	ck_assert(r.sealed);
+	ck_assert_ptr_null(r.pin.page);
+	ck_assert_int_eq(r.worker[0].fd, -1);
+	ck_assert_mem_eq(&r.given, &nothing, sizeof nothing);
+	ck_assert_int_eq(room_worker(&w, &r), E_TOKEN);
+	ck_assert_int_eq(room_unlock(&r, wrong, why), E_PASSPHRASE);
+	ck_assert(r.sealed);
+	ck_assert_ptr_null(r.pin.page);
+	room_close(&r);
+}
+END_TEST
+
 START_TEST(a_production_room_is_not_half_made)
 {
 	const struct room_config config = { .purpose = ROOM_LOAD, .test = false, .name = "P" };
@@ -461,6 +506,8 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, a_room_that_cannot_be_made_leaves_nothing, 0, ROWS(limits));
 	tcase_add_test(t, nothing_is_made_over_something);
 	tcase_add_test(t, a_production_room_is_not_half_made);
+	tcase_add_loop_test(t, a_pin_that_the_token_refuses_is_not_tried_again, 0, 2);
+	tcase_add_test(t, a_locked_room_has_no_worker_and_no_pin);
 	tcase_add_test(t, one_bdkd_serves_a_room);
 	tcase_add_loop_test(t, a_room_whose_configuration_was_changed_does_not_open, 0, ROWS(damaged));
 	tcase_add_test(t, a_room_that_others_may_enter_does_not_open);
