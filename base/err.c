@@ -8,12 +8,21 @@ enum {
 	PROTOCOL = 76, NOPERM = 77, CONFIG = 78
 };
 
+/* A freestanding build, a terminal's, has the sentences alone: nothing else is ever asked there, and the rest is 4 KiB. */
 static const struct row {
-	const char *name, *text, *hint;
-	uint8_t code, exit;
+	const char *text;
+	uint8_t code;
+#if __STDC_HOSTED__
+	uint8_t exit;
+	const char *name, *hint;
+#endif
 } err_table[] = {
 	/* clang-format off */
-#define ROW(e, x, t, h) { #e, t, h, (uint8_t)(e), (uint8_t)(x) }
+#if __STDC_HOSTED__
+#define ROW(e, x, t, h) { t, (uint8_t)(e), (uint8_t)(x), #e, h }
+#else
+#define ROW(e, x, t, h) { t, (uint8_t)(e) }
+#endif
 	ROW(E_OK, 0, "ok", ""),
 	ROW(E_SHORT, DATAERR, "the input ends early", "send it whole"),
 	ROW(E_FORMAT, DATAERR, "the input breaks its format", "compare it with the format in the manual"),
@@ -96,18 +105,19 @@ static const struct row *find(enum err e)
 	return NULL;
 }
 
-const char *err_name(enum err e)
-{
-	const struct row *r = find(e);
-
-	return r ? r->name : "E_UNKNOWN";
-}
-
 const char *err_text(enum err e)
 {
 	const struct row *r = find(e);
 
 	return r ? r->text : "unknown result";
+}
+
+#if __STDC_HOSTED__
+const char *err_name(enum err e)
+{
+	const struct row *r = find(e);
+
+	return r ? r->name : "E_UNKNOWN";
 }
 
 const char *err_hint(enum err e)
@@ -123,3 +133,4 @@ int err_exit(enum err e)
 
 	return r ? r->exit : SOFTWARE;
 }
+#endif
