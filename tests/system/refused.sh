@@ -7,7 +7,8 @@ WORK=$(mktemp -d) fail=0
 . tools/rooms.sh
 trap 'stop_all; rm -rf "$WORK"' EXIT
 complain() { echo "$*"; fail=1; }
-three_rooms && "$BIN/bdk" generate --room "$WORK/load" --scheme tdes --id FFFF555555 --for "$WORK/acquirer.crt" --out "$WORK/a.krx" >/dev/null &&
+three_rooms && "$BIN/bdk" generate --room "$WORK/load" --scheme tdes --id FFFF555555 --for "$WORK/acquirer.crt" --out "$WORK/a.krx" >/dev/null 2>&1 &&
+	lease FFFF555555 tdes &&
 	boot t1 TC-1 ca "unix:$WORK/t1.link" && enrol t1 TC-1 ca "unix:$WORK/t1.link" >/dev/null 2>&1 || exit 1
 
 load() { inject TC-1 0 FFFF555555 "unix:$WORK/$1" >"$WORK/out" 2>"$WORK/said"; }
