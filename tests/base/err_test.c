@@ -95,6 +95,7 @@ START_TEST(the_numbers_are_what_the_wire_knows)
 	ck_assert_int_eq(E_CERTIFICATE, 32);
 	ck_assert_int_eq(E_SIGNATURE, 35);
 	ck_assert_int_eq(E_DIGEST, 43);
+	ck_assert_int_eq(E_LENGTH, 44);
 	ck_assert_int_eq(E_BLANK, 50);
 	ck_assert_int_eq(E_ENROLLED, 56);
 	ck_assert_int_eq(E_ROOM, 70);
@@ -102,8 +103,8 @@ START_TEST(the_numbers_are_what_the_wire_knows)
 	ck_assert_int_eq(E_PASSPHRASE, 85);
 	ck_assert_int_eq(E_PARSER, 87);
 	ck_assert_int_eq(E_SEALED, 86);
-	ck_assert_int_eq(E_LOCKED, 87);
-	ck_assert_int_eq(E_LEASE, 88);
+	ck_assert_int_eq(E_LOCKED, 88);
+	ck_assert_int_eq(E_LEASE, 89);
 	ck_assert_int_eq(E_PORT, 90);
 	ck_assert_int_eq(E_IO, 94);
 	ck_assert_int_eq(E_PERSON, 100);
