@@ -130,9 +130,9 @@ START_TEST(no_id_comes_twice_and_every_gap_is_explained)
 			highest = id > highest ? id : highest;
 			served++;
 			if (served % (ids / (KILLS + 1)) == 7 && kills < KILLS) {
-				room_close(&r);		/* as if it was killed: nobody is told */
 				if (_i)
 					room_sim_meddle(&r, forget);
+				room_close(&r);		/* as if it was killed: nobody is told */
 				open_room();
 				kills++;
 			}
