@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 static const char *room_dir, *init_purpose, *name, *test, *token, *arguments, *pin_file, *module_folder, *ask, *json;
-static const char *custodians, *threshold, *so_threshold, *accept_software;
+static const char *restore, *custodians, *threshold, *so_threshold, *accept_software;
 
 /* Each custodian of a new room types his passphrase here, one after the other. */
 static bool take_passphrases(struct room_birth *birth, int *status)
@@ -248,6 +248,20 @@ static int serve(void)
 	return e ? refuse(e, why) : 0;
 }
 
+/* The room goes by an older journal from now on, and says so when it is served. */
+static int put_back(void)
+{
+	char why[ROOM_WHY];
+	enum err e = room_restore(room_dir, restore, why);
+
+	if (e)
+		return *why ? fail_why(e, why, err_hint(e), "%s to %s", restore, room_dir) :
+			      fail_say(e, "%s to %s", restore, room_dir);
+	printf("%s: its journal is the backup's; all its leases are void: raise the epoch in the ca room (bdk epoch --raise), "
+	       "certify the room anew, then bdk lease and bdk accept\n", room_dir);
+	return 0;
+}
+
 static int run(int operands, char **operand)
 {
 	bool locked;
@@ -266,7 +280,9 @@ static int run(int operands, char **operand)
 		return fail_why(E_USAGE, "goes with --probe", "", "--json");
 	if (!room_dir == !ask)
 		return fail_why(E_USAGE, "one of them, and not both, is needed", "", "--room DIR and --probe");
-	return ask ? probe() : init_purpose ? init() : serve();
+	if (restore && (init_purpose || ask))
+		return fail_why(E_USAGE, "goes with --room alone", "", "--restore");
+	return ask ? probe() : init_purpose ? init() : restore ? put_back() : serve();
 }
 
 int main(int argc, char **argv)
@@ -275,6 +291,7 @@ int main(int argc, char **argv)
 		{ "room", "DIR", "folder of the room", &room_dir, false },
 		{ "init", "PURPOSE", "make the room instead of serving it: ca, load or acquirer", &init_purpose,
 		  false },
+		{ "restore", "FILE", "put this backup's journal in the place of a load room's, instead of serving it", &restore, false },
 		{ "name", "NAME", "its name, which stands in certificates (default: the folder's)", &name, false },
 		{ "test", NULL, "make a test room", &test, false },
 		{ "custodians", "LIST", "a production room's, as NAME=LOGIN,...: each types a passphrase", &custodians, false },

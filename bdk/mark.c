@@ -329,16 +329,31 @@ static bool begin_marks(struct room *r)
 	return true;
 }
 
+enum err mark_backup(struct journal *j)
+{
+	return journal_set_number(j, restored, 1);
+}
+
+enum err mark_is_backup(bool *yes, struct journal *j)
+{
+	uint64_t is = 0;
+	enum err e = journal_number(&is, j, restored);
+
+	*yes = is;
+	return e;
+}
+
 void mark_open(struct room *r)
 {
-	uint64_t least = 0, backup = 0;
+	uint64_t least = 0;
+	bool backup = false;
 	struct mark token;
 	struct mark_file file;
 
 	r->mark = (struct marks){ .lock = -1, .file = -1 };
 	if (r->config.purpose != ROOM_LOAD)
 		return;
-	if (journal_number(&least, r->journal, marked) || journal_number(&backup, r->journal, restored)) {
+	if (journal_number(&least, r->journal, marked) || mark_is_backup(&backup, r->journal)) {
 		journal_failed(r);
 		return;
 	}

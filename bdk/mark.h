@@ -28,6 +28,7 @@
 #define MARK_WHY 240
 #define MARK_BYTES 56
 
+struct journal;
 struct room;
 struct room_config;
 
@@ -73,6 +74,10 @@ struct marks {
 	struct key_set_id set;		/* what mark_permits() was asked for last, and did not permit */
 	uint32_t first, last;
 };
+
+/* mark_backup - this journal is a backup's from now on: a room that it is put back in voids its leases. mark_is_backup */
+MUST_USE enum err mark_backup(struct journal *j);
+MUST_USE enum err mark_is_backup(bool *yes, struct journal *j);
 
 /* mark_open - the last thing to open in a room, once it has workers: do the witnesses agree? r->mark.locked says why not.
  * Nothing but in load rooms. */

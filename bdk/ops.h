@@ -17,7 +17,7 @@ op_handler op_generate, op_package, op_import, op_state;
 /* ops_custody.c */
 op_handler op_unlock, op_lock, op_custodians, op_change, op_entrust;
 /* ops_lease.c */
-op_handler op_lease, op_accept, op_leases, op_manifest, op_chain;
+op_handler op_lease, op_accept, op_leases, op_manifest, op_chain, op_backup;
 /* ops_enrol.c */
 op_handler op_expect, op_enrol, op_enrol_csr, op_enrol_digest, op_enrol_done, op_revoke, op_crl, op_disown, op_raise;
 /* ops_station.c */

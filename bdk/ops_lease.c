@@ -256,3 +256,20 @@ enum err op_chain(struct ask *a)
 	snprintf(a->object, sizeof a->object, "%s, then %s", id, follower);
 	return lease_chain(a->room->journal, &set.id, &next.id, a->why);
 }
+
+/* --- Backups ------------------------------------------------------------------------------------------------------ */
+
+enum err op_backup(struct ask *a)
+{
+	struct audit head;
+	enum err e = journal_audit_head(&head, a->room->journal);
+
+	if (!e)
+		e = room_backup(a->room);
+	if (e)
+		return e;
+	snprintf(a->object, sizeof a->object, "up to record %llu", (unsigned long long)head.sequence);
+	record_put_text(a->answer, F_NAME, "backup.db");
+	record_put_number(a->answer, F_SEQUENCE, head.sequence);
+	return E_OK;
+}

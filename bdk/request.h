@@ -111,6 +111,7 @@ enum bdk_op {
 				   "elsewhere"; "in force", "used up", "void" */
 	OP_MANIFEST = 73,	/* load: F_ROW* {F_SEQUENCE line of the file, F_SERIAL, F_KEY_SET, F_SLOT, [F_KSN]} -> F_USED
 				   lines. All of them, or none: F_WHY names the first that is wrong */
+	OP_BACKUP = 75,		/* load: -> F_NAME of the file in the room's folder, F_SEQUENCE of the audit up to which it is */
 	OP_CHAIN = 74,		/* load: F_KEY_SET, F_FOLLOWER -> : loads from the first go on with the second */
 	/* people of the room (any room). Once it goes by bdk/rule.h any request may be answered with E_LOGIN (OP_LOGIN, then
 	 * ask again) or with E_SECOND, which has fields: those of a row of OP_PENDING. Then OP_AWAIT is the only thing to

@@ -1,5 +1,6 @@
 #include "bdk/room.h"
 #include "base/hex.h"
+#include "base/host/database.h"
 #include "base/host/file.h"
 #include "base/wipe.h"
 #include "bdk/list.h"
@@ -1004,4 +1005,107 @@ void room_close(struct room *r)
 		close(r->lock);
 	wipe(r, sizeof *r);
 	hold_nothing(r);
+}
+
+/* --- Backups ------------------------------------------------------------------------------------------------------ */
+
+/* Remove a database and what SQLite leaves beside it when its process is killed. */
+static void drop_database(const char *path)
+{
+	char beside[PATH + 8];
+
+	unlink(path);
+	snprintf(beside, sizeof beside, "%s-wal", path);
+	unlink(beside);
+	snprintf(beside, sizeof beside, "%s-shm", path);
+	unlink(beside);
+}
+
+enum err room_backup(struct room *r)
+{
+	char from[PATH], part[PATH], to[PATH];
+	struct journal *copy = NULL;
+	enum err e;
+
+	path_of(from, r, "journal.db");
+	path_of(part, r, "backup.part");
+	path_of(to, r, "backup.db");
+	drop_database(part);
+	e = database_copy(part, from);
+	if (!e)
+		e = journal_open(&copy, part, r->config.purpose);
+	if (!e)
+		e = mark_backup(copy);
+	journal_close(copy);
+	if (!e && (rename(part, to) || file_sync_folder(to)))
+		e = E_IO;
+	if (e)
+		drop_database(part);
+	return e;
+}
+
+/* Is this copy a backup of a load room's journal, and whole? */
+static enum err check_backup(const char *copy, char why[static ROOM_WHY])
+{
+	struct journal *j = NULL;
+	uint64_t bad = 0;
+	bool is = false;
+	enum err e = journal_open(&j, copy, ROOM_LOAD);
+
+	if (e)
+		snprintf(why, ROOM_WHY, "it is no journal of a load room");
+	else
+		e = mark_is_backup(&is, j);
+	if (!e && !is) {
+		snprintf(why, ROOM_WHY, "it is no backup: bdk backup makes them");
+		e = E_FORMAT;
+	}
+	if (!e)
+		e = journal_audit_check(&bad, j);
+	if (e == E_MAC)
+		snprintf(why, ROOM_WHY, "its audit record %llu does not fit the chain", (unsigned long long)bad);
+	journal_close(j);
+	return e;
+}
+
+enum err room_restore(const char *dir, const char *file, char why[static ROOM_WHY])
+{
+	char copy[PATH], journal[PATH], log[PATH], before[PATH], before_log[PATH];
+	struct room r = { .config.test = false };
+	enum err e;
+
+	why[0] = 0;
+	hold_nothing(&r);
+	e = read_config(&r, dir, why);
+	if (!e && r.config.purpose != ROOM_LOAD) {
+		snprintf(why, ROOM_WHY, "only a load room has what a backup is for; of others copy the folder while none serves them");
+		e = E_ROOM_PURPOSE;
+	}
+	if (!e)
+		e = take_lock(&r, why);
+	if (e)
+		goto done;
+	path_of(copy, &r, "restore.part");
+	path_of(journal, &r, "journal.db");
+	path_of(log, &r, "journal.db-wal");
+	path_of(before, &r, "journal.db.before");
+	path_of(before_log, &r, "journal.db.before-wal");
+	drop_database(copy);
+	e = database_copy(copy, file);
+	if (e)
+		snprintf(why, ROOM_WHY, "it cannot be read as a database");
+	else
+		e = check_backup(copy, why);
+	if (!e)
+		drop_database(before);
+	/* The log first: it must never lie beside another journal. */
+	if (!e && ((rename(log, before_log) && errno != ENOENT) || (rename(journal, before) && errno != ENOENT) ||
+		   rename(copy, journal) || file_sync_folder(journal)))
+		e = E_IO;
+	if (e)
+		drop_database(copy);
+done:
+	if (r.lock >= 0)
+		close(r.lock);
+	return e;
 }

@@ -214,6 +214,18 @@ MUST_USE enum err room_digest(uint8_t digest[static 32], const char *label, stru
  * says that a key is there. E_OK, E_IO */
 MUST_USE enum err room_sync(const struct room *r);
 
+/* room_backup - the journal as it is, in DIR/backup.db: whole and durable, or as it was before. E_OK, E_IO, E_JOURNAL */
+MUST_USE enum err room_backup(struct room *r);
+
+/*
+ * room_restore - put a backup's journal in the place of a load room's, which may be missing and else stays beside it as
+ * journal.db.before. Nobody may be serving the room
+ *
+ *   E_OK, as room_config_read(), E_ROOM_BUSY, E_ROOM_PURPOSE (no load room), E_FORMAT (no backup), E_ROOM_VERSION, E_MAC
+ *   (its audit does not fit), E_IO, E_JOURNAL; why is a sentence, or ""
+ */
+MUST_USE enum err room_restore(const char *dir, const char *file, char why[static ROOM_WHY]);
+
 /* room_store - keep a certificate or list under DIR/certs/NAME.der, durably. E_OK, E_IO */
 MUST_USE enum err room_store(struct room *r, const char *name, struct span der);
 

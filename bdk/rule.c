@@ -43,6 +43,7 @@ static const struct rule rules[] = {
 	{ OP_LEASES,       RULE_UID,        ANY,       0 },
 	{ OP_MANIFEST,     RULE_PASSPHRASE, SUP,       0 },
 	{ OP_CHAIN,        RULE_PASSPHRASE, CUS | SUP, CUS | SUP },
+	{ OP_BACKUP,       RULE_PASSPHRASE, CUS | SUP, 0 },
 	/* terminals */
 	{ OP_EXPECT,       RULE_PASSPHRASE, SUP,       0 },
 	{ OP_ENROL,        RULE_PASSPHRASE, SUP | OPR, 0 },

@@ -103,6 +103,7 @@ static const struct row {
 	{ OP_LEASES,       ROLE_PEOPLE,   CA | LOAD,  NOTHING,    READ,  op_leases,       "leases" },
 	{ OP_MANIFEST,     ROLE_PEOPLE,   LOAD,       NOTHING,    WHOLE, op_manifest,     "manifest" },
 	{ OP_CHAIN,        ROLE_PEOPLE,   LOAD,       NOTHING,    WHOLE, op_chain,        "chain" },
+	{ OP_BACKUP,       ROLE_PEOPLE,   LOAD,       NOTHING,    0,     op_backup,       "backup" },
 	{ OP_WHO,          ROLE_PEOPLE,   ANY,        NOTHING,    READ | SEALED, op_who,         "who" },
 	{ OP_LOGIN,        ROLE_PEOPLE,   ANY,        NOTHING,    0,     op_login,        "login" },
 	{ OP_PASSPHRASE,   ROLE_PEOPLE,   ANY,        NOTHING,    WHOLE, op_passphrase,   "passphrase" },

@@ -1,5 +1,5 @@
 /*
- * bdk: what people do in a room. Every command is a request to the room's bdkd, but for init, which makes the room.
+ * bdk: what people do in a room. Every command is a request to the room's bdkd, but for init and restore.
  */
 #include "base/host/fail.h"
 #include "base/host/opt.h"
@@ -16,6 +16,7 @@ struct cli cli;
 #define JSON { "json", NULL, "print JSON", &cli.json, false }
 #define END { 0 }
 
+static const struct opt nothing[] = { END };
 static const struct opt just_room[] = { ROOM, END };
 static const struct opt room_json[] = { ROOM, JSON, END };
 static const struct opt of_init[] = {
@@ -149,6 +150,8 @@ static const struct opt of_custodians[] = {
 
 static const struct command commands[] = {
 	{ "init", "DIR", "Makes a room.", of_init, 1, 1, cli_init },
+	{ "restore", "DIR BACKUP", "Puts a backup of a load room's journal back; all its leases are void then.", nothing, 2, 2,
+	  cli_restore },
 	{ "unlock", "", "A custodian's part in unlocking a production room: his passphrase, from his own login.", just_room, 0, 0,
 	  cli_unlock },
 	{ "lock", "", "Locks a production room: no keys until its custodians unlock it.", just_room, 0, 0, cli_lock },
@@ -188,6 +191,7 @@ static const struct command commands[] = {
 	{ "manifest", "FILE", "In a load room: says which terminals get which key set, slot and KSN.", just_room, 1, 1,
 	  cli_manifest },
 	{ "chain", "", "In a load room: says which key set follows another.", of_chain, 0, 0, cli_chain },
+	{ "backup", "", "In a load room: writes its journal to backup.db in its folder.", just_room, 0, 0, cli_backup },
 	{ "suspend", "ID", "Suspends a key set.", just_room, 1, 1, cli_suspend },
 	{ "resume", "ID", "Makes a suspended key set active again.", just_room, 1, 1, cli_resume },
 	{ "expect", "SERIAL...", "In a ca room: puts serials on the maker's list.", just_room, 1, -1, cli_expect },

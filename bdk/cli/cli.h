@@ -22,11 +22,11 @@ extern struct cli cli;
 /* Commands: each returns the program's exit status. */
 typedef int cli_command(int operands, char **operand);
 cli_command cli_unlock, cli_lock, cli_custodians, cli_entrust;
-cli_command cli_init, cli_info, cli_list, cli_devices, cli_audit, cli_ceremony, cli_digest, cli_probe;
+cli_command cli_init, cli_restore, cli_info, cli_list, cli_devices, cli_audit, cli_ceremony, cli_digest, cli_probe;
 cli_command cli_request, cli_certify, cli_anchors, cli_install, cli_crl, cli_disown, cli_epoch;
 cli_command cli_generate, cli_package, cli_import, cli_suspend, cli_resume;
 cli_command cli_handover, cli_import_pack, cli_verify;
-cli_command cli_lease, cli_accept, cli_leases, cli_manifest, cli_chain;
+cli_command cli_lease, cli_accept, cli_leases, cli_manifest, cli_chain, cli_backup;
 cli_command cli_expect, cli_enrol, cli_revoke;
 cli_command cli_people, cli_appoint, cli_dismiss, cli_passphrase, cli_approve, cli_session;
 

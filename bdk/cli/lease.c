@@ -1,4 +1,4 @@
-/* lease, accept, leases, manifest, chain */
+/* lease, accept, leases, manifest, chain, backup */
 #include "bdk/cli/cli.h"
 #include "base/hex.h"
 #include "base/host/fail.h"
@@ -251,6 +251,28 @@ int cli_chain(int operands, char **operand)
 		return status;
 	if (cli_ask(&c, &request, &status, cli.room))
 		printf("when key set %s is used up, loads go on with %s\n", cli.id, cli.next);
+	client_close(&c);
+	return status;
+}
+
+/* --- Backups ------------------------------------------------------------------------------------------------------ */
+
+int cli_backup(int operands, char **operand)
+{
+	uint64_t head = 0;
+	char name[32];
+	int status = 0;
+
+	(void)operands, (void)operand;
+	if (!cli_open(&c, &status))
+		return status;
+	record_begin(&request, OP_BACKUP);
+	if (cli_ask(&c, &request, &status, cli.room)) {
+		if (field_text(name, sizeof name, c.fields, F_NAME) || field_number(&head, c.fields, F_SEQUENCE, INT64_MAX))
+			status = cli_fail(&c, E_FORMAT, cli.room);
+		else
+			printf("%s/%s: the journal up to audit record %llu\n", cli.room, name, (unsigned long long)head);
+	}
 	client_close(&c);
 	return status;
 }

@@ -1,4 +1,4 @@
-/* init, info, list, devices, digest, probe */
+/* init, restore, info, list, devices, digest, probe */
 #include "bdk/cli/cli.h"
 #include "base/hex.h"
 #include "base/host/fail.h"
@@ -10,9 +10,26 @@
 #include <string.h>
 #include <unistd.h>
 
-int cli_init(int operands, char **operand)
+/* bdkd makes and restores rooms, because no other program loads a PKCS#11 module or writes a journal: the one beside this
+ * program, else on the PATH. */
+static int become_bdkd(const char *const arg[])
 {
 	char path[PATH_MAX + 8];
+	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX);
+	char *slash;
+
+	path[len > 0 ? len : 0] = 0;
+	slash = strrchr(path, '/');
+	if (slash) {
+		memcpy(slash + 1, "bdkd", 5);
+		execv(path, (char *const *)arg);
+	}
+	execvp("bdkd", (char *const *)arg);
+	return fail_why(E_UNREACHABLE, strerror(errno), "install bdkd beside bdk", "bdkd");
+}
+
+int cli_init(int operands, char **operand)
+{
 	/* what is passed on as it is */
 	const struct {
 		const char *option, *value;
@@ -28,8 +45,6 @@ int cli_init(int operands, char **operand)
 	};
 	const char *arg[24] = { "bdkd", "--room", operand[0], "--init", cli.purpose };
 	size_t n = 5;
-	ssize_t len = readlink("/proc/self/exe", path, PATH_MAX);
-	char *slash;
 
 	(void)operands;
 	for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
@@ -43,16 +58,15 @@ int cli_init(int operands, char **operand)
 	if (cli.accept_software)
 		arg[n++] = "--accept-software-token";
 	arg[n] = NULL;
-	/* bdkd makes rooms, because no other program loads a PKCS#11 module: the one beside this program, else on the
-	 * PATH. */
-	path[len > 0 ? len : 0] = 0;
-	slash = strrchr(path, '/');
-	if (slash) {
-		memcpy(slash + 1, "bdkd", 5);
-		execv(path, (char *const *)arg);
-	}
-	execvp("bdkd", (char *const *)arg);
-	return fail_why(E_UNREACHABLE, strerror(errno), "install bdkd beside bdk", "bdkd");
+	return become_bdkd(arg);
+}
+
+int cli_restore(int operands, char **operand)
+{
+	const char *const arg[] = { "bdkd", "--room", operand[0], "--restore", operand[1], NULL };
+
+	(void)operands;
+	return become_bdkd(arg);
 }
 
 int cli_info(int operands, char **operand)

@@ -152,7 +152,7 @@ static const struct {
 	{ 1, OP_ABORT, "l+" },	   { 1, OP_HISTORY, "l" },	 { 2, OP_RECOVER, "a" },
 	{ 1, OP_ZEROIZE, "l+" },   { 1, OP_WIPED, "l" },	 { 0, OP_LEASE, "c" },
 	{ 0, OP_ACCEPT, "l" },	   { 0, OP_LEASES, "cl" },	 { 0, OP_MANIFEST, "l" },
-	{ 0, OP_CHAIN, "l" },
+	{ 0, OP_CHAIN, "l" },	   { 0, OP_BACKUP, "l" },
 	{ 0, OP_WHO, "cla" },	   { 0, OP_LOGIN, "cla" },	 { 0, OP_PASSPHRASE, "cla" },
 	{ 0, OP_PEOPLE, "cla" },   { 0, OP_APPOINT, "cla" },	 { 0, OP_DISMISS, "cla" },
 	{ 0, OP_PENDING, "cla" },  { 0, OP_APPROVE, "cla" },	 { 0, OP_AWAIT, "cla" },
