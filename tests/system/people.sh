@@ -33,7 +33,8 @@ digest_in() { sed -n 's/^  digest  //p' "$1"; }
 
 # --- A room without people, and then with ----------------------------------------------------------------------------------
 three_rooms || exit 1
-"$BIN/bdk" generate --room "$R" --scheme tdes --id FFFF111111 --for "$WORK/acquirer.crt" --out "$WORK/a.krx" >/dev/null || exit 1
+"$BIN/bdk" generate --room "$R" --scheme tdes --id FFFF111111 --for "$WORK/acquirer.crt" --out "$WORK/a.krx" >/dev/null 2>&1 &&
+	lease FFFF111111 tdes || exit 1
 for i in 1 2; do
 	boot t$i TC-$i ca "unix:$WORK/t$i.link" && enrol t$i TC-$i ca "unix:$WORK/t$i.link" >/dev/null 2>&1 || exit 1
 done
