@@ -111,6 +111,7 @@ SCRIPT_keyroom-skips := $(B)/tests/board/shared.ld
 SCRIPT_keyroom-unhardened := $(SCRIPT_keyroom-skips)
 $(B)/bin/keyroom-skips.elf $(B)/bin/keyroom-unhardened.elf: $(SCRIPT_keyroom-skips)
 $(B)/bin/keyroom-unhardened.elf: $(B)/tests/board/unhardened.o
+WRAP_keyroom-unhardened := -Wl,--wrap=store_emptied
 $(SCRIPT_keyroom-skips): $(M4)/board.ld
 	@mkdir -p $(@D)
 	@sed 's/ORIGIN = 0x20000000/ORIGIN = 0x21800000/' $< >$@

@@ -710,10 +710,15 @@ static enum err on_update(struct krd *k, struct answer *a, struct span message)
 	return finish(k, a, m.slot, e);
 }
 
-/* As a check of secure.h: are they empty? Only then a RECEIPT may say so. */
+static unsigned slots_of(unsigned slot)
+{
+	return slot == MSG_SLOT_ALL ? (1u << STORE_SLOTS) - 1 : 1u << slot;
+}
+
+/* As a check of secure.h: does the memory bear out this RECEIPT? */
 struct emptied {
 	const struct store *store;
-	unsigned slots;
+	const struct msg_receipt *receipt;
 };
 
 static enum err check_emptied(uint32_t *mark, void *ctx)
@@ -721,10 +726,7 @@ static enum err check_emptied(uint32_t *mark, void *ctx)
 	const struct emptied *x = ctx;
 
 	*mark = SECURE_EMPTIED;
-	for (unsigned i = 0; i < STORE_SLOTS; i++)
-		if (x->slots >> i & 1 && x->store->slot[i].state != SLOT_EMPTY)
-			return E_LOADED;
-	return x->store->failed || x->store->state.emptying ? E_STORE : E_OK;
+	return store_emptied(x->store, slots_of(x->receipt->slot));
 }
 
 static enum err on_zeroize(struct krd *k, struct answer *a, struct span message)
@@ -735,7 +737,7 @@ static enum err on_zeroize(struct krd *k, struct answer *a, struct span message)
 	struct slot was = { 0 };
 	struct msg_zeroize m;
 	struct span body;
-	struct emptied emptied = { .store = s };
+	struct emptied emptied = { s, &receipt };
 	enum err e;
 
 	e = open_of_kdh(&body, k, MSG_ZEROIZE, message);
@@ -749,7 +751,6 @@ static enum err on_zeroize(struct krd *k, struct answer *a, struct span message)
 		e = transcript_add(&t, MSG_ZEROIZE, message);
 	if (e)
 		return e;
-	emptied.slots = m.slot == MSG_SLOT_ALL ? (1u << STORE_SLOTS) - 1 : 1u << m.slot;
 	receipt.slot = m.slot;
 	if (m.slot != MSG_SLOT_ALL)
 		was = s->slot[m.slot];
@@ -757,13 +758,13 @@ static enum err on_zeroize(struct krd *k, struct answer *a, struct span message)
 	receipt.kcv = part(was.kcv, was.kcv_len);
 	e = passed(k, KDH_MARKS);
 	if (!e)
-		e = store_empty(s, emptied.slots);
+		e = store_empty(s, slots_of(m.slot));
 	if (!e)
 		e = secure_add(&k->secure, check_emptied, &emptied);
 	if (e)
 		return e;
 	for (unsigned i = 0; i < STORE_SLOTS; i++)
-		if (emptied.slots >> i & 1)
+		if (slots_of(m.slot) >> i & 1)
 			krd_show_slot(k, i);
 	e = msg_put_receipt(a->reply + 1, &a->len, MSG_MAX, &receipt);
 	if (!e)

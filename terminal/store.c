@@ -3,6 +3,7 @@
 #include "crypto/sha256.h"
 #include "terminal/random.h"
 
+#include <stddef.h>
 #include <string.h>
 
 enum { KEY_AT = 0, BIRTH_AT = 32, CHUNK = 64 };
@@ -479,5 +480,22 @@ enum err store_empty(struct store *s, unsigned slots)
 			e = empty_slot(s, i);
 	if (!e && s->state.emptying)
 		e = announce(s, 0);
+	return e;
+}
+
+enum err store_emptied(const struct store *s, unsigned slots)
+{
+	enum err e = s->failed || s->state.emptying ? E_STORE : E_OK;
+
+	for (unsigned i = 0; !e && i < STORE_SLOTS; i++) {
+		if (!(slots >> i & 1))
+			continue;
+		if (s->slot[i].state != SLOT_EMPTY)
+			e = E_LOADED;
+		for (unsigned copy = 0; !e && copy < 2; copy++)
+			e = nv_holds(s,
+				     copy_at(RECORD_SLOT + i, copy) + (uint32_t)offsetof(struct slot_record, registers),
+				     NULL, sizeof(struct dukpt_registers), E_STORE);
+	}
 	return e;
 }

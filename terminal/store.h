@@ -179,6 +179,9 @@ void store_drop(struct store *s);
  * each is its KSN, hash, epoch and load count. Results as store_commit() */
 MUST_USE enum err store_empty(struct store *s, unsigned slots);
 
+/* store_emptied - is no key of these slots anywhere in the memory, read back now? E_OK, E_LOADED, E_STORE */
+MUST_USE enum err store_emptied(const struct store *s, unsigned slots);
+
 /* store_tamper - wipe everything for good, the store key first. The mark is written before, so that a loss of power
  * only puts off the rest. E_OK, E_STORE (what is in RAM is wiped even so) */
 MUST_USE enum err store_tamper(struct store *s);

@@ -20,6 +20,7 @@ from room import DONE, KEY, OFFER, RECEIPT, CSR, Enrolment, LoadRoom, Session, n
 HARDENED, TWIN = "build/arm/bin/keyroom-skips.elf", "build/arm/bin/keyroom-unhardened.elf"
 DECIDE = ("terminal/krd.c", "terminal/secure.c")
 TAMPERED = struct.pack("<I", 0xb4adb2ce)
+RECORDS, STATE, RECORD, HEAD = 2368, 216, 1140, 40  # terminal/store.h
 SLOT = 1
 LEAST = 150  # skips of an attack; there are from 230 to 620
 
@@ -64,6 +65,15 @@ class Terminal:
         need(offer[0] == OFFER, f"no OFFER: {offer[:4].hex()}")
         return offer, Session(hello, offer)
 
+    def keys(self, slot):
+        """What its registers hold: 16 bytes of which each is looked for."""
+        nv, at = self.machine.map[:NV], RECORDS + 2 * (STATE + HEAD) + 2 * slot * (RECORD + HEAD)
+        copy = max(at, at + RECORD + HEAD, key=lambda i: struct.unpack_from("<I", nv, i + RECORD + 36)[0])
+        record = nv[copy + RECORD - 32 * 32:copy + RECORD]
+        keys = [record[i:i + 16] for i in range(0, 1024, 32) if any(record[i:i + 16])]
+        need(keys, "no keys are seen")
+        return keys
+
     def attack(self, message, accepted, good, taken=None):
         """A message that is refused here, while its good counterpart is taken: before any skip and after all of them."""
         machine, before = self.machine, self.machine.state()
@@ -100,6 +110,13 @@ class Terminal:
         zeroize, bad_zeroize = (room.zeroize(session, 0, signer) for signer in (None, new_key()))
         yield "KEY, signature", self.attack(bad_key, loaded, key)
         yield "ZEROIZE, signature", self.attack(bad_zeroize, loaded, zeroize)
+
+        def untrue(end, before):
+            """A RECEIPT of a key that is still there."""
+            return (self.answered(end, RECEIPT) and self.machine.reply()[3:4] == b"\0" and
+                    any(key in self.machine.map[:NV] for key in keys))
+        keys = self.keys(0)
+        yield "ZEROIZE, receipt", self.attack(zeroize, untrue, zeroize, lambda end, _: self.answered(end, RECEIPT))
 
         def obeyed_in(hello, room):
             """Is that room's KEY taken after its HELLO? That is what counts."""

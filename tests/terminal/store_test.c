@@ -1,6 +1,7 @@
 #include "tests/lib/terminal_sim.h"
 #include "tests/lib/test.h"
 
+#include <stddef.h>
 #include <string.h>
 
 static struct sim sim;
@@ -62,6 +63,28 @@ START_TEST(what_was_committed_is_there_after_power_on)
 		ck_assert_mem_eq(&is, &want, sizeof want);
 		ck_assert_uint_eq(store_epoch(&sim.store), n);
 	}
+}
+END_TEST
+
+/* Planted as a wipe that did not happen would leave it, in either copy. */
+START_TEST(a_slot_counts_as_emptied_only_while_no_copy_holds_a_byte_of_a_key)
+{
+	commit(7);
+	ck_assert_int_eq(store_emptied(&sim.store, 1u << 2), E_LOADED);
+	ck_assert_int_eq(store_emptied(&sim.store, 1u << 1), E_OK);
+	ck_assert_int_eq(store_empty(&sim.store, 1u << 2), E_OK);
+	ck_assert_int_eq(store_emptied(&sim.store, 1u << 2), E_OK);
+	for (unsigned copy = 0; copy < 2; copy++) {
+		size_t keys = STORE_RECORDS + 2 * STORE_COPY(struct state) + (4 + copy) * STORE_COPY(struct slot_record) +
+			      offsetof(struct slot_record, registers);
+
+		for (size_t i = 0; i < sizeof(struct dukpt_registers); i += 100) {
+			sim.nv[keys + i] = 1;
+			ck_assert_int_eq(store_emptied(&sim.store, 1u << 2), E_STORE);
+			sim.nv[keys + i] = 0;
+		}
+	}
+	ck_assert_int_eq(store_emptied(&sim.store, 15), E_OK);
 }
 END_TEST
 
@@ -478,6 +501,7 @@ static Suite *suite(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, a_fresh_memory_is_a_blank_terminal);
 	tcase_add_test(t, what_was_committed_is_there_after_power_on);
+	tcase_add_test(t, a_slot_counts_as_emptied_only_while_no_copy_holds_a_byte_of_a_key);
 	tcase_add_test(t, every_power_on_is_counted);
 	tcase_add_test(t, a_dropped_draft_changes_nothing);
 	tcase_add_test(t, no_byte_of_a_superseded_key_is_left);
