@@ -78,18 +78,18 @@ enum err {
 	E_PARSER = 87,		/* the process that reads certificates failed */
 	E_LOCKED = 88,		/* loading is locked: journal and marks do not agree */
 	E_LEASE = 89,		/* no lease of device ids in force */
-	/* people of a room */
-	E_PERSON = 100,		/* no such person in this room */
-	E_LOGIN = 101,		/* whoever asks has to give a passphrase first */
-	E_SECOND = 102,		/* it waits for a second person */
-	E_LAPSED = 103,		/* no second person agreed */
-	E_CEREMONY = 104,	/* no ceremony is open, or was closed */
 	/* line */
 	E_PORT = 90,		/* no such port, or it cannot be opened */
 	E_BAUD = 91,		/* the port does not run at this speed */
 	E_TIMEOUT = 92,		/* nothing answers */
 	E_GONE = 93,		/* the port vanished */
-	E_IO = 94		/* reading or writing a file failed */
+	E_IO = 94,		/* reading or writing a file failed */
+	/* people of a room */
+	E_PERSON = 100,		/* no such person in this room */
+	E_LOGIN = 101,		/* whoever asks has to give a passphrase first */
+	E_SECOND = 102,		/* it waits for a second person */
+	E_LAPSED = 103,		/* no second person agreed */
+	E_CEREMONY = 104	/* no ceremony is open, or was closed */
 };
 
 /* err_name - "E_SHORT"; for a number without a name "E_UNKNOWN". Never NULL. */

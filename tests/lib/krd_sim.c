@@ -189,8 +189,8 @@ size_t krd_sim_csr(struct krd_sim *k, uint8_t out[static MSG_MAX])
 
 bool krd_sim_cert(struct krd_sim *k, struct room_sim *s, struct span cert)
 {
-	/* production rooms never write the second line */
-	const char *config = s->ca.config.test ? "environment = Test\nupdate = yes\n" : "environment = Test\n";
+	/* only a test room writes more than the first line */
+	const char *config = s->ca.config.test ? "environment = Test\nupdate = yes\nstrong = yes\n" : "environment = Test\n";
 	uint8_t digest[32], root[32];
 	const uint8_t *sig;
 	struct msg_cert m;
