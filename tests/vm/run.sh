@@ -18,7 +18,7 @@ cp /bin/busybox "$R/bin"
 for a in $(busybox --list); do [ -e "$R/bin/$a" ] || ln -s busybox "$R/bin/$a"; done
 cp --remove-destination /bin/bash "$R/bin/bash"
 cp "$B"/bin/{bdkd,bdk,kif,pos,acquirer} "$R/keyroom/bin"
-cp tools/rooms.sh "$R/keyroom/tools"
+cp tools/rooms.sh "$R/keyroom/tools" && cp Makefile "$R/keyroom"
 for m in usb-common usbcore uhci-hcd usbserial ftdi_sio; do
 	find $KERNEL/lib/modules -name "$m.ko" -exec cp {} "$R/modules" \; && [ -f "$R/modules/$m.ko" ] || die "no module $m"
 done
