@@ -432,6 +432,19 @@ static enum err seal(uint8_t *b, size_t *len, struct transcript *t, struct worke
 	return e;
 }
 
+/* What an OFFER changed is written down in the same transaction: the request's own record comes when it is answered, which a
+ * crash, or a KEY that cannot be made, may prevent. */
+static enum err note(struct journal *j, const struct kdh *k, uint8_t slot, const struct load *l, enum err refused)
+{
+	char object[128], ksn[KSN_TEXT] = "";
+
+	if (l)
+		ksn_text(ksn, &l->iksn);
+	snprintf(object, sizeof object, "%s slot %u%s%s%s%s", k->serial, slot, l ? ": " : "", ksn, l ? " " : "",
+		 l ? load_state_name(l->state) : "");
+	return journal_audit(j, "bdkd", "settle", object, refused ? err_text(refused) : "");
+}
+
 /* An OFFER that verified, in one transaction: remembered whatever is decided about it, and settled. */
 static enum err take_offer(struct load *l, struct room *r, const struct kdh *k, const struct offer *o,
 			   const struct msg_slot *s, char why[static KDH_WHY])
@@ -449,6 +462,11 @@ static enum err take_offer(struct load *l, struct room *r, const struct kdh *k, 
 	if (e == E_JOURNAL || e == E_LOCKED) {
 		journal_rollback(j);
 		return e;
+	}
+	kept = note(j, k, k->slot, e ? NULL : l, e);
+	if (kept) {
+		journal_rollback(j);
+		return kept;
 	}
 	kept = journal_commit(j);
 	return kept ? kept : e;
@@ -580,6 +598,8 @@ static enum err settle_slots(bool *holds, struct wipe *w, struct journal *j, con
 	}
 	if (!e && !any)
 		e = journal_wiped(j, &made);
+	if (!e)
+		e = note(j, k, slot, NULL, E_OK);
 	if (e) {
 		journal_rollback(j);
 		return e;

@@ -369,6 +369,39 @@ START_TEST(the_usual_place_is_made)
 }
 END_TEST
 
+static void copy_head(void *out, const char *text)
+{
+	strcat(out, text);
+}
+
+/* The newest head of each room's audit, whatever else is made anew; what is none is refused. */
+START_TEST(the_newest_head_is_kept)
+{
+	static const char *const heads[] = {
+		"head = keyroom/1\nroom = a\nsequence = 7\nrecords = AAAA\n", "head = keyroom/1\nroom = a\nsequence = 12\nrecords = AAAA\n",
+		"head = keyroom/1\nroom = a\nsequence = 9\nrecords = AAAA\n", "head = keyroom/1\nroom = b\nsequence = 1\nrecords = BBBB\n",
+	};
+	static const char *const none[] = {
+		"", "\n", "head = keyroom/1\n", "room = a\nsequence = 13\nrecords = AAAA\n",
+		"head = keyroom/1\nsequence = -1\nrecords = AAAA\n", "head = keyroom/1\nsequence = 13x\nrecords = AAAA\n",
+		"head = keyroom/1\nsequence = 99999999999999999999\nrecords = AAAA\n",
+	};
+	char all[1024] = "", expected[1024];
+	struct ledger l;
+
+	ck_assert_int_eq(ledger_open(&l, path, "/room"), E_OK);
+	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+		ck_assert_int_eq(ledger_put_head(&l, (struct span){ (const uint8_t *)heads[i], strlen(heads[i]) }), E_OK);
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+		ck_assert_int_eq(ledger_put_head(&l, (struct span){ (const uint8_t *)none[i], strlen(none[i]) }), E_FORMAT);
+	ck_assert_int_eq(ledger_clear(&l, "/room"), E_OK);
+	ck_assert_int_eq(ledger_heads(&l, copy_head, all), E_OK);
+	snprintf(expected, sizeof expected, "%s%s", heads[1], heads[3]);
+	ck_assert_str_eq(all, expected);
+	ledger_close(&l);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("kif/ledger");
@@ -386,6 +419,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_ledger_that_is_being_brought_up_is_old_or_new_when_the_process_dies);
 	tcase_add_test(t, other_files_are_left_alone);
 	tcase_add_test(t, what_cannot_be_written_is_said);
+	tcase_add_test(t, the_newest_head_is_kept);
 	tcase_add_test(t, the_usual_place_is_made);
 	suite_add_tcase(s, t);
 	return s;

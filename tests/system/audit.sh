@@ -119,4 +119,14 @@ for what in stop start; do
 	grep -q "^sequence = $n$" "$WORK/all" || complain "$what (record $n) has no head"
 done
 
+# And after each so many records as room.conf says.
+stop load
+echo 'head-records = 4' >>"$ROOM/room.conf"
+serve load || die "load with head-records"
+for i in 1 2 3 4 5 6; do bdk suspend --room "$ROOM" $SET >/dev/null && bdk resume --room "$ROOM" $SET >/dev/null || complain "$i"; done
+was=$(grep -c ^signature "$WORK/all")
+bdk audit head --all --room "$ROOM" >"$WORK/all"
+now=$(grep -c ^signature "$WORK/all")
+[ $((now - was)) -ge 4 ] || complain "head-records = 4: $((now - was)) heads more after 12 acts, a stop and a start"
+bdk audit export --room "$ROOM" >"$WORK/later.jsonl" && verify "$WORK/later.jsonl" --head "$WORK/all" || complain "interval: $(cat "$WORK/out")"
 exit $fail

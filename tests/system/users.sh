@@ -57,6 +57,8 @@ knocks $STATION people refused
 knocks $OTHER people refused
 knocks $OTHER station refused
 knocks $ROOM people 'hung up on'
+as $PEOPLE "$BIN/bdk" audit --room "$R" | grep -qE "uid $ROOM people +connect" ||
+	complain "whom the socket is not for does not stand in the audit"
 as $PEOPLE "$BIN/bdk" info --room "$R" | grep -q '^purpose *load' || complain "the people's user is not served"
 said=$(as $OTHER "$BIN/bdk" info --room "$R" 2>&1)
 [ $? -eq 77 ] && [[ $said == *people-user* ]] || complain "another user was told: $said"
