@@ -936,8 +936,13 @@ enum err room_unlock(struct room *r, const uint8_t pin[static SHARE_SECRET], cha
 void room_lock(struct room *r)
 {
 	mark_stop(r);
-	for (unsigned i = 0; i < ROOM_WORKERS; i++)
+	for (unsigned i = 0; i < ROOM_WORKERS; i++) {
 		worker_stop(&r->worker[i]);
+		/* An order that it had is nobody's any more, and not its successor's. */
+		wipe(r->worker[i].key, sizeof r->worker[i].key);
+		r->worker[i].key_len = 0;
+		r->worker[i].state = WORKER_KEY_NONE;
+	}
 	mark_close(r);
 	login_wipe(&r->pin);
 	pieces_wipe(&r->given);

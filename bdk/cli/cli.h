@@ -71,7 +71,7 @@ struct column {
 /*
  * cli_table - ask for a whole list, piece by piece, and print its rows: aligned for people, or a JSON array
  *
- * Returns the exit status.
+ * Below a table stands what every report of a production room on a software token says. Returns the exit status.
  */
 int cli_table(uint16_t op, const struct column *columns, size_t n);
 

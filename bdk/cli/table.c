@@ -143,6 +143,19 @@ static void print_json(json_t *rows)
 	printf("]\n");
 }
 
+/* What every report of such a room says. */
+static void print_token(struct client *c, int *status)
+{
+	static struct record request;
+	uint64_t test = 1, software = 0;
+
+	record_begin(&request, OP_INFO);
+	if (!cli_ask(c, &request, status, cli.room) || field_number(&test, c->fields, F_TEST_ROOM, 1) ||
+	    field_number(&software, c->fields, F_SOFTWARE_TOKEN, 1) || test || !software)
+		return;
+	printf("A production room on a software token, which its room.conf accepts.\n");
+}
+
 int cli_table(uint16_t op, const struct column *columns, size_t n)
 {
 	static struct client c;
@@ -181,6 +194,7 @@ int cli_table(uint16_t op, const struct column *columns, size_t n)
 		print_row(&t, 0, true);
 		for (size_t i = 0; i < t.rows; i++)
 			print_row(&t, i, false);
+		print_token(&c, &status);
 	}
 	for (size_t i = 0; i < t.rows * t.columns; i++)
 		free(t.cell[i]);

@@ -259,10 +259,12 @@ START_TEST(a_locked_room_has_no_worker_and_no_pin)
 	ck_assert_int_eq(room_open(&r, dir, why), E_OK);
 	r.config.test = false;
 	r.given.n = 1;
+	r.worker[0].state = WORKER_KEY_ORDERED; /* in the middle of a load */
 	room_lock(&r);
 	ck_assert(r.sealed);
 	ck_assert_ptr_null(r.pin.page);
 	ck_assert_int_eq(r.worker[0].fd, -1);
+	ck_assert_int_eq(r.worker[0].state, WORKER_KEY_NONE);
 	ck_assert_mem_eq(&r.given, &nothing, sizeof nothing);
 	ck_assert_int_eq(room_worker(&w, &r), E_TOKEN);
 	ck_assert_int_eq(room_unlock(&r, wrong, why), E_PASSPHRASE);
