@@ -35,7 +35,8 @@ static enum err add(struct custodians *c, char *text, char why[static CUSTODY_WH
 	if (login)
 		*login++ = 0;
 	if (!login || !share_name(text)) {
-		snprintf(why, CUSTODY_WHY, "a custodian is NAME=LOGIN, the name of 1 to %d small letters, digits and dashes",
+		snprintf(why, CUSTODY_WHY,
+			 "a custodian is NAME=LOGIN, the name of 1 to %d small letters, digits and dashes",
 			 SHARE_NAME - 1);
 		return E_RANGE;
 	}
@@ -75,8 +76,9 @@ enum err custodians_parse(struct custodians *c, const char *text, const char *m,
 		e = E_RANGE;
 	}
 	if (!e && (!threshold(&c->m, m, SHARE_LEAST, c->n) || !threshold(&c->so_m, so_m ? so_m : m, c->m, c->n))) {
-		snprintf(why, CUSTODY_WHY, "of %u custodians, 2 to %u unlock the room, and as many or more change its custodians",
-			 c->n, c->n);
+		snprintf(why, CUSTODY_WHY,
+			 "of %u custodians, 2 to %u unlock the room, and as many or more change its custodians", c->n,
+			 c->n);
 		e = E_RANGE;
 	}
 	if (e)
@@ -109,12 +111,14 @@ enum err custodians_check(const struct custodians *c, struct journal *j, char wh
 
 	for (unsigned i = 0; !e && i < c->n; i++) {
 		struct person named, there;
-		enum err by_name = journal_person(&named, j, c->who[i].name, 0), by_uid = journal_person(&there, j, NULL, c->who[i].uid);
+		enum err by_name = journal_person(&named, j, c->who[i].name, 0),
+			 by_uid = journal_person(&there, j, NULL, c->who[i].uid);
 
 		if ((by_name && by_name != E_PERSON) || (by_uid && by_uid != E_PERSON))
 			e = E_JOURNAL;
 		else if (by_name != by_uid || (!by_name && named.row != there.row)) {
-			snprintf(why, CUSTODY_WHY, "the name or the login of %s is another person's: bdk people lists them",
+			snprintf(why, CUSTODY_WHY,
+				 "the name or the login of %s is another person's: bdk people lists them",
 				 c->who[i].name);
 			e = E_DENIED;
 		} else if (!by_name) {
@@ -245,7 +249,8 @@ enum err custody_write(const char *dir, const char *room, uint32_t generation, c
 
 static bool same_split(const struct share_of *a, const struct share_of *b)
 {
-	return a->set == b->set && a->generation == b->generation && a->m == b->m && a->n == b->n && !strcmp(a->room, b->room);
+	return a->set == b->set && a->generation == b->generation && a->m == b->m && a->n == b->n &&
+	       !strcmp(a->room, b->room);
 }
 
 /* Why a share does not belong here, NULL where it does. */
@@ -336,7 +341,8 @@ enum err custody_read(struct custody *c, const char *dir, const char *room, char
 	for (unsigned nth = 0; custody_of(&of, c, SHARE_PIN, nth); nth++)
 		if (there(c, &of) >= of.m)
 			return E_OK;
-	snprintf(why, CUSTODY_WHY, "%s", c->bad[0] ? c->bad : "too few of the custodians' shares are in its folder shares");
+	snprintf(why, CUSTODY_WHY, "%s",
+		 c->bad[0] ? c->bad : "too few of the custodians' shares are in its folder shares");
 	return E_ROOM;
 }
 

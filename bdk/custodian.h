@@ -16,7 +16,7 @@
 #include "bdk/share.h"
 
 #define CUSTODY_FILES (4 * SHARE_MOST) /* two generations of both sets */
-#define CUSTODY_SECONDS 600	       /* what has been given is forgotten after that: from the first on */
+#define CUSTODY_SECONDS 600            /* what has been given is forgotten after that: from the first on */
 #define CUSTODY_WHY 160
 #define CUSTODIANS_TEXT 512
 
@@ -111,8 +111,8 @@ struct pieces {
  *
  *   E_OK, E_DENIED (no custodian has this login), E_EXISTS (given before), E_PASSPHRASE, E_CRYPTO
  */
-MUST_USE enum err pieces_give(struct pieces *p, char name[static SHARE_NAME], const struct custody *c, enum share_set set,
-			      uid_t uid, struct span phrase, uint64_t now);
+MUST_USE enum err pieces_give(struct pieces *p, char name[static SHARE_NAME], const struct custody *c,
+			      enum share_set set, uid_t uid, struct span phrase, uint64_t now);
 
 /* pieces_tend - what is too old is wiped; seconds until that, 0 where there is nothing */
 uint64_t pieces_tend(struct pieces *p, uint64_t now);

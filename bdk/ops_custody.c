@@ -35,7 +35,8 @@ static const struct share *custodian(const struct custody *c, uid_t uid)
 	if (!custody_of(&of, c, SHARE_SO_PIN, 0))
 		return NULL;
 	for (unsigned i = 0; i < c->n; i++)
-		if (c->share[i].of.set == SHARE_SO_PIN && c->share[i].of.generation == of.generation && c->share[i].uid == uid)
+		if (c->share[i].of.set == SHARE_SO_PIN && c->share[i].of.generation == of.generation &&
+		    c->share[i].uid == uid)
 			return &c->share[i];
 	return NULL;
 }
@@ -46,7 +47,8 @@ static enum err refuse(struct ask *a, enum err e)
 	if (e == E_DENIED)
 		snprintf(a->why, sizeof a->why, "%s", nobody);
 	if (e == E_EXISTS) {
-		snprintf(a->why, sizeof a->why, "this custodian has given his share already: another one, from his own login");
+		snprintf(a->why, sizeof a->why,
+			 "this custodian has given his share already: another one, from his own login");
 		e = E_DENIED;
 	}
 	if (e == E_PASSPHRASE)
@@ -75,7 +77,8 @@ static enum err unlock(struct ask *a, const struct custody *c)
 	if (e == E_MAC)
 		snprintf(a->why, sizeof a->why, "the shares do not fit together");
 	if (e == E_PASSPHRASE)
-		snprintf(a->why, sizeof a->why, "the token does not take the PIN that the shares make; it is not tried again");
+		snprintf(a->why, sizeof a->why,
+			 "the token does not take the PIN that the shares make; it is not tried again");
 	pieces_wipe(&given);
 	pieces_wipe(&a->room->given);
 	return e == E_PASSPHRASE || e == E_MAC ? E_TOKEN : e;
@@ -113,7 +116,8 @@ enum err op_unlock(struct ask *a)
 	record_put_number(a->answer, F_NEEDED, of.m);
 	record_put_number(a->answer, F_SEALED, a->room->sealed);
 	if (custody_of(&other, &c, SHARE_PIN, 1))
-		record_put_text(a->answer, F_REASON, "a change of custodians was cut off: make it again (bdk custodians --change)");
+		record_put_text(a->answer, F_REASON,
+				"a change of custodians was cut off: make it again (bdk custodians --change)");
 	else if (c.bad[0])
 		record_put_text(a->answer, F_REASON, c.bad);
 	return E_OK;
@@ -226,7 +230,8 @@ enum err op_change(struct ask *a)
 
 /* The new shares are on the disk before the token has their PINs, and the old ones until it has: whenever this is cut off,
  * either opens it. */
-static enum err change(struct room *r, const struct custody *c, const struct custody_change *x, const struct share_of *of)
+static enum err change(struct room *r, const struct custody *c, const struct custody_change *x,
+		       const struct share_of *of)
 {
 	struct custody_secrets next;
 	uint8_t so_pin[SHARE_SECRET];
@@ -264,7 +269,8 @@ static enum err change_by(struct ask *a, const struct custody *c)
 		if (pieces_count(&x->given, &of) >= of.m)
 			e = change(a->room, c, x, &of);
 	if (e == E_PASSPHRASE)
-		snprintf(a->why, sizeof a->why, "the token does not take the SO PIN that the shares make; it is not tried again");
+		snprintf(a->why, sizeof a->why,
+			 "the token does not take the SO PIN that the shares make; it is not tried again");
 	custody_change_wipe(x);
 	return e == E_PASSPHRASE ? E_TOKEN : e;
 }
@@ -294,7 +300,8 @@ enum err op_entrust(struct ask *a)
 	if (e)
 		return e;
 	if (!x) {
-		snprintf(a->why, sizeof a->why, "no change of custodians is under way: one of them begins it with bdk custodians --change");
+		snprintf(a->why, sizeof a->why,
+			 "no change of custodians is under way: one of them begins it with bdk custodians --change");
 		return E_DENIED;
 	}
 	key = (struct custodian_key *)next_key(x, a->peer->uid);
@@ -306,7 +313,8 @@ enum err op_entrust(struct ask *a)
 	if (!e && next.p && !now.p && custodian(&c, a->peer->uid))
 		e = E_PASSPHRASE;
 	if (!e && next.p && (!key || key->made)) {
-		snprintf(a->why, sizeof a->why, "%s", key ? "this custodian has come already" : "this login is not among the next custodians'");
+		snprintf(a->why, sizeof a->why, "%s",
+			 key ? "this custodian has come already" : "this login is not among the next custodians'");
 		return E_DENIED;
 	}
 	if (!e && next.p)
@@ -315,8 +323,8 @@ enum err op_entrust(struct ask *a)
 		return refuse(a, e);
 	whole = complete(&c, x, &came, &of);
 	given = pieces_count(&x->given, &of);
-	snprintf(a->object, sizeof a->object, "uid %u: %u of %u give, %u of %u have come", (unsigned)a->peer->uid, given, of.m,
-		 came, x->next.n);
+	snprintf(a->object, sizeof a->object, "uid %u: %u of %u give, %u of %u have come", (unsigned)a->peer->uid,
+		 given, of.m, came, x->next.n);
 	record_put_number(a->answer, F_GIVEN, given);
 	record_put_number(a->answer, F_NEEDED, of.m);
 	record_put_number(a->answer, F_USED, came);

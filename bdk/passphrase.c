@@ -22,8 +22,8 @@ enum err passphrase_derive(uint8_t key[static 32], const struct passphrase_cost 
 	if (!phrase.len || phrase.len > PASSPHRASE_MAX || cost->log_n < LEAST_LOG_N || cost->log_n > MOST_LOG_N ||
 	    cost->r != R || !cost->p || cost->p > MOST_P)
 		return E_RANGE;
-	if (EVP_PBE_scrypt((const char *)phrase.p, phrase.len, salt, PASSPHRASE_SALT, (uint64_t)1 << cost->log_n, R, cost->p,
-			   (((uint64_t)1 << cost->log_n) + cost->p) * BLOCK * R + SPARE, key, 32) != 1) {
+	if (EVP_PBE_scrypt((const char *)phrase.p, phrase.len, salt, PASSPHRASE_SALT, (uint64_t)1 << cost->log_n, R,
+			   cost->p, (((uint64_t)1 << cost->log_n) + cost->p) * BLOCK * R + SPARE, key, 32) != 1) {
 		wipe(key, 32);
 		e = E_CRYPTO;
 	}

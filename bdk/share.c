@@ -212,10 +212,11 @@ enum err share_seal(struct share *s, const uint8_t key[static 32], const uint8_t
 	int aad_len, n = 0;
 	enum err e = header(aad, &aad_len, nonce, s);
 
-	if (!e && (!c || EVP_EncryptInit_ex(c, EVP_aes_256_gcm(), NULL, key, nonce) != 1 ||
-		   EVP_EncryptUpdate(c, NULL, &n, aad, aad_len) != 1 ||
-		   EVP_EncryptUpdate(c, s->box, &n, piece, SHARE_BYTES) != 1 || EVP_EncryptFinal_ex(c, s->box + n, &n) != 1 ||
-		   EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, TAG, s->tag) != 1))
+	if (!e &&
+	    (!c || EVP_EncryptInit_ex(c, EVP_aes_256_gcm(), NULL, key, nonce) != 1 ||
+	     EVP_EncryptUpdate(c, NULL, &n, aad, aad_len) != 1 ||
+	     EVP_EncryptUpdate(c, s->box, &n, piece, SHARE_BYTES) != 1 || EVP_EncryptFinal_ex(c, s->box + n, &n) != 1 ||
+	     EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, TAG, s->tag) != 1))
 		e = E_CRYPTO;
 	EVP_CIPHER_CTX_free(c);
 	return e;

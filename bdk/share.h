@@ -33,7 +33,7 @@
 #define SHARE_BYTES 24 /* a share: as long as what was split */
 #define SHARE_LEAST 2
 #define SHARE_MOST 9
-#define SHARE_NAME 16  /* a custodian's name, with its NUL */
+#define SHARE_NAME 16 /* a custodian's name, with its NUL */
 #define SHARE_ROOM 41
 #define SHARE_MAX 133
 
@@ -69,7 +69,8 @@ MUST_USE enum err share_put(uint8_t *out, size_t *len, size_t size, const struct
 
 /* share_split - n shares of the secret, piece[x - 1] being share x. Random bytes are OpenSSL's; without them the process is
  * aborted, since libgfshare cannot be told. E_OK, E_RANGE (m, n), E_INTERNAL (no memory) */
-MUST_USE enum err share_split(uint8_t piece[][SHARE_BYTES], const struct share_of *of, const uint8_t secret[static SHARE_SECRET]);
+MUST_USE enum err share_split(uint8_t piece[][SHARE_BYTES], const struct share_of *of,
+			      const uint8_t secret[static SHARE_SECRET]);
 
 /* share_combine - the secret of m pieces, x[i] being the number of piece[i]. E_OK, E_MAC (they are not m different ones of
  * one split), E_INTERNAL; secret zero on an error */

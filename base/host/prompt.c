@@ -23,8 +23,8 @@ bool prompt_secret(char out[], size_t *len, size_t size, const char *question, i
 				   "type it at a terminal: it may not come from a pipe or a file", "%s", question);
 	else if (!line[0] || strlen(line) >= size) {
 		good = false;
-		*status = fail_why(E_RANGE, line[0] ? "too long" : "nothing was typed", "run the same command again", "%s",
-				   question);
+		*status = fail_why(E_RANGE, line[0] ? "too long" : "nothing was typed", "run the same command again",
+				   "%s", question);
 	}
 	if (good) {
 		*len = strlen(line);

@@ -1,5 +1,6 @@
 /* unlock, lock, custodians, entrust */
 #include "base/host/fail.h"
+#include "base/host/guard.h"
 #include "base/host/prompt.h"
 #include "base/wipe.h"
 #include "bdk/cli/cli.h"
@@ -11,10 +12,15 @@ static struct record request;
 static bool put_passphrase(uint16_t tag, bool chosen, const char *question, int *status)
 {
 	char phrase[PASSPHRASE_MAX + 1];
-	size_t len;
-	bool good = chosen ? prompt_new_secret(phrase, &len, sizeof phrase, PASSPHRASE_MIN, question, status)
-			   : prompt_secret(phrase, &len, sizeof phrase, question, status);
+	size_t len = 0;
+	bool locked; /* where memory may not be locked it is at least in no core dump */
+	bool good = !guard_secrets(&locked);
 
+	if (!good)
+		*status = fail_say(E_INTERNAL, "%s", question);
+	else
+		good = chosen ? prompt_new_secret(phrase, &len, sizeof phrase, PASSPHRASE_MIN, question, status)
+			      : prompt_secret(phrase, &len, sizeof phrase, question, status);
 	if (good)
 		record_put(&request, tag, (struct span){ (const uint8_t *)phrase, len });
 	wipe(phrase, sizeof phrase);
@@ -41,9 +47,12 @@ int cli_unlock(int operands, char **operand)
 	if (!cli_open(&c, &status))
 		return status;
 	record_begin(&request, OP_UNLOCK);
-	if (put_passphrase(F_PASSPHRASE, false, "Your passphrase", &status) && cli_ask(&c, &request, &status, cli.room)) {
-		if (field_text(name, sizeof name, c.fields, F_NAME) || field_number(&given, c.fields, F_GIVEN, UINT8_MAX) ||
-		    field_number(&needed, c.fields, F_NEEDED, UINT8_MAX) || field_number(&sealed, c.fields, F_SEALED, 1))
+	if (put_passphrase(F_PASSPHRASE, false, "Your passphrase", &status) &&
+	    cli_ask(&c, &request, &status, cli.room)) {
+		if (field_text(name, sizeof name, c.fields, F_NAME) ||
+		    field_number(&given, c.fields, F_GIVEN, UINT8_MAX) ||
+		    field_number(&needed, c.fields, F_NEEDED, UINT8_MAX) ||
+		    field_number(&sealed, c.fields, F_SEALED, 1))
 			status = cli_fail(&c, E_FORMAT, cli.room);
 		else
 			printf("%s: %llu of %llu; the room is %s\n", name, (unsigned long long)given,
@@ -84,8 +93,8 @@ static int begin_change(void)
 	if (cli.so_threshold)
 		record_put_text(&request, F_SO_NEEDED, cli.so_threshold);
 	if (cli_ask(&c, &request, &status, cli.room))
-		printf("Within ten minutes, each from an own login, run bdk entrust: all who are custodians then, and enough of "
-		       "those who are it now.\n");
+		printf("Within ten minutes, each from an own login, run bdk entrust: all who are custodians then, and "
+		       "enough of those who are it now.\n");
 	client_close(&c);
 	return status;
 }
@@ -131,8 +140,10 @@ int cli_entrust(int operands, char **operand)
 	else if ((!is || put_passphrase(F_PASSPHRASE, false, "Your passphrase", &status)) &&
 		 (!next || put_passphrase(F_NEW_PASSPHRASE, true, "Your new passphrase", &status)) &&
 		 cli_ask(&c, &request, &status, cli.room)) {
-		if (field_number(&given, c.fields, F_GIVEN, UINT8_MAX) || field_number(&needed, c.fields, F_NEEDED, UINT8_MAX) ||
-		    field_number(&came, c.fields, F_USED, UINT8_MAX) || field_number(&all, c.fields, F_LAST, UINT8_MAX) ||
+		if (field_number(&given, c.fields, F_GIVEN, UINT8_MAX) ||
+		    field_number(&needed, c.fields, F_NEEDED, UINT8_MAX) ||
+		    field_number(&came, c.fields, F_USED, UINT8_MAX) ||
+		    field_number(&all, c.fields, F_LAST, UINT8_MAX) ||
 		    field_text(state, sizeof state, c.fields, F_STATE))
 			status = cli_fail(&c, E_FORMAT, cli.room);
 		else

@@ -145,7 +145,8 @@ START_TEST(what_was_given_is_forgotten_after_its_time)
 	ck_assert_uint_eq(pieces_tend(&p, 1000 + CUSTODY_SECONDS - 1), 1);
 	ck_assert_uint_eq(p.n, 1);
 	/* the second one comes too late, and is the first */
-	ck_assert_int_eq(pieces_give(&p, name, &custody, SHARE_PIN, 60002, TEXT(phrases[1]), 1000 + CUSTODY_SECONDS), E_OK);
+	ck_assert_int_eq(pieces_give(&p, name, &custody, SHARE_PIN, 60002, TEXT(phrases[1]), 1000 + CUSTODY_SECONDS),
+			 E_OK);
 	ck_assert_uint_eq(p.n, 1);
 	ck_assert_uint_eq(pieces_tend(&p, 1000 + 2 * CUSTODY_SECONDS), 0);
 	ck_assert_mem_eq(&p, &nothing, sizeof p);
@@ -157,7 +158,9 @@ START_TEST(a_share_that_does_not_belong_is_passed_over)
 {
 	static const struct {
 		const char *from, *to;
-	} copied[] = { { "pin-1-1", "pin-1-2" }, { "so-1-2", "pin-1-2" }, { "pin-1-1", "pin-2-1" }, { "pin-1-1", "pin-1-4" } };
+	} copied[] = {
+		{ "pin-1-1", "pin-1-2" }, { "so-1-2", "pin-1-2" }, { "pin-1-1", "pin-2-1" }, { "pin-1-1", "pin-1-4" }
+	};
 	uint8_t file[SHARE_MAX];
 	char from[160], to[160];
 	size_t len;
@@ -196,7 +199,9 @@ END_TEST
 
 START_TEST(custodians_are_people_until_others_take_their_place)
 {
-	static const struct custodians next = { .who = { { "anna", 60001 }, { "dora", 60004 } }, .n = 2, .m = 2, .so_m = 2 };
+	static const struct custodians next = {
+		.who = { { "anna", 60001 }, { "dora", 60004 } }, .n = 2, .m = 2, .so_m = 2
+	};
 	struct custodian_key key[SHARE_MOST] = { { .made = true, .verifier.check = { 7 } } };
 	struct person p;
 
@@ -205,7 +210,8 @@ START_TEST(custodians_are_people_until_others_take_their_place)
 	ck_assert_int_eq(custodians_check(&three, journal, why), E_OK);
 	ck_assert_int_eq(custodians_enter(&three, key, journal, NULL), E_OK);
 	ck_assert_int_eq(journal_person(&p, journal, "anna", 0), E_OK);
-	ck_assert(p.uid == 60001 && p.roles == PERSON_CUSTODIAN && p.passphrase && p.verifier[PASSPHRASE_VERIFIER - 32] == 7);
+	ck_assert(p.uid == 60001 && p.roles == PERSON_CUSTODIAN && p.passphrase &&
+		  p.verifier[PASSPHRASE_VERIFIER - 32] == 7);
 	ck_assert_int_eq(custodians_check(&next, journal, why), E_OK);
 	ck_assert_int_eq(custodians_enter(&next, key, journal, &custody), E_OK);
 	ck_assert_int_eq(journal_person(&p, journal, "bert", 0), E_PERSON);

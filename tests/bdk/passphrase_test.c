@@ -13,10 +13,14 @@ static const struct {
 	const char *phrase, *salt, *key;
 	struct passphrase_cost cost;
 } rows[] = {
-	{ "pleaseletmein", "536F6469756D43686C6F726964655858",
-	  "AA83B9B8F9A7D5994C12FFF92D5600CB6DE0882ADA07EC33E92F276938EB4665", { 14, 8, 1 } },
-	{ "correct horse battery", "000102030405060708090A0B0C0D0E0F",
-	  "0544BF8D8DD15C894D51F54589BAD74B59BE66DC834B9EA4B286764A04A35254", { 15, 8, 3 } },
+	{ "pleaseletmein",
+	  "536F6469756D43686C6F726964655858",
+	  "AA83B9B8F9A7D5994C12FFF92D5600CB6DE0882ADA07EC33E92F276938EB4665",
+	  { 14, 8, 1 } },
+	{ "correct horse battery",
+	  "000102030405060708090A0B0C0D0E0F",
+	  "0544BF8D8DD15C894D51F54589BAD74B59BE66DC834B9EA4B286764A04A35254",
+	  { 15, 8, 3 } },
 };
 
 START_TEST(gives_the_key_that_another_scrypt_gives)
@@ -33,9 +37,9 @@ END_TEST
 /* A cost that somebody wrote must neither make guessing cheap nor take the machine's memory. */
 START_TEST(a_cost_out_of_bounds_is_refused_before_it_costs_anything)
 {
-	static const struct passphrase_cost bad[] = { { 0, 8, 1 },   { 13, 8, 3 },  { 18, 8, 1 },  { 63, 8, 1 }, { 255, 8, 1 },
-						      { 15, 0, 1 },  { 15, 7, 1 },  { 15, 9, 1 },  { 15, 255, 255 },
-						      { 15, 8, 0 },  { 15, 8, 17 }, { 15, 8, 255 } };
+	static const struct passphrase_cost bad[] = { { 0, 8, 1 },      { 13, 8, 3 }, { 18, 8, 1 },  { 63, 8, 1 },
+						      { 255, 8, 1 },    { 15, 0, 1 }, { 15, 7, 1 },  { 15, 9, 1 },
+						      { 15, 255, 255 }, { 15, 8, 0 }, { 15, 8, 17 }, { 15, 8, 255 } };
 	const uint8_t salt[PASSPHRASE_SALT] = { 0 }, none[32] = { 0 };
 	struct passphrase_verifier v = { .cost = bad[_i] };
 	uint8_t key[32];
@@ -49,7 +53,8 @@ END_TEST
 
 START_TEST(a_verifier_knows_its_passphrase_and_no_other)
 {
-	static const char *const others[] = { "correct horse batter", "correct horse battery ", "Correct horse battery", "x", "" };
+	static const char *const others[] = { "correct horse batter", "correct horse battery ", "Correct horse battery",
+					      "x", "" };
 	struct passphrase_verifier v, back;
 	uint8_t stored[PASSPHRASE_VERIFIER];
 	struct wr w;

@@ -125,7 +125,8 @@ static void make(struct share *s, uint8_t file[static SHARE_MAX], size_t *len, u
 
 START_TEST(opens_with_its_passphrase_and_no_other)
 {
-	static const char *const others[] = { "correct horse batterz", "correct horse batter", "correct horse battery ", "x", "" };
+	static const char *const others[] = { "correct horse batterz", "correct horse batter", "correct horse battery ",
+					      "x", "" };
 	uint8_t file[SHARE_MAX], piece[SHARE_BYTES], got[SHARE_BYTES];
 	const uint8_t none[SHARE_BYTES] = { 0 };
 	struct share s, back;
