@@ -544,6 +544,21 @@ static enum err check_key(struct ksn *ksn, const struct krd *k, const struct msg
 	return seen(s, ksn) ? E_REPLAY : E_OK;
 }
 
+/* The same as a check of secure.h. */
+struct fitting {
+	const struct krd *k;
+	struct msg_key m;
+	struct ksn ksn; /* out */
+};
+
+static enum err check_fits(uint32_t *mark, void *ctx)
+{
+	struct fitting *f = ctx;
+
+	*mark = SECURE_FITS;
+	return check_key(&f->ksn, f->k, &f->m);
+}
+
 /* The initial key: one item, or two halves of 8 bytes that differ. */
 static enum err unwrap(struct key *ik, const struct krd *k, const struct msg_key *m)
 {
@@ -612,9 +627,9 @@ static enum err on_key(struct krd *k, struct answer *a, struct span message)
 	struct key ik = { { 0 }, 0 };
 	struct transcript t = k->t;
 	struct slot_record *next;
-	struct msg_key m;
+	struct fitting f = { .k = k };
+	const struct msg_key *m = &f.m;
 	struct span body;
-	struct ksn ksn;
 	enum err e;
 
 	/* A host that asked again for its RECEIPT by a new HELLO may still repeat the KEY. */
@@ -623,33 +638,33 @@ static enum err on_key(struct krd *k, struct answer *a, struct span message)
 		return e;
 	e = open_of_kdh(&body, k, MSG_KEY, message);
 	if (!e)
-		e = msg_get_key(&m, body);
+		e = msg_get_key(&f.m, body);
 	if (!e)
-		e = check_key(&ksn, k, &m);
+		e = secure_add(&k->secure, check_fits, &f);
 	if (!e)
-		e = unwrap(&ik, k, &m);
+		e = unwrap(&ik, k, m);
 	if (!e)
 		e = transcript_add(&t, MSG_KEY, message);
 	if (e)
 		goto done;
-	e = store_draft_slot(&next, k->store, m.slot);
+	e = store_draft_slot(&next, k->store, m->slot);
 	if (e)
 		goto done;
 	next->slot = (struct slot){ .load_count = store_load_count(k->store) + 1,
 				    .epoch = k->epoch,
-				    .ksn = ksn,
+				    .ksn = f.ksn,
 				    .state = SLOT_LOADED,
-				    .scheme = m.scheme };
+				    .scheme = m->scheme };
 	memcpy(next->slot.key_hash, t.h, sizeof t.h);
 	e = sha256(next->slot.key_digest, &message, 1);
 	if (!e)
-		e = kcv_compute(next->slot.kcv, &next->slot.kcv_len, (enum dukpt_scheme)m.scheme, &ik);
+		e = kcv_compute(next->slot.kcv, &next->slot.kcv_len, (enum dukpt_scheme)m->scheme, &ik);
 	if (!e)
-		e = dukpt_registers_load(&next->registers, (enum dukpt_scheme)m.scheme, &ik, &ksn);
+		e = dukpt_registers_load(&next->registers, (enum dukpt_scheme)m->scheme, &ik, &f.ksn);
 	wipe(&ik, sizeof ik);
 	if (!e)
-		e = passed(k, KDH_MARKS);
-	e = finish(k, a, m.slot, e);
+		e = passed(k, KDH_MARKS + SECURE_FITS);
+	e = finish(k, a, m->slot, e);
 done:
 	wipe(&ik, sizeof ik);
 	return e;

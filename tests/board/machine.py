@@ -1,7 +1,8 @@
 """
 The board under QEMU's gdb stub, with its RAM in the file that stands behind its memory (see the Makefile), so that all of the machine
 can be put back to where it was. A message goes straight to krd_answer(). Arithmetic on the curve would be 37 million
-instructions a message, so the host answers for it, truly: about what the firmware asks, whatever a skip has made of that.
+instructions a message, so the host answers for it, truly: about what the firmware asks, whatever a skip has made of that. Only with
+answering=False does the board do it itself.
 """
 import bisect
 import os
@@ -22,7 +23,8 @@ SHARED, RAM, RAM_SIZE, REQUEST = 0x21000000, 0x800000, 24 << 10, 0x900000  # the
 UNUSED = 0x12000  # non-volatile memory, factory page and pins end here
 FLASH, REPLY = 0x10000, 2560
 CLOCK, TICK = 0x40001004, 40  # counts down; a tick is so many instructions
-HANGS = 2_000_000             # a message that is taken takes 1,250,000, one that is refused 420,000 at most
+HANGS = 2_000_000             # a message that is taken takes 1,250,000, one that is refused 420,000 at most,
+HANGS_REAL = 300_000_000      # and 80,000,000 with the arithmetic on the curve
 
 
 class State:
@@ -63,7 +65,7 @@ class Machine:
     def __init__(self, folder, elf, root, answering=True):
         self.folder, self.elf, self.root = folder, elf, root
         self.read_symbols()
-        self.answers, self.drawn, self.late = {}, 0, 0
+        self.answers, self.drawn, self.late, self.hangs = {}, 0, 0, HANGS if answering else HANGS_REAL
         stubs = {"board_entropy": self.entropy}
         if answering:
             stubs |= {"br_ecdsa_i31_vrfy_raw": self.verify, "br_ecdsa_i31_sign_raw": self.sign,
@@ -266,7 +268,7 @@ class Machine:
                 elif stopped is None:
                     now, looks = self.clock(), looks + 1
                     began = now if began is None else began
-                    if (began - now) % 2 ** 32 * TICK > HANGS:
+                    if (began - now) % 2 ** 32 * TICK > self.hangs:
                         return "hangs"
                     if now == began and looks == 40:
                         raise EOFError("the clock stands still")

@@ -100,11 +100,11 @@ class LoadRoom:
     def hello(self):
         return bytes([HELLO, 1, 1]) + self.environment + UTC + os.urandom(16) + sized(2, self.cert)
 
-    def keyed(self, session, offer, slot, signer=None):
-        """KEY for an OFFER: an AES-128 initial key, a new one and a new KSN."""
+    def keyed(self, session, offer, slot, signer=None, environment=None, ksn=None):
+        """KEY for an OFFER: a new AES-128 initial key, with a new KSN unless told."""
         at = 3 + int.from_bytes(offer[1:3], "big") + 16
         mine = new_key()
-        head = self.real + bytes([slot, 2]) + b"B1" + sized(1, os.urandom(8) + bytes(4)) + point_of(mine)
+        head = (environment or self.real) + bytes([slot, 2]) + b"B1" + sized(1, ksn or os.urandom(8) + bytes(4)) + point_of(mine)
         z = mine.exchange(ec.ECDH(), public_of(offer[at:at + 65]))
         ctx, kek = sha256(b"keyroom/1 kdf\0", session.h, sized(4, head)), b""
         for i in (1, 2):

@@ -6,6 +6,7 @@ has to accept each such message, by some skip.
 
     skips.py FOLDER               every instruction of the functions that decide
     skips.py FOLDER everything    and of what those call: the messages' and certificates' parsers, transcript, store
+    skips.py FOLDER arithmetic    of the verification of a signature, with BearSSL's arithmetic run and not answered for
 """
 import os
 import struct
@@ -36,12 +37,20 @@ def deciding(source, name):
             name in ("cert_verify", "cert_signed_by", "verify", "ct_equal"))
 
 
+def arithmetic(source, name):
+    return deciding(source, name) or name == "br_ecdsa_i31_vrfy_raw"
+
+
+def verifying(_, name):
+    return name in ("p256_verify", "br_ecdsa_i31_vrfy_raw")
+
+
 class Terminal:
     """One that is blank at first, and the attacks on it."""
 
-    def __init__(self, folder, elf):
+    def __init__(self, folder, elf, answering):
         self.ca = Enrolment()
-        self.machine = Machine(folder, elf, spki_digest(self.ca.root))
+        self.machine = Machine(folder, elf, spki_digest(self.ca.root), answering)
         self.say = self.machine.say
 
     def changed(self, before):
@@ -104,11 +113,14 @@ class Terminal:
             return self.changed(before) or self.answered(end, RECEIPT)
         room = LoadRoom(self.ca, 5)
         offer, session = self.offered(room)
-        need(self.say(room.keyed(session, offer, 0))[0] == RECEIPT, "not loaded")
+        ksn = os.urandom(8) + bytes(4)
+        need(self.say(room.keyed(session, offer, 0, ksn=ksn))[0] == RECEIPT, "not loaded")
         offer, session = self.offered(room)
         key, bad_key = (room.keyed(session, offer, SLOT, signer) for signer in (None, new_key()))
         zeroize, bad_zeroize = (room.zeroize(session, 0, signer) for signer in (None, new_key()))
         yield "KEY, signature", self.attack(bad_key, loaded, key)
+        yield "KEY, KSN again", self.attack(room.keyed(session, offer, SLOT, ksn=ksn), loaded, key)
+        yield "KEY, environment", self.attack(room.keyed(session, offer, SLOT, environment=bytes(32)), loaded, key)
         yield "ZEROIZE, signature", self.attack(bad_zeroize, loaded, zeroize)
 
         def untrue(end, before):
@@ -142,6 +154,8 @@ def tried(terminal, attack, inside, enough):
     before, message, accepted, controlled = attack
     machine, ends, caught, n = terminal.machine, {}, [], 0
     for state in machine.walk(message, inside):
+        if inside is arithmetic and not verifying(*machine.function(state.registers.pc)[1:]):
+            continue
         end, n = machine.skip(state), n + 1
         ends[end] = ends.get(end, 0) + 1
         if accepted(end, before):
@@ -152,11 +166,13 @@ def tried(terminal, attack, inside, enough):
     return caught, n, ends
 
 
-def play(folder, elf, inside, enough):
+def play(folder, elf, inside, enough, only=""):
     """(name, skips, accepted) of each attack."""
-    terminal, out = Terminal(folder, elf), []
+    terminal, out = Terminal(folder, elf, inside is not arithmetic), []
     try:
         for name, attack in terminal.attacks():
+            if only not in name:
+                continue
             since = time.monotonic()
             caught, n, ends = tried(terminal, attack, inside, enough)
             ends = ", ".join(f"{k} {v}" for k, v in sorted(ends.items()))
@@ -170,17 +186,19 @@ def play(folder, elf, inside, enough):
 
 
 def main():
-    folder, inside = sys.argv[1], everything if sys.argv[2:] == ["everything"] else deciding
+    folder, how = sys.argv[1], sys.argv[2] if sys.argv[2:] else "deciding"
+    inside, only = {"deciding": (deciding, ""), "everything": (everything, ""), "arithmetic": (arithmetic, "KEY, signature")}[how]
     print("hardened")
-    hardened = play(folder, HARDENED, inside, 1000)
+    hardened = play(folder, HARDENED, inside, 1000, only)
     print("its twin, until it is caught")
-    twin = play(folder, TWIN, deciding, 1)
+    twin = play(folder, TWIN, arithmetic if only else deciding, 1, only)
     try:
         for name, n, caught in hardened:
             need(not caught, f"{name}: a skip has it accepted")
             need(n >= LEAST, f"{name}: {n} skips are too few to believe")
         for name, _, caught in twin:
             need(caught, f"{name}: the unhardened twin was not caught")
+        need(hardened and len(hardened) == len(twin), "not every attack was tried")
     except Wrong as why:
         sys.exit(f"skips: {why}")
 

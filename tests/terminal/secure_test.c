@@ -22,8 +22,9 @@ static const struct module {
 	uint32_t (*passed)(const struct secure *s, uint32_t marks);
 } hardened = { secure_add, secure_passed }, twin = { twin_add, twin_passed };
 
-static const uint32_t marks[] = { SECURE_ROOT,  SECURE_OWN,       SECURE_ENVIRONMENT, SECURE_CERTIFICATE,
-				  SECURE_EPOCH, SECURE_SIGNATURE, SECURE_EMPTIED,     SECURE_REPEAT };
+static const uint32_t marks[] = { SECURE_ROOT,        SECURE_OWN,    SECURE_ENVIRONMENT,
+				  SECURE_CERTIFICATE, SECURE_EPOCH,  SECURE_SIGNATURE,
+				  SECURE_EMPTIED,     SECURE_REPEAT, SECURE_FITS };
 enum { MARKS = sizeof marks / sizeof marks[0] };
 
 /* A check that says these in turn, and counts. */
