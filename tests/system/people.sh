@@ -86,6 +86,18 @@ stop appointing
 for i in $(seq 400); do as bert "$BIN/bdk" approve --room "$R" 2>&1 | grep -q carl || break; sleep 0.02; done
 by bert approve "$(digest_in "$WORK/appointing")" >/dev/null 2>&1 && complain "agreed to what was withdrawn"
 
+# --- What one supervisor does, and what two custodians make -----------------------------------------------------------------
+"$BIN/bdk" crl --room "$WORK/ca" >"$WORK/list.pem" || exit 1
+by sara install --crl "$WORK/list.pem" >"$WORK/out" 2>&1 || complain "a supervisor does not bring a list: $(cat "$WORK/out")"
+by otto install --crl "$WORK/list.pem" >/dev/null 2>&1 && complain "an operator brings a list"
+mkdir -m 777 "$WORK/packs"
+ask anna making generate --scheme aes128 --id 22222222 --for "$WORK/acquirer.crt" --out "$WORK/packs/b.krx"
+until_says "certificate  .* bytes, SHA-256 $(openssl x509 -in "$WORK/acquirer.crt" -outform DER | sha256sum | cut -c1-64 | tr a-f A-F)" "$WORK/making"
+by bert approve "$(digest_in "$WORK/making")" >/dev/null 2>&1 || complain "bert does not agree to a key set"
+ended making || complain "anna: $(cat "$WORK/making")"
+grep -q '^generated key set 22222222' "$WORK/making" && [ -s "$WORK/packs/b.krx" ] || complain "no key set: $(cat "$WORK/making")"
+"$BIN/bdk" import --room "$WORK/acquirer" "$WORK/packs/b.krx" >/dev/null || complain "the package is not one"
+
 # --- Too late ------------------------------------------------------------------------------------------------------------------
 stop load
 sed -i 's/^approve-seconds.*/approve-seconds = 1/' "$R/room.conf"
