@@ -41,6 +41,7 @@ static const struct label {
 	{ F_SERIAL,      TEXT,   "serial" },
 	{ F_NAME,        TEXT,   "name" },
 	{ F_UID,         NUMBER, "uid" },
+	{ F_CARD,        BYTES,  "card" },
 	/* clang-format on */
 };
 

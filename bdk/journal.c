@@ -73,10 +73,11 @@ static const char *const steps[JOURNAL_VERSION] = {
 	[2] =
 		/* signed heads of the audit (bdk/audit.h) */
 		"CREATE TABLE head(sequence INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;"
-		/* people (bdk/people.h): one name and one uid each */
+		/* people (bdk/people.h): one name and one uid each; card: a point, where a card signs what others type for */
 		"CREATE TABLE person(row INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
 		"  uid INTEGER NOT NULL UNIQUE, roles INTEGER NOT NULL CHECK(roles BETWEEN 1 AND 15),"
-		"  verifier BLOB NOT NULL CHECK(length(verifier) IN (0, 51)), wrong INTEGER NOT NULL, utc INTEGER NOT NULL) STRICT;"
+		"  verifier BLOB NOT NULL CHECK(length(verifier) IN (0, 51)), card BLOB NOT NULL CHECK(length(card) IN (0, 65)),"
+		"  wrong INTEGER NOT NULL, utc INTEGER NOT NULL) STRICT;"
 		/* device ids (bdk/lease.h): a lease's key set need not be in the room, since a ca room has none; UNIQUE(key_set,
 		 * id) of manifest is one terminal for each dictated id; tally counts a day's loads */
 		"CREATE TABLE lease(number INTEGER PRIMARY KEY, key_set TEXT NOT NULL, scheme INTEGER NOT NULL,"
@@ -122,7 +123,7 @@ static const char settings[] = "PRAGMA temp_store = MEMORY; "
 #define AUDIT                                                                                                          \
 	"SELECT sequence, utc, who, what, object, reason, hash, coalesce((SELECT hash FROM audit WHERE sequence ="     \
 	"  a.sequence - 1), zeroblob(32)) FROM audit a "
-#define PERSON "SELECT row, name, uid, roles, verifier, wrong, utc FROM person "
+#define PERSON "SELECT row, name, uid, roles, verifier, card, wrong, utc FROM person "
 #define CLAIM "SELECT k.id, k.scheme, c.first, c.last FROM claim c JOIN key_set k ON k.id = c.key_set "
 #define SENT "SELECT s.row, s.load, s.h FROM sent s JOIN load l ON l.row = s.load "
 
@@ -208,7 +209,7 @@ static const char *const sql[STATEMENTS] = {
 	[PERSON_BY_NAME] = PERSON "WHERE name = ?",
 	[PERSON_BY_UID] = PERSON "WHERE uid = ?",
 	[PERSON_AFTER] = PERSON "WHERE row > ? ORDER BY row LIMIT 1",
-	[PERSON_ADD] = "INSERT INTO person(name, uid, roles, verifier, wrong, utc) VALUES(?, ?, ?, x'', 0, ?)",
+	[PERSON_ADD] = "INSERT INTO person(name, uid, roles, verifier, card, wrong, utc) VALUES(?, ?, ?, x'', ?, 0, ?)",
 	[PERSON_SET] = "UPDATE person SET verifier = ?, wrong = ? WHERE row = ?",
 	[PERSON_REMOVE] = "DELETE FROM person WHERE row = ?",
 	[LEASE_ADD] = "INSERT INTO lease(number, key_set, scheme, kcv, first, last, kif, epoch, utc, next, name, bytes)"
@@ -1864,6 +1865,7 @@ static enum err one_person(struct person *out, struct query *q, enum err none)
 		p.uid = (uint32_t)get_number(q, UINT32_MAX);
 		p.roles = (unsigned)get_number(q, UINT8_MAX);
 		p.passphrase = get_blob(q, p.verifier, 0, sizeof p.verifier);
+		p.has_card = get_blob(q, p.card, 0, sizeof p.card);
 		p.wrong = (unsigned)get_number(q, INT32_MAX);
 		p.utc = get_number(q, INT64_MAX);
 	}
@@ -1905,6 +1907,7 @@ enum err journal_person_add(struct journal *j, const struct person *p)
 	put_text(&q, p->name);
 	put_number(&q, p->uid);
 	put_number(&q, p->roles);
+	put_blob(&q, p->card, p->has_card ? sizeof p->card : 0);
 	put_number(&q, now());
 	q.bad |= query_row(&q);
 	return query_end_unique(&q, E_EXISTS);

@@ -348,6 +348,8 @@ struct person {
 	unsigned roles;			/* bits of enum person_role */
 	uint8_t verifier[PASSPHRASE_VERIFIER];
 	bool passphrase;		/* verifier is there */
+	uint8_t card[P256_POINT];
+	bool has_card;			/* card is there: it signs, and no passphrase counts */
 	unsigned wrong;			/* passphrases typed wrong since the last right one */
 	uint64_t utc;
 };
@@ -356,7 +358,7 @@ struct person {
 MUST_USE enum err journal_person(struct person *out, struct journal *j, const char *name, uint32_t uid);
 /* journal_person_next - in the order of their appointment; *at starts at 0. E_OK, E_SHORT (no more), E_JOURNAL */
 MUST_USE enum err journal_person_next(struct person *out, struct journal *j, uint64_t *at);
-/* journal_person_add - name, uid and roles of p. E_OK, E_EXISTS (name or uid), E_JOURNAL */
+/* journal_person_add - name, uid, roles and card of p. E_OK, E_EXISTS (name or uid), E_JOURNAL */
 MUST_USE enum err journal_person_add(struct journal *j, const struct person *p);
 /* journal_person_set - passphrase, verifier and wrong of p->row. E_OK, E_PERSON, E_JOURNAL */
 MUST_USE enum err journal_person_set(struct journal *j, const struct person *p);

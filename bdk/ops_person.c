@@ -2,6 +2,13 @@
 #include "bdk/people.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+static const char *state_of(const struct person *p)
+{
+	return p->has_card ? "card" : !p->passphrase ? "no passphrase" : p->wrong >= PEOPLE_WRONG ? "kept out" : "ready";
+}
 
 /* The person at the other end, by the uid. */
 static enum err asker(struct person *p, struct ask *a)
@@ -29,8 +36,32 @@ enum err op_who(struct ask *a)
 	people_roles_text(roles, p.roles);
 	record_put_text(a->answer, F_NAME, p.name);
 	record_put_text(a->answer, F_ROLE, roles);
-	record_put_text(a->answer, F_STATE, p.passphrase ? "ready" : "no passphrase");
+	record_put_text(a->answer, F_STATE, state_of(&p));
+	if (!p.has_card)
+		return E_OK;
+	if (getrandom(a->peer->nonce, sizeof a->peer->nonce, 0) != sizeof a->peer->nonce)
+		return E_RANDOM;
+	record_put_text(a->answer, F_ROOM, a->room->config.name);
+	record_put_number(a->answer, F_UID, p.uid);
+	record_put(a->answer, F_NONCE, SPAN(a->peer->nonce));
 	return E_OK;
+}
+
+/* A card's signature over the request that comes next, under the nonce that this connection was given: whether it is good
+ * or not, that nonce is used up. */
+static enum err login_card(struct ask *a, const struct person *p)
+{
+	static const uint8_t none[CARD_NONCE];
+	struct peer *peer = a->peer;
+	struct span request = field_get(a->fields, F_HASH);
+	enum err e = E_FORMAT;
+
+	if (request.len == sizeof peer->signed_for && memcmp(peer->nonce, none, sizeof none) != 0)
+		e = people_card(a->room, p, peer->nonce, request.p, field_get(a->fields, F_SIGNATURE));
+	memset(peer->nonce, 0, sizeof peer->nonce);
+	if (!e)
+		memcpy(peer->signed_for, request.p, sizeof peer->signed_for);
+	return e;
 }
 
 enum err op_login(struct ask *a)
@@ -42,7 +73,8 @@ enum err op_login(struct ask *a)
 		return e;
 	snprintf(a->object, sizeof a->object, "%s", p.name);
 	a->peer->proved = false;
-	e = people_login(a->room, &p, field_get(a->fields, F_PASSPHRASE), a->why);
+	e = field_get(a->fields, F_SIGNATURE).p ? login_card(a, &p) :
+						  people_login(a->room, &p, field_get(a->fields, F_PASSPHRASE), a->why);
 	if (!e) {
 		a->peer->who = p;
 		a->peer->proved = true;
@@ -58,6 +90,10 @@ enum err op_passphrase(struct ask *a)
 	if (e)
 		return e;
 	snprintf(a->object, sizeof a->object, "%s", p.name);
+	if (p.has_card) {
+		snprintf(a->why, sizeof a->why, "%s has a card that signs, and no passphrase", p.name);
+		return E_DENIED;
+	}
 	/* Who has one gives the old one first, whether or not the room goes by the rules. */
 	if (p.passphrase && !(a->peer->proved && a->peer->who.row == p.row))
 		return E_LOGIN;
@@ -86,8 +122,7 @@ enum err op_people(struct ask *a)
 		record_put_text(a->answer, F_NAME, p.name);
 		record_put_number(a->answer, F_UID, p.uid);
 		record_put_text(a->answer, F_ROLE, roles);
-		record_put_text(a->answer, F_STATE,
-				!p.passphrase ? "no passphrase" : p.wrong >= PEOPLE_WRONG ? "kept out" : "ready");
+		record_put_text(a->answer, F_STATE, state_of(&p));
 		record_put_number(a->answer, F_TIME, p.utc);
 		record_close(a->answer, row);
 	}
@@ -100,6 +135,7 @@ enum err op_people(struct ask *a)
 enum err op_appoint(struct ask *a)
 {
 	char name[CERT_TEXT], text[PERSON_ROLES_TEXT];
+	struct span card = field_get(a->fields, F_CARD);
 	unsigned roles = 0;
 	uint64_t uid = 0;
 	bool in_force = false;
@@ -115,8 +151,10 @@ enum err op_appoint(struct ask *a)
 	}
 	snprintf(a->object, sizeof a->object, "%s %s", name, text);
 	e = field_number(&uid, a->fields, F_UID, UINT32_MAX - 1);
+	if (!e && card.p && card.len != P256_POINT)
+		e = E_POINT;
 	if (!e)
-		e = people_appoint(a->room, name, (uint32_t)uid, roles, a->why);
+		e = people_appoint(a->room, name, (uint32_t)uid, roles, card.p, a->why);
 	if (!e)
 		e = people_in_force(&in_force, a->room);
 	if (e)

@@ -92,7 +92,8 @@ enum err people_in_force(bool *yes, const struct room *r)
 	return e;
 }
 
-enum err people_appoint(const struct room *r, const char *name, uint32_t uid, unsigned roles, char why[static ROOM_WHY])
+enum err people_appoint(const struct room *r, const char *name, uint32_t uid, unsigned roles, const uint8_t *card,
+			char why[static ROOM_WHY])
 {
 	struct person p = { .uid = uid, .roles = roles };
 	enum err e = people_roles_apart(why, roles);
@@ -108,6 +109,17 @@ enum err people_appoint(const struct room *r, const char *name, uint32_t uid, un
 		snprintf(why, ROOM_WHY, "root can be anybody, and is nobody in a production room");
 		return E_DENIED;
 	}
+	if (!r->config.test && roles & PERSON_CUSTODIAN) {
+		snprintf(why, ROOM_WHY, "custodians of a production room change with their shares: bdk custodians");
+		return E_DENIED;
+	}
+	if (card && p256_check(card)) {
+		snprintf(why, ROOM_WHY, "not the public key of a P-256 pair");
+		return E_POINT;
+	}
+	if (card)
+		memcpy(p.card, card, sizeof p.card);
+	p.has_card = card;
 	snprintf(p.name, sizeof p.name, "%s", name);
 	e = journal_person_add(r->journal, &p);
 	if (e == E_EXISTS)
@@ -125,6 +137,10 @@ enum err people_dismiss(const struct room *r, const char *name, char why[static 
 		e = count_custodians(&n, r);
 	if (e)
 		return e;
+	if (!r->config.test && p.roles & PERSON_CUSTODIAN) {
+		snprintf(why, ROOM_WHY, "custodians of a production room change with their shares: bdk custodians");
+		return E_DENIED;
+	}
 	if (p.roles & PERSON_CUSTODIAN && n <= PEOPLE_CUSTODIANS) {
 		snprintf(why, ROOM_WHY, "%d custodians have to stay: appoint another one first", PEOPLE_CUSTODIANS);
 		return E_DENIED;
@@ -138,6 +154,10 @@ enum err people_login(const struct room *r, struct person *p, struct span phrase
 	struct rd stored;
 	enum err e, kept;
 
+	if (p->has_card) {
+		snprintf(why, ROOM_WHY, "%s has a card that signs, and no passphrase", p->name);
+		return E_DENIED;
+	}
 	if (!p->passphrase) {
 		snprintf(why, ROOM_WHY, "%s has no passphrase yet: bdk passphrase", p->name);
 		return E_DENIED;
@@ -160,6 +180,19 @@ enum err people_login(const struct room *r, struct person *p, struct span phrase
 	}
 	wipe(&v, sizeof v);
 	return e;
+}
+
+enum err people_card(const struct room *r, const struct person *p, const uint8_t nonce[static CARD_NONCE],
+		     const uint8_t request[static 32], struct span sig)
+{
+	uint8_t digest[32];
+	enum err e = p->has_card ? E_OK : E_DENIED;
+
+	if (!e && sig.len != P256_SIG)
+		e = E_SIGNATURE;
+	if (!e)
+		e = card_digest(digest, r->config.name, nonce, p->name, p->uid, request);
+	return e ? e : p256_verify(sig.p, p->card, digest);
 }
 
 enum err people_passphrase(const struct room *r, struct person *p, struct span phrase)

@@ -11,6 +11,7 @@
 #ifndef KEYROOM_BDK_PEOPLE_H
 #define KEYROOM_BDK_PEOPLE_H
 
+#include "bdk/card.h"
 #include "bdk/room.h"
 
 enum person_role { PERSON_CUSTODIAN = 1, PERSON_SUPERVISOR = 2, PERSON_OPERATOR = 4, PERSON_AUDITOR = 8 };
@@ -33,13 +34,19 @@ MUST_USE enum err people_roles_apart(char why[static ROOM_WHY], unsigned roles);
 /* people_in_force - does the room go by the rules? E_OK, E_JOURNAL */
 MUST_USE enum err people_in_force(bool *yes, const struct room *r);
 
-/* people_appoint - E_OK, E_FORMAT (no name), E_DENIED (roles that control each other; in a production room: root),
- * E_EXISTS (name or uid), E_JOURNAL */
-MUST_USE enum err people_appoint(const struct room *r, const char *name, uint32_t uid, unsigned roles,
+/*
+ * people_appoint
+ *
+ *   card  in  the point of a card's P-256 key, which signs in the place of a passphrase; NULL: a passphrase
+ *
+ *   E_OK, E_FORMAT (no name), E_POINT, E_DENIED (roles that control each other; in a production room: root, and custodians,
+ *   who come with their shares), E_EXISTS (name or uid), E_JOURNAL
+ */
+MUST_USE enum err people_appoint(const struct room *r, const char *name, uint32_t uid, unsigned roles, const uint8_t *card,
 				 char why[static ROOM_WHY]);
 
 /* people_dismiss - whoever sits at a socket as this person is nobody from then on. E_OK, E_PERSON, E_DENIED (there would
- * be too few custodians), E_JOURNAL */
+ * be too few custodians; in a production room: a custodian), E_JOURNAL */
 MUST_USE enum err people_dismiss(const struct room *r, const char *name, char why[static ROOM_WHY]);
 
 /*
@@ -50,6 +57,18 @@ MUST_USE enum err people_dismiss(const struct room *r, const char *name, char wh
  *   E_OK, E_PASSPHRASE (another one), E_DENIED (why: none set yet, or PEOPLE_WRONG wrong ones), E_JOURNAL, E_CRYPTO
  */
 MUST_USE enum err people_login(const struct room *r, struct person *p, struct span phrase, char why[static ROOM_WHY]);
+
+/*
+ * people_card - has this person's card signed the request that comes next?
+ *
+ *   nonce    in  given to this connection, and to be given never again
+ *   request  in  SHA-256 of that request
+ *   sig      in  64 bytes
+ *
+ *   E_OK, E_SIGNATURE (also: it is no signature), E_DENIED (the person has no card), E_CRYPTO
+ */
+MUST_USE enum err people_card(const struct room *r, const struct person *p, const uint8_t nonce[static CARD_NONCE],
+			      const uint8_t request[static 32], struct span sig);
 
 /* people_passphrase - the person's new one. E_OK, E_RANGE (passphrase_fit()'s), E_CRYPTO, E_RANDOM, E_JOURNAL */
 MUST_USE enum err people_passphrase(const struct room *r, struct person *p, struct span phrase);

@@ -117,11 +117,14 @@ enum bdk_op {
 	 * ask again) or with E_SECOND, which has fields: those of a row of OP_PENDING. Then OP_AWAIT is the only thing to
 	 * ask on this connection, and whatever else is asked withdraws the act */
 	OP_WHO = 80,		/* -> F_IN_FORCE 1/0: does the room go by the rules?; of whoever asks, if it is a person of
-				   the room: F_NAME, F_ROLE, F_STATE "ready"|"no passphrase" */
-	OP_LOGIN = 81,		/* F_PASSPHRASE -> : of the person with the connection's uid, for this connection */
+				   the room: F_NAME, F_ROLE, F_STATE "ready"|"no passphrase"|"kept out"|"card"; with a card also
+				   F_ROOM, F_UID, F_NONCE: what it signs (bdk/card.h) */
+	OP_LOGIN = 81,		/* F_PASSPHRASE -> : of the person with the connection's uid, for this connection. Or F_HASH
+				   SHA-256 of the record that is asked next, F_SIGNATURE (64 bytes) of a card, under the
+				   F_NONCE of the last OP_WHO: for that one request */
 	OP_PASSPHRASE = 82,	/* F_PASSPHRASE -> : a person's first one, or after OP_LOGIN another one */
-	OP_PEOPLE = 83,		/* [F_SINCE] -> F_ROW* {F_NAME, F_UID, F_ROLE, F_STATE as above or "kept out", F_TIME} */
-	OP_APPOINT = 84,	/* F_NAME, F_UID, F_ROLE "custodian,supervisor" -> F_IN_FORCE */
+	OP_PEOPLE = 83,		/* [F_SINCE] -> F_ROW* {F_NAME, F_UID, F_ROLE, F_STATE as above, F_TIME} */
+	OP_APPOINT = 84,	/* F_NAME, F_UID, F_ROLE "custodian,supervisor", [F_CARD its point] -> F_IN_FORCE */
 	OP_DISMISS = 85,	/* F_NAME -> */
 	OP_PENDING = 86,	/* -> F_ROW* {F_WHO asks, F_WHAT, F_HASH the act's digest, F_SECONDS until it lapses, and of
 				   each of its fields F_LABEL and F_VALUE*, in order} */
@@ -162,7 +165,7 @@ enum bdk_field {
 	F_WEEK = 107, F_MONTH = 108, F_FOLLOWER = 109 /* hex text, as F_KEY_SET */, F_FOLLOWS = 110, F_LOCKED = 111,
 	F_SKIPPED = 112 /* device ids */,
 	F_UID = 120, F_PASSPHRASE = 121, F_IN_FORCE = 122, F_LABEL = 123, F_VALUE = 124, F_SECONDS = 125,
-	F_OUTCOME = 126,
+	F_OUTCOME = 126, F_CARD = 127, F_ROOM = 128, F_NONCE = 129, F_SIGNATURE = 131,
 	F_HEAD = 130 /* a signed head of the audit: a stanza (bdk/audit.h) */
 };
 

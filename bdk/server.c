@@ -4,6 +4,7 @@
 #include "bdk/ops.h"
 #include "bdk/rule.h"
 #include "base/wipe.h"
+#include "crypto/sha256.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -397,6 +398,7 @@ static enum err judge(struct server *s, struct ask *a, uint16_t op)
 {
 	struct peer *p = a->peer;
 	struct person now = { 0 };
+	uint8_t hash[32];
 	bool in_force = false;
 	enum err e;
 
@@ -415,10 +417,19 @@ static enum err judge(struct server *s, struct ask *a, uint16_t op)
 		return e;
 	/* Whoever was dismissed, or appointed anew, since the passphrase was given, has not given it. */
 	p->proved = p->proved && now.row == p->who.row;
+	if (!e && now.has_card && p->proved) {
+		/* s->in is what came; its first two bytes are the op */
+		e = sha256(hash, &(struct span){ s->in.b, a->fields.len + 2 }, 1);
+		if (e)
+			return e;
+		p->proved = op == OP_AWAIT || !memcmp(hash, p->signed_for, sizeof hash);
+	}
 	p->who = now;
 	if (!in_force)
 		return E_OK;
 	e = rule_ask(a->why, rule_of(op), now.row ? &now : NULL, p->proved);
+	if (now.has_card && op != OP_LOGIN)
+		memset(p->signed_for, 0, sizeof p->signed_for); /* for one request, once */
 	if (e == E_SECOND && act_new(&p->act, op, a->fields, &now, room_monotonic() + s->room->config.approve_seconds))
 		e = E_INTERNAL;
 	return e;

@@ -18,6 +18,7 @@
 #define KEYROOM_BDK_SERVER_H
 
 #include "bdk/act.h"
+#include "bdk/card.h"
 #include "bdk/door.h"
 #include "bdk/enrol.h"
 #include "bdk/kdh.h"
@@ -62,7 +63,9 @@ struct peer {
 	/* it waits for a worker, for what one makes for it, or for a second person */
 	enum { PEER_READS, PEER_QUEUES, PEER_WAITS, PEER_PENDS } stage;
 	struct person who;		/* people: of this uid; row 0: nobody of the room */
-	bool proved;			/* and knows the passphrase */
+	bool proved;			/* and knows the passphrase, or its card has signed */
+	uint8_t nonce[CARD_NONCE];	/* for the card to sign; zero: none was given, or it is used up */
+	uint8_t signed_for[32];		/* SHA-256 of the one request that the card has signed */
 	struct act *act;		/* what was asked, and takes a second person; NULL: nothing */
 	uint64_t attends;		/* operator: the session that is open while this one stays; 0: none */
 	char ended[CERT_TEXT];		/* why the one before is not any more, until it is asked for */

@@ -104,6 +104,7 @@ static const struct opt of_appoint[] = {
 	ROOM,
 	{ "uid", "N", "the person's user on this machine", &cli.uid, true },
 	{ "role", "ROLE", "custodian, supervisor, operator or auditor; or custodian,supervisor", &cli.role, true },
+	{ "card", "FILE", "public key (PEM) of the person's card, which signs in the place of a passphrase", &cli.card, false },
 	END,
 };
 static const struct opt of_approve[] = {

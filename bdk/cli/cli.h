@@ -14,7 +14,7 @@
 struct cli {
 	const char *room, *purpose, *name, *test, *json, *role, *anchors, *crl, *scheme, *recipient, *id, *range, *out,
 		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise, *key_set,
-		*since, *csv, *head, *key, *all, *uid, *refuse, *records, *slot, *join, *custodians, *threshold, *so_threshold,
+		*since, *csv, *head, *key, *all, *uid, *refuse, *records, *slot, *join, *card, *custodians, *threshold, *so_threshold,
 		*accept_software, *change, *check_value, *count, *elsewhere, *again, *next;
 };
 extern struct cli cli;
@@ -39,8 +39,12 @@ bool cli_open(struct client *c, int *status);
  * the passphrase here, and here it waits for the second person. */
 bool cli_ask(struct client *c, const struct record *request, int *status, const char *what);
 
-/* cli_login - the passphrase of whoever types; false, having said why */
-bool cli_login(struct client *c, int *status);
+/* cli_login - the passphrase of whoever types, or the signature of that person's card over the request that comes next; false,
+ * having said why */
+bool cli_login(struct client *c, const struct record *next, int *status);
+
+/* cli_card_sign - by the card that KEYROOM_CARD names (card.c); false, having said why */
+bool cli_card_sign(uint8_t sig[static P256_SIG], const uint8_t digest[static 32], int *status);
 
 /* cli_show_act - what a second person has to agree to: a row of OP_PENDING */
 void cli_show_act(FILE *out, struct span act);

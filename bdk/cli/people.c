@@ -29,6 +29,8 @@ int cli_people(int operands, char **operand)
 
 int cli_appoint(int operands, char **operand)
 {
+	uint8_t der[P256_SPKI + 64];
+	struct span card = { NULL, 0 };
 	unsigned long uid;
 	uint64_t in_force = 0;
 	int status = 0;
@@ -36,14 +38,22 @@ int cli_appoint(int operands, char **operand)
 	(void)operands;
 	if (!opt_number(&uid, "uid", cli.uid, 0, UINT32_MAX - 1))
 		return err_exit(E_USAGE);
+	if (cli.card && !cli_pem_in(&card, 1, der, sizeof der, "PUBLIC KEY", cli.card, &status))
+		return status;
+	if (cli.card && card.len != P256_SPKI)
+		return fail_why(E_POINT, "not the public key of a P-256 pair", "pkcs11-tool --read-object --type pubkey", "%s",
+				cli.card);
 	if (!cli_open(&c, &status))
 		return status;
 	record_begin(&request, OP_APPOINT);
 	record_put_text(&request, F_NAME, operand[0]);
 	record_put_number(&request, F_UID, uid);
 	record_put_text(&request, F_ROLE, cli.role);
+	if (cli.card) /* the point ends it */
+		record_put(&request, F_CARD, (struct span){ card.p + P256_SPKI - P256_POINT, P256_POINT });
 	if (cli_ask(&c, &request, &status, operand[0])) {
-		printf("%s is %s, as uid %lu: bdk passphrase, in that login\n", operand[0], cli.role, uid);
+		printf("%s is %s, as uid %lu: %s, in that login\n", operand[0], cli.role, uid,
+		       cli.card ? "KEYROOM_CARD" : "bdk passphrase");
 		if (!field_number(&in_force, c.fields, F_IN_FORCE, 1) && !in_force)
 			printf("this test room asks for nobody's passphrase before its second custodian is appointed\n");
 	}
@@ -84,7 +94,7 @@ int cli_passphrase(int operands, char **operand)
 				  "%s", cli.room);
 		goto done;
 	}
-	if (!strcmp(state, "ready") && !cli_login(&c, &status))
+	if (!strcmp(state, "ready") && !cli_login(&c, &request, &status))
 		goto done;
 	snprintf(question, sizeof question, "New passphrase of %s", name);
 	if (!prompt_new_secret(phrase, &len, sizeof phrase, PASSPHRASE_MIN, question, &status))
@@ -179,12 +189,12 @@ int cli_approve(int operands, char **operand)
 	memcpy(digest, field_get(act, F_HASH).p, sizeof digest);
 	if (field_text(what, sizeof what, act, F_WHAT))
 		what[0] = 0;
-	/* The passphrase is the yes. */
-	if (!cli_login(&c, &status))
-		goto done;
 	record_begin(&request, OP_APPROVE);
 	record_put(&request, F_HASH, SPAN(digest));
 	record_put_text(&request, F_STATE, cli.refuse ? "refused" : "agreed");
+	/* The passphrase, or the card's signature over this very answer, is the yes. */
+	if (!cli_login(&c, &request, &status))
+		goto done;
 	if (!cli_ask(&c, &request, &status, digits))
 		goto done;
 	if (field_number(&outcome, c.fields, F_OUTCOME, UINT16_MAX))

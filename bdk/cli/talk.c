@@ -4,6 +4,8 @@
 #include "base/host/guard.h"
 #include "base/host/prompt.h"
 #include "base/wipe.h"
+#include "bdk/card.h"
+#include "crypto/sha256.h"
 
 #include <string.h>
 
@@ -21,29 +23,70 @@ bool cli_open(struct client *c, int *status)
 	return !e;
 }
 
-bool cli_login(struct client *c, int *status)
+/* What OP_WHO answered, signed for the request that comes next. */
+static bool put_signature(struct record *login, const struct client *who, const char *name, const struct record *next, int *status)
 {
-	static struct record login;
-	char phrase[PASSPHRASE_MAX + 1], name[64], question[96];
+	uint8_t sig[P256_SIG], request[32], digest[32];
+	struct span nonce = field_get(who->fields, F_NONCE);
+	char room[64];
+	uint64_t uid = 0;
+	enum err e = field_text(room, sizeof room, who->fields, F_ROOM);
+
+	if (!e)
+		e = field_number(&uid, who->fields, F_UID, UINT32_MAX);
+	if (!e && nonce.len != CARD_NONCE)
+		e = E_FORMAT;
+	if (!e)
+		e = sha256(request, &(struct span){ next->b, next->len }, 1);
+	if (!e)
+		e = card_digest(digest, room, nonce.p, name, (uint32_t)uid, request);
+	if (e) {
+		*status = cli_fail(who, e, cli.room);
+		return false;
+	}
+	if (!cli_card_sign(sig, digest, status))
+		return false;
+	record_begin(login, OP_LOGIN);
+	record_put(login, F_HASH, SPAN(request));
+	record_put(login, F_SIGNATURE, SPAN(sig));
+	return true;
+}
+
+static bool put_passphrase(struct record *login, const char *name, int *status)
+{
+	char phrase[PASSPHRASE_MAX + 1], question[96];
 	size_t len = 0;
 	bool locked; /* where memory may not be locked it is at least in no core dump */
-	enum err e = guard_secrets(&locked);
 
-	record_begin(&login, OP_WHO);
-	if (!e)
-		e = client_call(c, &login);
-	if (!e && field_text(name, sizeof name, c->fields, F_NAME))
-		e = E_PERSON;
-	if (e) {
-		*status = cli_fail(c, e, cli.room);
+	if (guard_secrets(&locked)) {
+		*status = fail_say(E_INTERNAL, "%s", name);
 		return false;
 	}
 	snprintf(question, sizeof question, "Passphrase of %s", name);
 	if (!prompt_secret(phrase, &len, sizeof phrase, question, status))
 		return false;
-	record_begin(&login, OP_LOGIN);
-	record_put(&login, F_PASSPHRASE, (struct span){ (const uint8_t *)phrase, len });
+	record_begin(login, OP_LOGIN);
+	record_put(login, F_PASSPHRASE, (struct span){ (const uint8_t *)phrase, len });
 	wipe(phrase, sizeof phrase);
+	return true;
+}
+
+bool cli_login(struct client *c, const struct record *next, int *status)
+{
+	static struct record login;
+	char name[64], state[32] = "";
+	enum err e;
+
+	record_begin(&login, OP_WHO);
+	e = client_call(c, &login);
+	if (!e && (field_text(name, sizeof name, c->fields, F_NAME) || field_text(state, sizeof state, c->fields, F_STATE)))
+		e = E_PERSON;
+	if (e) {
+		*status = cli_fail(c, e, cli.room);
+		return false;
+	}
+	if (strcmp(state, "card") ? !put_passphrase(&login, name, status) : !put_signature(&login, c, name, next, status))
+		return false;
 	e = client_call(c, &login);
 	wipe(&login, sizeof login);
 	if (e)
@@ -97,7 +140,7 @@ bool cli_ask(struct client *c, const struct record *request, int *status, const 
 	enum err e = client_call(c, request);
 
 	if (e == E_LOGIN) {
-		if (!cli_login(c, status))
+		if (!cli_login(c, request, status))
 			return false;
 		e = client_call(c, request);
 	}

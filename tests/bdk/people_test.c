@@ -459,22 +459,27 @@ START_TEST(a_test_room_goes_by_its_people_from_the_second_custodian_on)
 	char why[ROOM_WHY];
 
 	ck_assert(!in_force());
-	ck_assert_int_eq(people_appoint(&room, "anna", 1001, PERSON_CUSTODIAN, why), E_OK);
-	ck_assert_int_eq(people_appoint(&room, "otto", 1009, PERSON_OPERATOR, why), E_OK);
+	ck_assert_int_eq(people_appoint(&room, "anna", 1001, PERSON_CUSTODIAN, NULL, why), E_OK);
+	ck_assert_int_eq(people_appoint(&room, "otto", 1009, PERSON_OPERATOR, NULL, why), E_OK);
 	ck_assert(!in_force());
-	ck_assert_int_eq(people_appoint(&room, "bert", 1002, PERSON_CUSTODIAN | PERSON_SUPERVISOR, why), E_OK);
+	ck_assert_int_eq(people_appoint(&room, "bert", 1002, PERSON_CUSTODIAN | PERSON_SUPERVISOR, NULL, why), E_OK);
 	ck_assert(in_force());
 	/* and for good */
 	ck_assert_int_eq(people_dismiss(&room, "anna", why), E_DENIED);
 	ck_assert_int_eq(people_dismiss(&room, "bert", why), E_DENIED);
 	ck_assert_int_eq(people_dismiss(&room, "otto", why), E_OK);
 	ck_assert_int_eq(people_dismiss(&room, "otto", why), E_PERSON);
-	ck_assert_int_eq(people_appoint(&room, "cora", 1003, PERSON_CUSTODIAN, why), E_OK);
+	ck_assert_int_eq(people_appoint(&room, "cora", 1003, PERSON_CUSTODIAN, NULL, why), E_OK);
 	ck_assert_int_eq(people_dismiss(&room, "anna", why), E_OK);
 	ck_assert(in_force());
 	room.config.test = false;
 	ck_assert(in_force());
-	ck_assert_int_eq(people_appoint(&room, "root", 0, PERSON_CUSTODIAN, why), E_DENIED);
+	ck_assert_int_eq(people_appoint(&room, "root", 0, PERSON_SUPERVISOR, NULL, why), E_DENIED);
+	/* custodians come and go with their shares */
+	ck_assert_int_eq(people_appoint(&room, "carl", 1004, PERSON_CUSTODIAN, NULL, why), E_DENIED);
+	ck_assert_int_eq(people_appoint(&room, "sara", 1005, PERSON_SUPERVISOR, NULL, why), E_OK);
+	ck_assert_int_eq(people_dismiss(&room, "cora", why), E_DENIED);
+	ck_assert_int_eq(people_dismiss(&room, "sara", why), E_OK);
 }
 END_TEST
 
@@ -485,11 +490,11 @@ START_TEST(a_name_has_one_uid_and_a_uid_one_name)
 	uint64_t at = 0;
 	int n = 0;
 
-	ck_assert_int_eq(people_appoint(&room, "anna", 1001, PERSON_CUSTODIAN, why), E_OK);
-	ck_assert_int_eq(people_appoint(&room, "anna", 1002, PERSON_CUSTODIAN, why), E_EXISTS);
-	ck_assert_int_eq(people_appoint(&room, "anne", 1001, PERSON_CUSTODIAN, why), E_EXISTS);
-	ck_assert_int_eq(people_appoint(&room, "Anne", 1003, PERSON_CUSTODIAN, why), E_FORMAT);
-	ck_assert_int_eq(people_appoint(&room, "anne", 1003, PERSON_CUSTODIAN | PERSON_AUDITOR, why), E_DENIED);
+	ck_assert_int_eq(people_appoint(&room, "anna", 1001, PERSON_CUSTODIAN, NULL, why), E_OK);
+	ck_assert_int_eq(people_appoint(&room, "anna", 1002, PERSON_CUSTODIAN, NULL, why), E_EXISTS);
+	ck_assert_int_eq(people_appoint(&room, "anne", 1001, PERSON_CUSTODIAN, NULL, why), E_EXISTS);
+	ck_assert_int_eq(people_appoint(&room, "Anne", 1003, PERSON_CUSTODIAN, NULL, why), E_FORMAT);
+	ck_assert_int_eq(people_appoint(&room, "anne", 1003, PERSON_CUSTODIAN | PERSON_AUDITOR, NULL, why), E_DENIED);
 	ck_assert_int_eq(journal_person(&p, room.journal, "anna", 0), E_OK);
 	ck_assert_int_eq(journal_person(&again, room.journal, NULL, 1001), E_OK);
 	ck_assert_uint_eq(p.row, again.row);
@@ -499,7 +504,7 @@ START_TEST(a_name_has_one_uid_and_a_uid_one_name)
 	/* whoever comes after her is not her */
 	ck_assert_int_eq(people_dismiss(&room, "anna", why), E_DENIED);
 	ck_assert_int_eq(journal_person_remove(room.journal, again.row), E_OK);
-	ck_assert_int_eq(people_appoint(&room, "anna", 1001, PERSON_CUSTODIAN, why), E_OK);
+	ck_assert_int_eq(people_appoint(&room, "anna", 1001, PERSON_CUSTODIAN, NULL, why), E_OK);
 	ck_assert_int_eq(journal_person(&p, room.journal, "anna", 0), E_OK);
 	ck_assert_uint_ne(p.row, again.row);
 	while (!journal_person_next(&p, room.journal, &at))
@@ -518,7 +523,7 @@ START_TEST(wrong_passphrases_are_counted_and_enough_of_them_keep_a_person_out)
 	struct person p, kept;
 	char why[ROOM_WHY];
 
-	ck_assert_int_eq(people_appoint(&room, "anna", 1001, PERSON_CUSTODIAN, why), E_OK);
+	ck_assert_int_eq(people_appoint(&room, "anna", 1001, PERSON_CUSTODIAN, NULL, why), E_OK);
 	ck_assert_int_eq(journal_person(&p, room.journal, "anna", 0), E_OK);
 	ck_assert_int_eq(people_login(&room, &p, phrase("anything at all"), why), E_DENIED); /* none is set */
 	ck_assert_int_eq(people_passphrase(&room, &p, phrase("too short")), E_RANGE);
@@ -547,7 +552,7 @@ START_TEST(a_passphrase_is_not_in_the_journal)
 	FILE *f;
 	size_t n;
 
-	ck_assert_int_eq(people_appoint(&room, "anna", 1001, PERSON_CUSTODIAN, why), E_OK);
+	ck_assert_int_eq(people_appoint(&room, "anna", 1001, PERSON_CUSTODIAN, NULL, why), E_OK);
 	ck_assert_int_eq(journal_person(&p, room.journal, "anna", 0), E_OK);
 	ck_assert_int_eq(people_passphrase(&room, &p, phrase("a good long one")), E_OK);
 	for (int wal = 0; wal < 2; wal++) {
@@ -561,6 +566,92 @@ START_TEST(a_passphrase_is_not_in_the_journal)
 		ck_assert_uint_lt(n, sizeof file);
 		ck_assert_ptr_null(memmem(file, n, "good long", 9));
 	}
+}
+END_TEST
+
+/* --- Cards -------------------------------------------------------------------------------------------------------- */
+
+typedef enum err card_hash(uint8_t out[static 32], const char *room, const uint8_t nonce[static CARD_NONCE], const char *person,
+			   uint32_t uid, const uint8_t request[static 32]);
+
+/* Every byte of what is signed. */
+static bool binds_all(card_hash *hash)
+{
+	uint8_t nonce[CARD_NONCE] = { 1 }, request[32] = { 2 }, was[32], is[32];
+	bool good = true;
+
+	ck_assert_int_eq(hash(was, "Room", nonce, "anna", 1001, request), E_OK);
+	for (size_t i = 0; i < 32; i++) {
+		nonce[i] ^= 1;
+		ck_assert_int_eq(hash(is, "Room", nonce, "anna", 1001, request), E_OK);
+		good &= memcmp(was, is, sizeof is) != 0;
+		nonce[i] ^= 1;
+		request[i] ^= 1;
+		ck_assert_int_eq(hash(is, "Room", nonce, "anna", 1001, request), E_OK);
+		good &= memcmp(was, is, sizeof is) != 0;
+		request[i] ^= 1;
+	}
+	ck_assert_int_eq(hash(is, "Root", nonce, "anna", 1001, request), E_OK);
+	good &= memcmp(was, is, sizeof is) != 0;
+	ck_assert_int_eq(hash(is, "Room", nonce, "anne", 1001, request), E_OK);
+	good &= memcmp(was, is, sizeof is) != 0;
+	ck_assert_int_eq(hash(is, "Room", nonce, "anna", 1002, request), E_OK);
+	return good && memcmp(was, is, sizeof is) != 0;
+}
+
+static enum err twin_no_nonce(uint8_t out[static 32], const char *where, const uint8_t nonce[static CARD_NONCE], const char *person,
+			      uint32_t uid, const uint8_t request[static 32])
+{
+	static const uint8_t none[CARD_NONCE];
+
+	(void)nonce;
+	return card_digest(out, where, none, person, uid, request);
+}
+
+static enum err twin_any_request(uint8_t out[static 32], const char *where, const uint8_t nonce[static CARD_NONCE],
+				 const char *person, uint32_t uid, const uint8_t request[static 32])
+{
+	static const uint8_t none[32];
+
+	(void)request;
+	return card_digest(out, where, nonce, person, uid, none);
+}
+
+START_TEST(a_card_signs_for_one_room_person_nonce_and_request)
+{
+	ck_assert(binds_all(card_digest));
+	ck_assert(!binds_all(twin_no_nonce));
+	ck_assert(!binds_all(twin_any_request));
+}
+END_TEST
+
+START_TEST(a_card_s_signature_is_its_own)
+{
+	const struct key priv = { { 1 }, 32 }, other = { { 2 }, 32 };
+	uint8_t point[P256_POINT], nonce[CARD_NONCE] = { 3 }, request[32] = { 4 }, digest[32], sig[P256_SIG];
+	struct person p;
+	char why[ROOM_WHY];
+
+	strcpy(room.config.name, "Room");
+	ck_assert_int_eq(p256_public(point, &priv), E_OK);
+	point[64] ^= 1;
+	ck_assert_int_eq(people_appoint(&room, "anna", 1001, PERSON_CUSTODIAN, point, why), E_POINT);
+	point[64] ^= 1;
+	ck_assert_int_eq(people_appoint(&room, "anna", 1001, PERSON_CUSTODIAN, point, why), E_OK);
+	ck_assert_int_eq(journal_person(&p, room.journal, "anna", 0), E_OK);
+	ck_assert_int_eq(card_digest(digest, "Room", nonce, "anna", 1001, request), E_OK);
+	ck_assert_int_eq(p256_sign(sig, &priv, digest), E_OK);
+	ck_assert_int_eq(people_card(&room, &p, nonce, request, SPAN(sig)), E_OK);
+	ck_assert_int_eq(people_card(&room, &p, nonce, request, (struct span){ sig, sizeof sig - 1 }), E_SIGNATURE);
+	request[0] ^= 1;
+	ck_assert_int_eq(people_card(&room, &p, nonce, request, SPAN(sig)), E_SIGNATURE);
+	request[0] ^= 1;
+	ck_assert_int_eq(p256_sign(sig, &other, digest), E_OK);
+	ck_assert_int_eq(people_card(&room, &p, nonce, request, SPAN(sig)), E_SIGNATURE);
+	/* and no passphrase beside it */
+	ck_assert_int_eq(people_login(&room, &p, phrase("a good long one"), why), E_DENIED);
+	p.has_card = false;
+	ck_assert_int_eq(people_card(&room, &p, nonce, request, SPAN(sig)), E_DENIED);
 }
 END_TEST
 
@@ -580,6 +671,7 @@ static Suite *suite(void)
 	tcase_add_test(rules, an_act_s_digest_covers_all_that_was_asked);
 	tcase_add_test(rules, two_acts_that_look_alike_have_two_digests);
 	tcase_add_test(rules, a_second_person_is_shown_every_field);
+	tcase_add_test(rules, a_card_signs_for_one_room_person_nonce_and_request);
 	suite_add_tcase(s, rules);
 	tcase_set_timeout(kept, 60);
 	tcase_add_checked_fixture(kept, setup, teardown);
@@ -587,6 +679,7 @@ static Suite *suite(void)
 	tcase_add_test(kept, a_name_has_one_uid_and_a_uid_one_name);
 	tcase_add_test(kept, wrong_passphrases_are_counted_and_enough_of_them_keep_a_person_out);
 	tcase_add_test(kept, a_passphrase_is_not_in_the_journal);
+	tcase_add_test(kept, a_card_s_signature_is_its_own);
 	suite_add_tcase(s, kept);
 	return s;
 }

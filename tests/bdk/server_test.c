@@ -1,5 +1,7 @@
 #include "bdk/client.h"
 #include "bdk/rule.h"
+#include "base/hex.h"
+#include "crypto/sha256.h"
 #include "bdk/server.h"
 #include "base/host/file.h"
 #include "tests/lib/room_sim.h"
@@ -701,6 +703,69 @@ START_TEST(a_passphrase_is_good_for_its_connection_and_its_person)
 }
 END_TEST
 
+/* Signs, as the card of "me" that appoint_card() has made, for what is asked next. */
+static const struct key card = { { 7 }, 32 };
+
+static void appoint_card(void)
+{
+	char sql[256] = "UPDATE person SET card = x'";
+	uint8_t point[P256_POINT];
+
+	ck_assert_int_eq(p256_public(point, &card), E_OK);
+	hex_encode(sql + strlen(sql), point, sizeof point);
+	strcat(sql, "' WHERE name = 'me'");
+	room_sim_meddle(&room, sql);
+}
+
+static void sign_next(struct client *c, uint16_t op, struct record *login)
+{
+	uint8_t request_hash[32], digest[32], sig[P256_SIG];
+
+	ck_assert_int_eq(ask(c, OP_WHO), E_OK);
+	record_begin(&request, op);
+	ck_assert_int_eq(sha256(request_hash, &(struct span){ request.b, request.len }, 1), E_OK);
+	ck_assert_int_eq(card_digest(digest, "Room", field_get(c->fields, F_NONCE).p, "me", (uint32_t)getuid(), request_hash), E_OK);
+	ck_assert_int_eq(p256_sign(sig, &card, digest), E_OK);
+	record_begin(login, OP_LOGIN);
+	record_put(login, F_HASH, SPAN(request_hash));
+	record_put(login, F_SIGNATURE, SPAN(sig));
+}
+
+START_TEST(a_card_s_signature_is_good_for_one_request_once)
+{
+	static struct client c, other;
+	static struct record signature;
+
+	start(ROOM_LOAD);
+	appoint();
+	appoint_card();
+	ck_assert_int_eq(client_open(&c, dir, "people"), E_OK);
+	ck_assert_int_eq(client_open(&other, dir, "people"), E_OK);
+	ck_assert_int_eq(login(&c, phrase), E_DENIED);			/* no passphrase beside it */
+	sign_next(&c, OP_HANDOVER, &signature);
+	ck_assert_int_ne(client_call(&other, &signature), E_OK);	/* another connection's nonce */
+	ck_assert_int_eq(client_call(&c, &signature), E_OK);
+	ck_assert_int_eq(client_call(&c, &signature), E_FORMAT);	/* its nonce is used up */
+	ck_assert_int_eq(ask(&c, OP_CRL), E_ROOM_PURPOSE);		/* ends this connection */
+	client_close(&c);
+	ck_assert_int_eq(client_open(&c, dir, "people"), E_OK);
+	sign_next(&c, OP_HANDOVER, &signature);
+	ck_assert_int_eq(client_call(&c, &signature), E_OK);
+	ck_assert_int_eq(ask(&c, OP_GENERATE), E_LOGIN);		/* another request */
+	ck_assert_int_eq(ask(&c, OP_HANDOVER), E_LOGIN);		/* and that spent it */
+	sign_next(&c, OP_HANDOVER, &signature);
+	ck_assert_int_eq(client_call(&c, &signature), E_OK);
+	ck_assert_int_ne(ask(&c, OP_HANDOVER), E_LOGIN);
+	ck_assert_int_eq(ask(&c, OP_HANDOVER), E_LOGIN);
+	sign_next(&c, OP_GENERATE, &signature);
+	ck_assert_int_eq(client_call(&c, &signature), E_OK);
+	ck_assert_int_eq(ask(&c, OP_GENERATE), E_SECOND);
+	client_close(&c);
+	client_close(&other);
+	stop();
+}
+END_TEST
+
 START_TEST(a_room_with_people_opens_no_session_for_a_station_alone)
 {
 	static struct client c;
@@ -850,6 +915,7 @@ static Suite *suite(void)
 	tcase_add_test(t, an_act_that_nobody_agrees_to_lapses);
 	tcase_add_test(t, whatever_else_is_asked_withdraws_an_act);
 	tcase_add_test(t, a_passphrase_is_good_for_its_connection_and_its_person);
+	tcase_add_test(t, a_card_s_signature_is_good_for_one_request_once);
 	tcase_add_test(t, a_room_with_people_opens_no_session_for_a_station_alone);
 	tcase_add_test(t, nothing_is_answered_that_cannot_be_audited);
 	tcase_add_test(t, reading_that_is_refused_stands_in_the_audit);

@@ -8,6 +8,7 @@ import pty
 import signal
 import sys
 import termios
+import time
 
 lines = sys.stdin.buffer.read().splitlines()
 terminal, line = pty.openpty()
@@ -33,6 +34,10 @@ while True:
     asked = shown.find(b": ", at)
     if asked >= 0 and lines:
         at = asked + 2
+        for _ in range(6000):  # some ask first, and turn the echo off then
+            if not termios.tcgetattr(terminal)[3] & termios.ECHO:
+                break
+            time.sleep(0.01)
         typed.append(lines.pop(0))
         os.write(terminal, typed[-1] + b"\n")
 status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

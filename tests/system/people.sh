@@ -13,7 +13,7 @@ trap 'stop_all; rm -rf "$WORK"' EXIT
 complain() { echo "$*"; fail=1; }
 chmod 755 "$WORK" && cp -r "$BIN" "$WORK/bin" && cp tests/people/typed.py "$WORK/typed.py" || exit 1
 BIN=$WORK/bin R=$WORK/load
-uid_of() { case $1 in anna) echo 60002 ;; bert) echo 60003 ;; sara) echo 60004 ;; otto) echo 60005 ;; olga) echo 60006 ;; alma) echo 60007 ;; esac; }
+uid_of() { case $1 in anna) echo 60002 ;; bert) echo 60003 ;; sara) echo 60004 ;; otto) echo 60005 ;; olga) echo 60006 ;; alma) echo 60007 ;; cato) echo 60008 ;; esac; }
 role_of() { case $1 in anna | bert) echo custodian ;; sara) echo supervisor ;; otto | olga) echo operator ;; alma) echo auditor ;; esac; }
 phrase_of() { echo "the passphrase of $1, no. $(uid_of "$1")"; }
 PEOPLE='sara otto olga alma anna bert'
@@ -40,7 +40,7 @@ for i in 1 2; do
 done
 inject TC-1 0 FFFF111111 "unix:$WORK/t1.link" >/dev/null 2>&1 || complain "a test room without people does not load"
 stop load
-printf 'people-user = 60002 60003 60004 60005 60006 60007 60008\napprove-seconds = 300\n' >>"$R/room.conf"
+printf 'people-user = 60002 60003 60004 60005 60006 60007 60008 60012\napprove-seconds = 120\n' >>"$R/room.conf"
 serve load || exit 1
 for p in $PEOPLE; do
 	"$BIN/bdk" appoint --room "$R" "$p" --uid "$(uid_of "$p")" --role "$(role_of "$p")" >"$WORK/$p.out" || complain "appoint $p"
@@ -48,7 +48,7 @@ for p in $PEOPLE; do
 done
 # same NAME, same uid, and whoever is nobody
 said=$("$BIN/bdk" appoint --room "$R" cora --uid 60009 --role custodian 2>&1) && complain "root appoints alone: $said"
-said=$(setpriv --reuid=60008 --regid=60008 --clear-groups "$BIN/bdk" list --room "$R" 2>&1)
+said=$(setpriv --reuid=60012 --regid=60012 --clear-groups "$BIN/bdk" list --room "$R" 2>&1)
 [ $? -eq 77 ] && [[ $said == *nobody* ]] || complain "a stranger was told: $said"
 as alma "$BIN/bdk" audit --room "$R" >/dev/null || complain "an auditor does not read the audit"
 said=$(as otto "$BIN/bdk" audit --room "$R" 2>&1) && complain "an operator reads the audit"
@@ -98,6 +98,29 @@ ended making || complain "anna: $(cat "$WORK/making")"
 grep -q '^generated key set 22222222' "$WORK/making" && [ -s "$WORK/packs/b.krx" ] || complain "no key set: $(cat "$WORK/making")"
 "$BIN/bdk" import --room "$WORK/acquirer" "$WORK/packs/b.krx" >/dev/null || complain "the package is not one"
 
+# --- A card signs in the place of a passphrase: SoftHSM plays it, and its PIN is typed ---------------------------------------
+MODULE=/usr/lib/softhsm/libsofthsm2.so
+export SOFTHSM2_CONF=$WORK/card.conf KEYROOM_CARD=$MODULE:01
+mkdir -m 777 "$WORK/card" && printf 'directories.tokendir = %s/card\n' "$WORK" >"$SOFTHSM2_CONF"
+{
+	as cato softhsm2-util --init-token --free --label cato --pin "$(phrase_of cato)" --so-pin 12345678 &&
+	as cato pkcs11-tool --module $MODULE --login --pin "$(phrase_of cato)" --keypairgen --key-type EC:prime256v1 --id 01 &&
+	as cato pkcs11-tool --module $MODULE --read-object --type pubkey --id 01 | openssl pkey -pubin -inform DER -out "$WORK/card.pem"
+} >"$WORK/card.out" 2>&1 || complain "a card: $(cat "$WORK/card.out")"
+ask anna appointing appoint cato --uid "$(uid_of cato)" --role custodian --card "$WORK/card.pem"
+by bert approve "$(digest_in "$WORK/appointing")" >/dev/null 2>&1 || complain "bert does not agree to a card"
+ended appointing || complain "anna: $(cat "$WORK/appointing")"
+ask anna signed suspend FFFF111111
+by cato approve "$(digest_in "$WORK/signed")" >"$WORK/cato" 2>&1 || complain "a card does not agree: $(cat "$WORK/cato")"
+ended signed || complain "anna: $(cat "$WORK/signed")"
+ask cato signed resume FFFF111111
+by bert approve "$(digest_in "$WORK/signed")" >/dev/null 2>&1 || complain "bert does not agree to what a card has asked"
+ended signed || complain "cato: $(cat "$WORK/signed")"
+as alma "$BIN/bdk" audit --room "$R" | grep -q 'cato uid 60008, bert uid 60003 *state *FFFF111111 active' || complain "the audit does not name cato"
+KEYROOM_CARD=$MODULE:02 by cato suspend FFFF111111 >"$WORK/cato" 2>&1 && complain "a key that is not there has signed"
+grep -q 'has not signed' "$WORK/cato" || complain "cato was told: $(cat "$WORK/cato")"
+unset SOFTHSM2_CONF KEYROOM_CARD
+
 # --- Too late ------------------------------------------------------------------------------------------------------------------
 stop load
 sed -i 's/^approve-seconds.*/approve-seconds = 1/' "$R/room.conf"
@@ -107,7 +130,7 @@ ended late
 [ $? -eq 75 ] && grep -q 'no second person' "$WORK/late" || complain "anna was told: $(cat "$WORK/late")"
 by bert approve "$(digest_in "$WORK/late")" >/dev/null 2>&1 && complain "agreed too late"
 stop load
-sed -i 's/^approve-seconds.*/approve-seconds = 300/' "$R/room.conf"
+sed -i 's/^approve-seconds.*/approve-seconds = 120/' "$R/room.conf"
 serve load || exit 1
 
 # --- One alone, by the table ---------------------------------------------------------------------------------------------------
