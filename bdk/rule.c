@@ -39,7 +39,7 @@ static const struct rule rules[] = {
 	{ OP_IMPORT_PACK,  RULE_PASSPHRASE, CUS | SUP, 0 },
 	/* device ids */
 	{ OP_LEASE,        RULE_PASSPHRASE, CUS | SUP, CUS | SUP },
-	{ OP_ACCEPT,       RULE_PASSPHRASE, CUS | SUP, 0 },
+	{ OP_ACCEPT,       RULE_PASSPHRASE, CUS | SUP, CUS | SUP },
 	{ OP_LEASES,       RULE_UID,        ANY,       0 },
 	{ OP_MANIFEST,     RULE_PASSPHRASE, SUP,       0 },
 	{ OP_CHAIN,        RULE_PASSPHRASE, CUS | SUP, CUS | SUP },

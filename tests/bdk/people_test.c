@@ -199,7 +199,8 @@ END_TEST
 START_TEST(what_makes_moves_or_ends_a_key_takes_two)
 {
 	static const uint16_t ops[] = { OP_GENERATE, OP_IMPORT,	 OP_PACKAGE, OP_STATE,	OP_INSTALL, OP_CERTIFY,
-					OP_REVOKE,   OP_DISOWN, OP_RAISE,   OP_APPOINT, OP_DISMISS };
+					OP_REVOKE,   OP_DISOWN, OP_RAISE,   OP_APPOINT, OP_DISMISS,
+					OP_LEASE,    OP_ACCEPT, OP_CHAIN,   OP_OPEN };
 
 	for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
 		const struct rule *r = rule_of(ops[i]);

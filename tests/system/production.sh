@@ -161,7 +161,7 @@ two anna carl load generate --scheme tdes --id FFFF987654 --for "$F/acquirer.crt
 chmod 644 "$F"/*.krx
 two anna bert acquirer import "$F/tdes.krx" || die import
 two anna bert ca lease --key-set FFFF987654 --scheme tdes --count 100 --for "$F/load.crt" && cp "$WORK/out" "$F/lease" || die lease
-typing carl "$BIN/bdk" accept --room "$R/load" "$F/lease" >"$WORK/said" 2>&1 || die "accept: $(cat "$WORK/said")"
+two carl anna load accept "$F/lease" || die accept
 # appoint ROOM NAME ROLE
 appoint() {
 	two anna bert "$1" appoint "$2" --uid "$(uid_of "$2")" --role "$3" &&
