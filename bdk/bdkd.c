@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 static const char *room_dir, *init_purpose, *name, *test, *token, *arguments, *pin_file, *module_folder, *ask, *json;
-static const char *restore, *custodians, *threshold, *so_threshold, *accept_software;
+static const char *restore, *mark_dir, *custodians, *threshold, *so_threshold, *accept_software;
 
 /* Each custodian of a new room types his passphrase here, one after the other. */
 static bool take_passphrases(struct room_birth *birth, int *status)
@@ -93,6 +93,9 @@ static int init(void)
 	    snprintf(config.module_folder, sizeof config.module_folder, "%s", module_folder ? module_folder : "") >=
 		    (int)sizeof config.module_folder)
 		return fail_why(E_USAGE, "too long for room.conf", "", "--token, --token-arguments or --module-folder");
+	if (mark_dir && (config.purpose != ROOM_LOAD || mark_dir[0] != '/' ||
+		     snprintf(config.mark, sizeof config.mark, "%s", mark_dir) >= (int)sizeof config.mark))
+		return fail_why(E_USAGE, "is a load room's, and an absolute path of at most 159 bytes", "", "--mark %s", mark_dir);
 	if (pin_file && login_read(&pin, pin_file)) {
 		login_wipe(&pin);
 		return fail_why(E_ROOM, "no PIN of 1 to 255 bytes", "", "%s", pin_file);
@@ -270,9 +273,9 @@ static int run(int operands, char **operand)
 	(void)operand;
 	if (guard_secrets(&locked))
 		return fail_why(E_INTERNAL, "the walls around this process could not be built", "", "bdkd");
-	if (!init_purpose && (name || test || module_folder || custodians || threshold || so_threshold || accept_software))
+	if (!init_purpose && (name || test || module_folder || mark_dir || custodians || threshold || so_threshold || accept_software))
 		return fail_why(E_USAGE, "go with --init", "",
-				"--name, --test, --module-folder, --custodians, --threshold, --so-threshold and "
+				"--name, --test, --module-folder, --mark, --custodians, --threshold, --so-threshold and "
 				"--accept-software-token");
 	if (!init_purpose && !ask && (token || arguments || pin_file))
 		return fail_why(E_USAGE, "go with --init or --probe", "", "--token, --token-arguments and --pin-file");
@@ -302,6 +305,7 @@ int main(int argc, char **argv)
 		{ "token-arguments", "TEXT", "what the token's module wants at C_Initialize", &arguments, false },
 		{ "module-folder", "DIR", "where the token's module writes, outside the room", &module_folder, false },
 		{ "pin-file", "FILE", "the PIN of a token that is not blank", &pin_file, false },
+		{ "mark", "DIR", "a new load room's: where the mark outside it goes (default: DIR.mark)", &mark_dir, false },
 		{ "probe", NULL, "ask the token of --token what it can do, and print its answers", &ask, false },
 		{ "json", NULL, "print JSON", &json, false },
 		{ 0 },

@@ -26,6 +26,7 @@ static const struct opt of_init[] = {
 	{ "token-arguments", "TEXT", "what the token's module wants at C_Initialize", &cli.token_arguments, false },
 	{ "module-folder", "DIR", "where the token's module writes, outside the room", &cli.module_folder, false },
 	{ "pin-file", "FILE", "the PIN of a token that is not blank", &cli.pin_file, false },
+	{ "mark", "DIR", "a load room's: where the mark outside it goes (default: DIR.mark)", &cli.mark, false },
 	{ "custodians", "LIST", "a production room's, as NAME=LOGIN,...: each types a passphrase", &cli.custodians, false },
 	{ "threshold", "M", "how many of them unlock it: 2 or more", &cli.threshold, false },
 	{ "so-threshold", "K", "how many of them change its custodians: M or more (default: M)", &cli.so_threshold, false },

@@ -39,6 +39,7 @@ int cli_init(int operands, char **operand)
 		{ "--token-arguments", cli.token_arguments },
 		{ "--module-folder", cli.module_folder },
 		{ "--pin-file", cli.pin_file },
+		{ "--mark", cli.mark },
 		{ "--custodians", cli.custodians },
 		{ "--threshold", cli.threshold },
 		{ "--so-threshold", cli.so_threshold },

@@ -370,6 +370,83 @@ START_TEST(a_mark_that_cannot_be_written_gives_no_id_and_once_it_can_it_does)
 }
 END_TEST
 
+/* --- Backups ------------------------------------------------------------------------------------------------------ */
+
+/* What the next id is refused with. */
+static enum err refusal(void)
+{
+	struct key_set_id from;
+	char why[MARK_WHY] = "";
+	uint32_t id;
+
+	return lease_take(&from, &id, &r, &set, "TC-1", 0, why);
+}
+
+/* Ids of a lease of epoch 3 were issued after the backup: the journal that is put back does not know it. Either mark does,
+ * and without both nobody: the twin, whose lease of epoch 2 would be accepted again. */
+START_TEST(a_restored_journal_voids_the_leases_up_to_the_epoch_that_a_mark_has_seen)
+{
+	static const char *const lost[] = { "true", "rm room.mark/*.mark", "rm -r room/token && cp -a kept/room/token room/",
+					    "rm room.mark/*.mark && rm -r room/token && cp -a kept/room/token room/" };
+	const struct lease later = { .number = 2, .set = set, .first = 2000, .last = 2999, .epoch = 3, .next = 2000 };
+	char room[80], backup[80], why[ROOM_WHY], unclaimed[MARK_WHY];
+	uint64_t floor = 0;
+	bool is = true;
+
+	issue();
+	ck_assert_int_eq(room_backup(&r), E_OK);
+	stop();
+	in_folder("mkdir kept && cp -a room kept/ && cp room/backup.db .");
+	open_room();
+	ck_assert_int_eq(journal_lease_add(r.journal, &later), E_OK);
+	ck_assert(!mark_permits(&r, &set, 2000, 2999));
+	ck_assert_int_eq(mark_claim(&r, unclaimed), E_OK);
+	stop();
+	snprintf(room, sizeof room, "%s/room", dir);
+	snprintf(backup, sizeof backup, "%s/backup.db", dir);
+	ck_assert_int_eq(room_restore(room, backup, why), E_OK);
+	in_folder(lost[_i]);
+	open_room();
+	ck_assert_str_eq(r.mark.locked, "");
+	ck_assert_int_eq(lease_floor(&floor, r.journal), E_OK);
+	ck_assert_uint_eq(floor, _i < 3 ? 3 : 1);
+	ck_assert_int_eq(refusal(), E_LEASE);
+	ck_assert_int_eq(mark_is_backup(&is, r.journal), E_OK);
+	ck_assert(!is);		/* its marks are the room's again */
+	stop();
+	open_room();
+	ck_assert_str_eq(r.mark.locked, "");
+	ck_assert_int_eq(refusal(), E_LEASE);
+}
+END_TEST
+
+START_TEST(what_is_no_backup_is_not_put_back_and_changes_nothing)
+{
+	char room[80], why[ROOM_WHY], file[80];
+
+	issue();
+	ck_assert_int_eq(room_backup(&r), E_OK);
+	snprintf(room, sizeof room, "%s/room", dir);
+	snprintf(file, sizeof file, "%s/room/backup.db", dir);
+	ck_assert_int_eq(room_restore(room, file, why), E_ROOM_BUSY);
+	stop();
+	in_folder("cp room/journal.db plain.db; cp room/backup.db cut.db; truncate -s 9000 cut.db; cp room/backup.db bent.db;"
+		  "sqlite3 bent.db \"UPDATE audit SET who = 'x' WHERE sequence = 1\"; cp room/journal.db before.db");
+	snprintf(file, sizeof file, "%s/plain.db", dir);
+	ck_assert_int_eq(room_restore(room, file, why), E_FORMAT);
+	snprintf(file, sizeof file, "%s/cut.db", dir);
+	ck_assert_int_ne(room_restore(room, file, why), E_OK);
+	snprintf(file, sizeof file, "%s/bent.db", dir);
+	ck_assert_int_eq(room_restore(room, file, why), E_MAC);
+	snprintf(file, sizeof file, "%s/none.db", dir);
+	ck_assert_int_eq(room_restore(room, file, why), E_IO);
+	in_folder("cmp room/journal.db before.db && [ ! -e room/restore.part ]");
+	open_room();
+	ck_assert_str_eq(r.mark.locked, "");
+	issue();
+}
+END_TEST
+
 #define ROWS(array) (int)(sizeof(array) / sizeof *(array))
 
 static Suite *suite(void)
@@ -391,6 +468,8 @@ static Suite *suite(void)
 	tcase_add_test(t, where_that_is_not_seen_no_id_comes_twice);
 	tcase_add_test(t, of_a_room_and_its_copy_one_issues_ids);
 	tcase_add_test(t, a_mark_that_cannot_be_written_gives_no_id_and_once_it_can_it_does);
+	tcase_add_loop_test(t, a_restored_journal_voids_the_leases_up_to_the_epoch_that_a_mark_has_seen, 0, 4);
+	tcase_add_test(t, what_is_no_backup_is_not_put_back_and_changes_nothing);
 	suite_add_tcase(s, t);
 	return s;
 }

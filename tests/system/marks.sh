@@ -14,6 +14,11 @@ three_rooms || die "rooms"
 	lease $SET aes128 || die "set"
 boot t1 TC-1 ca "$LINK" && enrol t1 TC-1 ca "$LINK" >/dev/null 2>&1 || die "t1"
 
+# The mark lies where it is wanted.
+"$BIN/bdk" init "$WORK/far" --purpose load --test --mark "$WORK/elsewhere" >/dev/null && serve far && stop far && ls "$WORK"/elsewhere/*.mark >/dev/null ||
+	complain "--mark"
+"$BIN/bdk" init "$WORK/far2" --purpose ca --test --mark "$WORK/elsewhere" >/dev/null 2>&1 && complain "a ca room with a mark"
+
 # crash: nobody is told, nothing is put in order
 crash() {
 	kill -9 "$PID_load" $(pgrep -P "$PID_load") 2>/dev/null
