@@ -58,6 +58,7 @@ said=$(as otto "$BIN/bdk" audit --room "$R" 2>&1) && complain "an operator reads
 ask() {
 	local who=$1 file=$2
 	shift 2
+	rm -f "$WORK/$file" # what was asked under that name before is over
 	become "$who" "$@" >"$WORK/$file" 2>&1 &
 	eval "PID_$file=$!"
 	PIDS="$PIDS $!"
@@ -146,6 +147,7 @@ load() { inject "$1" "$2" FFFF111111 "unix:$WORK/t${1#TC-}.link" >"$WORK/kif" 2>
 # open_session WHAT...: otto opens it, olga joins
 open_session() {
 	ask otto otto session "$@"
+	rm -f "$WORK/olga"
 	become olga session --join "$(digest_in "$WORK/otto")" >"$WORK/olga" 2>&1 &
 	PID_olga=$! PIDS="$PIDS $!"
 	until_says '^the session is open' "$WORK/otto"
