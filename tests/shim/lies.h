@@ -1,6 +1,7 @@
 /*
  * Lies of a token, one at a time: each is the wrong answer to one question of the probe, by whose name it goes, given
- * by one function of the module; every other call is SoftHSM's. For tests of the probe, in this process (lie()) or as a
+ * by one function of the module; every other call is SoftHSM's. Two are about the PIN: one more wrong one and it is locked, or
+ * it is. For tests of the probe, in this process (lie()) or as a
  * module of its own (tests/shim/liar.c).
  */
 #ifndef KEYROOM_TESTS_SHIM_LIES_H
@@ -9,6 +10,7 @@
 #include <p11-kit/pkcs11.h>
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 static CK_FUNCTION_LIST honest;
@@ -147,6 +149,29 @@ static CK_RV unwrap_none(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE 
 	return CKR_WRAPPED_KEY_INVALID;
 }
 
+static CK_FLAGS counted;
+
+static CK_RV count_tries(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
+{
+	CK_RV rv = honest.C_GetTokenInfo(slot, info);
+
+	info->flags |= counted;
+	return rv;
+}
+
+static CK_RV say_tried(CK_SESSION_HANDLE s, CK_USER_TYPE user, CK_BYTE *pin, CK_ULONG len)
+{
+	fprintf(stderr, "liar: a PIN was tried\n");
+	return honest.C_Login(s, user, pin, len);
+}
+
+static void count(CK_FUNCTION_LIST *list, CK_FLAGS flags)
+{
+	counted = flags;
+	list->C_GetTokenInfo = count_tries;
+	list->C_Login = say_tried;
+}
+
 /* lie - have the module tell this one from now on; false if there is no such lie */
 static bool lie(CK_FUNCTION_LIST *list, const char *name)
 {
@@ -183,6 +208,12 @@ static bool lie(CK_FUNCTION_LIST *list, const char *name)
 		list->C_Sign = sign_wrongly;
 	else if (!strcmp(name, "agreement"))
 		list->C_DeriveKey = agree_wrongly;
+	else if (!strcmp(name, "pin-final-try"))
+		count(list, CKF_USER_PIN_FINAL_TRY);
+	else if (!strcmp(name, "pin-locked"))
+		count(list, CKF_USER_PIN_LOCKED);
+	else if (!strcmp(name, "pin-count-low"))
+		count(list, CKF_USER_PIN_COUNT_LOW);
 	else
 		return false;
 	return true;

@@ -132,5 +132,14 @@ for l in kdf tdes-initial-key aes-initial-key unwrap copy signature agreement ke
 		complain "$l is not named: $(cat "$WORK/said")"
 	lies=$((lies + 1))
 done
+# A token that says that the next wrong PIN locks it, or that it is locked, is given none, not even the right one.
+for l in 'pin-final-try one more wrong PIN' 'pin-locked has locked'; do
+	lying ${l%% *}
+	[ $? -eq 77 ] && grep -q "${l#* }" "$WORK/said" || complain "$l: $(cat "$WORK/said")"
+	grep -q 'a PIN was tried' "$WORK/said" && complain "$l: a PIN was tried"
+	lies=$((lies + 1))
+done
+lying pin-count-low && [ "$(grep -c 'a PIN was tried' "$WORK/said")" = 1 ] || complain "the twin (a PIN that is tried, once): $(cat "$WORK/said")"
+lies=$((lies + 1))
 [ $lies -eq "$(grep -c '!strcmp(name' tests/shim/lies.h)" ] || complain "not every lie was told"
 exit $fail
