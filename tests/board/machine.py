@@ -65,7 +65,7 @@ class Machine:
     def __init__(self, folder, elf, root, answering=True):
         self.folder, self.elf, self.root = folder, elf, root
         self.read_symbols()
-        self.answers, self.drawn, self.late, self.hangs = {}, 0, 0, HANGS if answering else HANGS_REAL
+        self.answers, self.drawn, self.hangs = {}, 0, HANGS if answering else HANGS_REAL
         stubs = {"board_entropy": self.entropy}
         if answering:
             stubs |= {"br_ecdsa_i31_vrfy_raw": self.verify, "br_ecdsa_i31_sign_raw": self.sign,
@@ -77,7 +77,7 @@ class Machine:
     def power_off(self):
         self.board.kill()
 
-    def power_on(self, then=None):
+    def power_on(self):
         self.dead = False
         name = os.path.splitext(os.path.basename(self.elf))[0]
         path = os.path.join(self.folder, name + ".gdb")
@@ -90,9 +90,6 @@ class Machine:
             for begin, end in ((UNUSED, RAM), (RAM + RAM_SIZE, REQUEST), (REQUEST + REPLY, len(self.map))):
                 self.map[begin:end] = b"\xde" * (end - begin)
             self.get_ready()
-            if then:
-                last = self.address["last"] - SHARED - RAM
-                self.late = (struct.unpack_from("<I", b"".join(then.ram), last)[0] + self.clock()) % 2 ** 32
         except BaseException:
             self.board.kill()
             raise
@@ -222,17 +219,16 @@ class Machine:
                      self.map[REQUEST:REQUEST + REPLY])
 
     def restore(self, state):
-        """To where it was, but for the clock, which goes on, and after a new power-on goes on from there."""
+        """To where it was."""
         if self.dead:
             self.power_off()
             self.map[:NV] = bytes(NV)
-            self.power_on(then=state)
+            self.power_on()
         self.map[RAM:RAM + RAM_SIZE] = b"".join(state.ram)
         self.map[:UNUSED] = state.nv
         self.map[REQUEST:REQUEST + REPLY] = state.request
-        if self.late:
-            last = self.address["last"] - SHARED
-            struct.pack_into("<I", self.map, last, (struct.unpack_from("<I", self.map, last)[0] - self.late) % 2 ** 32)
+        # What the firmware saw of the clock last is now, so that no time has passed, whatever became of the clock.
+        struct.pack_into("<I", self.map, self.address["last"] - SHARED, 0xffffffff - self.clock())
 
     def leave_fault(self):
         """Back out of the exception, whose being active is no register's: by a `bx lr` over a frame made for it."""
