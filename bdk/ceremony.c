@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char rule[] = "--------------------------------------------------------------------------------\n";
+/* No text of people begins a line, so none looks like it. */
+static const char rule[] = "\n--------------------------------------------------------------------------------\n";
 
 /* --- What stands in the acts -------------------------------------------------------------------------------------- */
 
@@ -20,7 +21,8 @@ const char *ceremony_note(const struct audit *act, const char *kind)
 const char *ceremony_check_value(const struct audit *act, int *of)
 {
 	static const char words[] = ", check value ";
-	const char *at = *act->reason ? NULL : strstr(act->object, words);
+	const bool made = !strcmp(act->what, "generate") || !strcmp(act->what, "import");
+	const char *at = *act->reason || !made ? NULL : strstr(act->object, words);
 
 	*of = at ? (int)(at - act->object) : 0;
 	return at ? at + strlen(words) : NULL;
@@ -145,7 +147,7 @@ static void put_head(FILE *f, const struct ceremony *c)
 		fputs("    name ______________________  signature ______________________  date ____________\n\n", f);
 	seal_spki(records, c->records);
 	fprintf(f, "%srecord = " SEAL_MAGIC "\nroom = %s\npurpose = %s\nkind = %s\ntoken = %s\ntitle = %s\nfirst = %llu\nlast = %llu\n"
-		"utc = %s\nrecords = %s\n\n", rule, c->room, c->purpose, c->test ? "test" : "production",
+		"utc = %s\nrecords = %s\n\n", rule + 1, c->room, c->purpose, c->test ? "test" : "production",
 		c->software ? "software" : "hardware", c->title, (unsigned long long)first->sequence,
 		(unsigned long long)last->sequence, time, records);
 }

@@ -117,6 +117,43 @@ START_TEST(a_record_left_out_is_refused_though_it_is_signed)
 }
 END_TEST
 
+/* Only what makes or takes a key says its check value: a remark, and a package's file name, hold what people typed. */
+START_TEST(nobody_writes_a_check_value_down_that_is_none)
+{
+	static const char *const what[] = { "ceremony", "package", "record", "begin", "" };
+	struct audit act = { .what = "generate", .object = "FFFF000001, check value A1F6D4" };
+	int of = 0;
+
+	ck_assert_str_eq(ceremony_check_value(&act, &of), "A1F6D4");
+	ck_assert_int_eq(of, 10);
+	snprintf(act.what, sizeof act.what, "import");
+	ck_assert_str_eq(ceremony_check_value(&act, &of), "A1F6D4");
+	for (size_t i = 0; i < sizeof what / sizeof *what; i++) {
+		snprintf(act.what, sizeof act.what, "%s", what[i]);
+		ck_assert_msg(!ceremony_check_value(&act, &of), "%s", what[i]);
+		ck_assert_int_eq(of, 0);
+	}
+	snprintf(act.what, sizeof act.what, "generate");
+	snprintf(act.reason, sizeof act.reason, "denied");
+	ck_assert_ptr_null(ceremony_check_value(&act, &of));
+}
+END_TEST
+
+/* A title and a remark that look like the line between the two parts */
+START_TEST(people_may_write_as_many_dashes_as_they_like)
+{
+	char dashes[81];
+
+	memset(dashes, '-', 80);
+	dashes[80] = 0;
+	snprintf(c.title, sizeof c.title, "%s", dashes);
+	len = ceremony_sim_sign(text, &c, &sim.priv);
+	ck_assert_int_eq(read_text(sim.records), E_OK);
+	ck_assert_str_eq(got.title, dashes);
+	ceremony_free(&got);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("ceremony");
@@ -129,6 +166,8 @@ int main(void)
 	tcase_add_test(t, every_changed_byte_is_refused);
 	tcase_add_test(t, a_record_made_anew_is_refused_and_its_broken_twin_believes_it);
 	tcase_add_test(t, a_record_left_out_is_refused_though_it_is_signed);
+	tcase_add_test(t, nobody_writes_a_check_value_down_that_is_none);
+	tcase_add_test(t, people_may_write_as_many_dashes_as_they_like);
 	suite_add_tcase(s, t);
 	return test_main(s);
 }

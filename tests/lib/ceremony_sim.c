@@ -34,6 +34,7 @@ size_t ceremony_sim(struct ceremony *c, char out[static CEREMONY_SIM_MAX], struc
 	audit_sim(s);
 	snprintf(s->record[2].what, sizeof s->record[2].what, "ceremony");
 	snprintf(s->record[2].object, sizeof s->record[2].object, "present: Ada");
+	snprintf(s->record[3].what, sizeof s->record[3].what, "generate");
 	snprintf(s->record[3].object, sizeof s->record[3].object, "FFFF000001, check value A1F6D4");
 	snprintf(s->record[4].what, sizeof s->record[4].what, "ceremony");
 	snprintf(s->record[4].object, sizeof s->record[4].object, "media: card <1> & bag 4711");

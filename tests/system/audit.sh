@@ -105,6 +105,12 @@ sed "s/^sequence = .*/sequence = 3/" "$WORK/head" >"$WORK/bad"
 verify "$WORK/audit.jsonl" --head "$WORK/bad" && complain "a changed head is believed"
 grep -q 'signature is wrong' "$WORK/out" || complain "a changed head: $(cat "$WORK/out")"
 outsider "$WORK/audit.jsonl" "$WORK/bad" && complain "the outsider believes a changed head"
+# Lines behind the signature, which nobody has signed: they say what the doctored chain's head would
+n=$((receipt - 1))
+{ cat "$WORK/head"; echo "sequence = $n"; echo "hash = $(sed -n "${n}p" "$WORK/audit.jsonl" | sha256sum | cut -c-64 | tr a-f A-F)"; } >"$WORK/bad"
+head -n $n "$WORK/audit.jsonl" >"$WORK/wrong"
+verify "$WORK/wrong" --head "$WORK/bad" && complain "lines behind the signature are believed"
+outsider "$WORK/wrong" "$WORK/bad" && complain "the outsider believes lines behind the signature"
 bdk audit head --room "$WORK/ca" >"$WORK/bad"
 verify "$WORK/audit.jsonl" --head "$WORK/bad" && complain "another room's head is believed"
 grep -q 'another records key' "$WORK/out" || complain "another room's head: $(cat "$WORK/out")"
