@@ -3,6 +3,7 @@
 #include "base/wipe.h"
 #include "bdk/people.h"
 #include "bdk/users.h"
+#include "crypto/sha256.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -449,6 +450,60 @@ enum err pieces_secret(uint8_t secret[static SHARE_SECRET], const struct pieces 
 	e = n < of->m ? E_SHORT : share_combine(secret, of, x, piece);
 	wipe(piece, sizeof piece);
 	return e;
+}
+
+/* --- A change of them --------------------------------------------------------------------------------------------- */
+
+static void put_text(struct wr *w, const char *text)
+{
+	wr_span8(w, (struct span){ (const uint8_t *)text, strlen(text) });
+}
+
+enum err custody_change_digest(uint8_t hash[static 32], const uint8_t nonce[static 32], const char *room,
+			       const struct custodians *next)
+{
+	static const uint8_t label[] = "custodians";
+	uint8_t b[64 + CUSTODIANS_TEXT];
+	struct wr w;
+
+	wr_init(&w, b, sizeof b);
+	put_text(&w, room);
+	wr_u8(&w, next->n);
+	for (unsigned i = 0; i < next->n; i++) {
+		put_text(&w, next->who[i].name);
+		wr_u32(&w, (uint32_t)next->who[i].uid);
+		put_text(&w, "custodian");
+	}
+	wr_u8(&w, next->m);
+	wr_u8(&w, next->so_m);
+	return wr_end(&w) ? E_INTERNAL
+			  : sha256(hash, (struct span[]){ SPAN(label), { nonce, 32 }, { b, w.len } }, 3);
+}
+
+enum err custody_change_begin(struct custody_change *x, const char *room, const struct custodians *next, uid_t by,
+			      uint64_t now)
+{
+	uint8_t nonce[32];
+	enum err e = RAND_bytes(nonce, sizeof nonce) == 1 ? E_OK : E_RANDOM;
+
+	custody_change_wipe(x);
+	if (!e)
+		e = custody_change_digest(x->hash, nonce, room, next);
+	if (e)
+		return e;
+	x->next = *next;
+	x->by = by;
+	x->until = now + CUSTODY_SECONDS;
+	return E_OK;
+}
+
+bool custody_change_open(const struct custody_change *x, uid_t by)
+{
+	bool came = x->given.n;
+
+	for (unsigned i = 0; i < x->next.n; i++)
+		came = came || x->key[i].made;
+	return !x->until || (x->by == by && !came);
 }
 
 uint64_t custody_change_tend(struct custody_change *x, uint64_t now)

@@ -128,11 +128,26 @@ void pieces_wipe(struct pieces *p);
 /* A change of custodians that one of them has begun: it comes about when all of the next ones have typed a passphrase, and
  * enough of those who are it now have given their shares of the SO PIN. Secret: to be wiped. */
 struct custody_change {
-	uint64_t until; /* as in struct pieces; 0: none is under way */
+	uint64_t until;    /* as in struct pieces; 0: none is under way */
+	uid_t by;          /* who began it */
+	uint8_t hash[32];  /* what each who takes part agrees to: custody_change_digest() */
 	struct custodians next;
 	struct custodian_key key[SHARE_MOST]; /* of next */
 	struct pieces given;
 };
+
+/* custody_change_digest - SHA-256("custodians" 00, nonce, the room's name, who is next with names, uids and role, and both
+ * thresholds). E_OK, E_CRYPTO, E_INTERNAL */
+MUST_USE enum err custody_change_digest(uint8_t hash[static 32], const uint8_t nonce[static 32], const char *room,
+					const struct custodians *next);
+
+/* custody_change_begin - in the place of what x held, with a fresh nonce: no two changes have one digest. E_OK, E_RANDOM,
+ * E_CRYPTO, E_INTERNAL (x is empty on an error) */
+MUST_USE enum err custody_change_begin(struct custody_change *x, const char *room, const struct custodians *next, uid_t by,
+				       uint64_t now);
+
+/* custody_change_open - may that login begin another one in its place? Whoever began it, until somebody takes part in it. */
+bool custody_change_open(const struct custody_change *x, uid_t by);
 
 /* custody_change_tend - wiped when it has taken longer than CUSTODY_SECONDS; seconds until it ends, 0: none is under way */
 uint64_t custody_change_tend(struct custody_change *x, uint64_t now);

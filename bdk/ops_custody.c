@@ -190,6 +190,12 @@ enum err op_custodians(struct ask *a)
 		if (s->of.set == SHARE_PIN && s->of.generation == pin.generation)
 			put_row(a->answer, s->custodian, s->uid, gave(&a->room->given, s) ? "has given" : "custodian");
 	}
+	if (x) {
+		record_put(a->answer, F_HASH, SPAN(x->hash));
+		record_put_number(a->answer, F_UID, x->by);
+		record_put_number(a->answer, F_NEXT_NEEDED, x->next.m);
+		record_put_number(a->answer, F_NEXT_SO_NEEDED, x->next.so_m);
+	}
 	for (unsigned i = 0; x && i < x->next.n; i++)
 		put_row(a->answer, x->next.who[i].name, x->next.who[i].uid, x->key[i].made ? "next, has come" : "next");
 	if (c.bad[0])
@@ -199,6 +205,19 @@ enum err op_custodians(struct ask *a)
 }
 
 /* --- Changing them ------------------------------------------------------------------------------------------------ */
+
+static enum err withdraw(struct ask *a)
+{
+	const struct custody_change *x = under_way(a->room);
+
+	snprintf(a->object, sizeof a->object, "withdrawn");
+	if (!x || x->by != a->peer->uid) {
+		snprintf(a->why, sizeof a->why, "this login has begun no change of custodians");
+		return E_DENIED;
+	}
+	custody_change_wipe(&a->room->change);
+	return E_OK;
+}
 
 enum err op_change(struct ask *a)
 {
@@ -213,6 +232,15 @@ enum err op_change(struct ask *a)
 		snprintf(a->why, sizeof a->why, "%s", nobody);
 		return E_DENIED;
 	}
+	if (!field_get(a->fields, F_CUSTODIANS).p)
+		return withdraw(a);
+	/* What somebody has agreed to is not put in another's place. */
+	if (under_way(a->room) && !custody_change_open(&a->room->change, a->peer->uid)) {
+		snprintf(a->why, sizeof a->why,
+			 "uid %u has begun a change: it ends after ten minutes, or that login withdraws it (bdk custodians --withdraw)",
+			 (unsigned)a->room->change.by);
+		return E_EXISTS;
+	}
 	if (field_text(text, sizeof text, a->fields, F_CUSTODIANS) || field_text(m, sizeof m, a->fields, F_NEEDED) ||
 	    (field_get(a->fields, F_SO_NEEDED).p && field_text(so_m, sizeof so_m, a->fields, F_SO_NEEDED)))
 		return E_FORMAT;
@@ -222,10 +250,7 @@ enum err op_change(struct ask *a)
 		e = custodians_check(&next, a->room->journal, a->why);
 	if (e)
 		return e;
-	custody_change_wipe(&a->room->change);
-	a->room->change.next = next;
-	a->room->change.until = room_monotonic() + CUSTODY_SECONDS;
-	return E_OK;
+	return custody_change_begin(&a->room->change, a->room->config.name, &next, a->peer->uid, room_monotonic());
 }
 
 /* The new shares are on the disk before the token has their PINs, and the old ones until it has: whenever this is cut off,
@@ -285,42 +310,54 @@ static bool complete(const struct custody *c, const struct custody_change *x, un
 	return *came == x->next.n && pieces_count(&x->given, of) >= of->m;
 }
 
+/* Everything that speaks against this request, before anything of it is kept. key: of this login as a next one's, or NULL */
+static enum err may_entrust(struct ask *a, const struct custody *c, const struct custody_change *x,
+			    const struct custodian_key *key)
+{
+	struct span now = field_get(a->fields, F_PASSPHRASE), next = field_get(a->fields, F_NEW_PASSPHRASE),
+		    hash = field_get(a->fields, F_HASH);
+
+	a->why[0] = 0;
+	if (!x)
+		snprintf(a->why, sizeof a->why,
+			 "no change of custodians is under way: one of them begins it with bdk custodians --change");
+	else if (hash.len != sizeof x->hash || memcmp(hash.p, x->hash, sizeof x->hash) != 0)
+		snprintf(a->why, sizeof a->why,
+			 "another change of custodians is under way than the one that was shown: bdk entrust shows it");
+	else if (next.p && (!key || key->made))
+		snprintf(a->why, sizeof a->why, "%s",
+			 key ? "this custodian has come already" : "this login is not among the next custodians'");
+	if (a->why[0])
+		return E_DENIED;
+	if (!now.p && !next.p)
+		return E_FORMAT;
+	/* Whoever stays proves who he is before he gets a new share. */
+	return next.p && !now.p && custodian(c, a->peer->uid) ? E_PASSPHRASE : E_OK;
+}
+
 enum err op_entrust(struct ask *a)
 {
 	struct custody_change *x = under_way(a->room);
 	struct span now = field_get(a->fields, F_PASSPHRASE), next = field_get(a->fields, F_NEW_PASSPHRASE);
+	struct custodian_key *key = (struct custodian_key *)next_key(x, a->peer->uid), made = { .made = false };
 	char name[SHARE_NAME] = "";
-	struct custodian_key *key;
 	struct share_of of;
 	struct custody c;
 	unsigned came, given;
 	bool whole;
 	enum err e = read_all(&c, a);
 
-	if (e)
-		return e;
-	if (!x) {
-		snprintf(a->why, sizeof a->why,
-			 "no change of custodians is under way: one of them begins it with bdk custodians --change");
-		return E_DENIED;
-	}
-	key = (struct custodian_key *)next_key(x, a->peer->uid);
-	if (!now.p == !next.p && !now.p)
-		return E_FORMAT;
-	if (now.p)
-		e = pieces_give(&x->given, name, &c, SHARE_SO_PIN, a->peer->uid, now, room_monotonic());
-	/* Whoever stays proves who he is before he gets a new share. */
-	if (!e && next.p && !now.p && custodian(&c, a->peer->uid))
-		e = E_PASSPHRASE;
-	if (!e && next.p && (!key || key->made)) {
-		snprintf(a->why, sizeof a->why, "%s",
-			 key ? "this custodian has come already" : "this login is not among the next custodians'");
-		return E_DENIED;
-	}
+	if (!e)
+		e = may_entrust(a, &c, x, key);
 	if (!e && next.p)
-		e = custodian_key_make(key, next);
+		e = custodian_key_make(&made, next);
+	if (!e && now.p)
+		e = pieces_give(&x->given, name, &c, SHARE_SO_PIN, a->peer->uid, now, room_monotonic());
+	if (!e && next.p)
+		*key = made;
+	wipe(&made, sizeof made);
 	if (e)
-		return refuse(a, e);
+		return *a->why ? e : refuse(a, e);
 	whole = complete(&c, x, &came, &of);
 	given = pieces_count(&x->given, &of);
 	snprintf(a->object, sizeof a->object, "uid %u: %u of %u give, %u of %u have come", (unsigned)a->peer->uid,

@@ -42,10 +42,13 @@ enum bdk_op {
 				   after] */
 	OP_LOCK = 61,		/* -> : by anybody; every connection ends */
 	OP_CUSTODIANS = 62,	/* -> F_NEEDED, F_SO_NEEDED, F_SEALED, F_CUSTODIAN and F_NEXT (1/0: is this login one's,
-				   or one of the next's), F_ROW* {F_NAME, F_UID, F_STATE}, [F_REASON] */
+				   or one of the next's), F_ROW* {F_NAME, F_UID, F_STATE}, [F_REASON]. While a change is under way
+				   also F_HASH: its digest (custody_change_digest()), F_UID who began it, F_NEXT_NEEDED and
+				   F_NEXT_SO_NEEDED */
 	OP_CHANGE = 63,		/* F_CUSTODIANS, F_NEEDED, [F_SO_NEEDED], texts as custodians_parse() takes them -> : a
-				   change begins; one before it is forgotten */
-	OP_ENTRUST = 64,	/* F_PASSPHRASE of one who is a custodian now, F_NEW_PASSPHRASE of one who is next, both of
+				   change begins; E_EXISTS while somebody else's is under way, or one in which somebody
+				   takes part. Without fields: whoever began it withdraws it */
+	OP_ENTRUST = 64,	/* F_HASH of the change that was shown, F_PASSPHRASE of one who is a custodian now, F_NEW_PASSPHRASE of one who is next, both of
 				   one who stays -> F_GIVEN of F_NEEDED, F_USED of F_LAST have come, F_STATE "waiting"|
 				   "changed" */
 	/* people: what is longer than a record. The ops below say what they take and leave. */
@@ -160,7 +163,7 @@ enum bdk_field {
 	F_PIN_BLOCK = 60, F_PIN_FORMAT = 61 /* 0..4 */, F_PAN = 62, F_PIN = 63, F_MAC = 64, F_MAC_DATA = 65,
 	F_VERDICT = 66, F_DATA = 67, F_CLEAR = 68,
 	F_SEALED = 90, F_GIVEN = 91, F_NEEDED = 92, F_SO_NEEDED = 93, F_NEW_PASSPHRASE = 94, F_CUSTODIANS = 95,
-	F_CUSTODIAN = 96, F_NEXT = 97,
+	F_CUSTODIAN = 96, F_NEXT = 97, F_NEXT_NEEDED = 98, F_NEXT_SO_NEEDED = 99,
 	F_LEASE = 100, F_NUMBER = 101, F_COUNT = 103, F_AGAIN = 104, F_LEFT = 105, F_DAYS = 106,
 	F_WEEK = 107, F_MONTH = 108, F_FOLLOWER = 109 /* hex text, as F_KEY_SET */, F_FOLLOWS = 110, F_LOCKED = 111,
 	F_SKIPPED = 112 /* device ids */,

@@ -147,6 +147,7 @@ static const struct opt of_custodians[] = {
 	{ "change", "LIST", "who they are from now on, as NAME=LOGIN,...: begins a change", &cli.change, false },
 	{ "threshold", "M", "with --change: how many of them unlock the room", &cli.threshold, false },
 	{ "so-threshold", "K", "with --change: how many of them change its custodians (default: M)", &cli.so_threshold, false },
+	{ "withdraw", NULL, "ends the change that this login has begun", &cli.withdraw, false },
 	END,
 };
 

@@ -15,7 +15,7 @@ struct cli {
 	const char *room, *purpose, *name, *test, *json, *role, *anchors, *crl, *scheme, *recipient, *id, *range, *out,
 		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise, *key_set,
 		*since, *csv, *head, *key, *all, *uid, *refuse, *records, *slot, *join, *card, *custodians, *threshold, *so_threshold,
-		*accept_software, *change, *check_value, *count, *elsewhere, *again, *next, *mark;
+		*accept_software, *change, *withdraw, *check_value, *count, *elsewhere, *again, *next, *mark;
 };
 extern struct cli cli;
 

@@ -1,9 +1,12 @@
 /* unlock, lock, custodians, entrust */
+#include "base/hex.h"
 #include "base/host/fail.h"
 #include "base/host/guard.h"
 #include "base/host/prompt.h"
 #include "base/wipe.h"
 #include "bdk/cli/cli.h"
+
+#include <string.h>
 
 static struct client c;
 static struct record request;
@@ -79,6 +82,19 @@ int cli_lock(int operands, char **operand)
 	return status;
 }
 
+static int withdraw_change(void)
+{
+	int status = 0;
+
+	if (!cli_open(&c, &status))
+		return status;
+	record_begin(&request, OP_CHANGE);
+	if (cli_ask(&c, &request, &status, cli.room))
+		printf("the change of custodians is withdrawn\n");
+	client_close(&c);
+	return status;
+}
+
 static int begin_change(void)
 {
 	int status = 0;
@@ -109,11 +125,51 @@ int cli_custodians(int operands, char **operand)
 
 	(void)operands;
 	(void)operand;
+	if (cli.change && cli.withdraw)
+		return fail_why(E_USAGE, "one or the other", "--help tells how", "--change and --withdraw");
 	if (cli.change)
 		return begin_change();
 	if (cli.threshold || cli.so_threshold)
 		return fail_why(E_USAGE, "go with --change", "--help tells how", "--threshold and --so-threshold");
+	if (cli.withdraw)
+		return withdraw_change();
 	return cli_table(OP_CUSTODIANS, columns, sizeof columns / sizeof columns[0]);
+}
+
+/* What is agreed to: who is next, how many of them it takes, and the digest that all who take part compare. It goes into the
+ * request. False: nothing is under way, or the answer is bad. */
+static bool show_change(int *status)
+{
+	struct span hash = field_get(c.fields, F_HASH), row;
+	uint64_t by = 0, m = 0, k = 0, uid = 0;
+	char name[64], state[32], hex[2 * 32 + 1];
+	size_t at = 0;
+
+	if (!hash.p) {
+		*status = fail_why(E_DENIED, "no change of custodians is under way",
+				   "one of them begins it with bdk custodians --change", "%s", cli.room);
+		return false;
+	}
+	if (hash.len != 32 || field_number(&by, c.fields, F_UID, UINT32_MAX) ||
+	    field_number(&m, c.fields, F_NEXT_NEEDED, UINT8_MAX) || field_number(&k, c.fields, F_NEXT_SO_NEEDED, UINT8_MAX)) {
+		*status = cli_fail(&c, E_FORMAT, cli.room);
+		return false;
+	}
+	hex_encode(hex, hash.p, hash.len);
+	fprintf(stderr, "uid %llu has begun a change of custodians. They would be:\n", (unsigned long long)by);
+	while (field_next(&row, c.fields, F_ROW, &at))
+		if (!field_check(row) && !field_text(name, sizeof name, row, F_NAME) &&
+		    !field_text(state, sizeof state, row, F_STATE) && !strncmp(state, "next", 4) &&
+		    !field_number(&uid, row, F_UID, UINT32_MAX))
+			fprintf(stderr, "  %s, uid %llu\n", name, (unsigned long long)uid);
+	fprintf(stderr, "%llu of them would unlock the room, %llu change its custodians.\n  digest ", (unsigned long long)m,
+		(unsigned long long)k);
+	for (int i = 0; i < 64; i += 4)
+		fprintf(stderr, " %.4s", hex + i);
+	fprintf(stderr, "\nAll who take part see this digest, or it is another change: then type nothing.\n");
+	record_begin(&request, OP_ENTRUST);
+	record_put(&request, F_HASH, hash);
+	return true;
 }
 
 int cli_entrust(int operands, char **operand)
@@ -133,11 +189,10 @@ int cli_entrust(int operands, char **operand)
 		status = cli_fail(&c, E_FORMAT, cli.room);
 		goto done;
 	}
-	record_begin(&request, OP_ENTRUST);
 	if (!is && !next)
 		status = fail_why(E_DENIED, "this login is neither a custodian's nor one of the next custodians'",
 				  "bdk custodians lists them", "%s", cli.room);
-	else if ((!is || put_passphrase(F_PASSPHRASE, false, "Your passphrase", &status)) &&
+	else if (show_change(&status) && (!is || put_passphrase(F_PASSPHRASE, false, "Your passphrase", &status)) &&
 		 (!next || put_passphrase(F_NEW_PASSPHRASE, true, "Your new passphrase", &status)) &&
 		 cli_ask(&c, &request, &status, cli.room)) {
 		if (field_number(&given, c.fields, F_GIVEN, UINT8_MAX) ||

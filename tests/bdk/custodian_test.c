@@ -197,6 +197,51 @@ START_TEST(two_generations_are_told_apart_and_the_old_one_goes)
 }
 END_TEST
 
+/* Twin of each field: a digest that left it out would be the same. */
+START_TEST(the_digest_of_a_change_is_that_of_everything_in_it)
+{
+	const uint8_t nonce[32] = { 1 }, fresh[32] = { 2 };
+	struct custodians other = three;
+	uint8_t hash[32], changed[32];
+
+	ck_assert_int_eq(custody_change_digest(hash, nonce, "Room", &three), E_OK);
+	ck_assert_int_eq(custody_change_digest(changed, nonce, "Room", &other), E_OK);
+	ck_assert_mem_eq(hash, changed, sizeof hash);
+	switch (_i) {
+	case 0: other.who[2].uid++; break;
+	case 1: other.who[2].name[0]++; break;
+	case 2: other.m = 3; break;
+	case 3: other.so_m = 2; break;
+	case 4: other.n = 2; break;
+	default: break;
+	}
+	ck_assert_int_eq(custody_change_digest(changed, _i == 5 ? fresh : nonce, _i == 6 ? "Moor" : "Room", &other), E_OK);
+	ck_assert_mem_ne(hash, changed, sizeof hash);
+}
+END_TEST
+
+START_TEST(a_change_is_nobody_elses_to_put_another_in_its_place)
+{
+	static struct custody_change x;
+	uint8_t hash[32];
+
+	ck_assert(custody_change_open(&x, 60001));
+	ck_assert_int_eq(custody_change_begin(&x, "Room", &three, 60001, 1000), E_OK);
+	memcpy(hash, x.hash, sizeof hash);
+	ck_assert(!custody_change_open(&x, 60002));
+	ck_assert(custody_change_open(&x, 60001));
+	ck_assert_int_eq(custody_change_begin(&x, "Room", &three, 60001, 1000), E_OK);
+	ck_assert_mem_ne(x.hash, hash, sizeof hash);
+	x.given.n = 1;
+	ck_assert(!custody_change_open(&x, 60001));
+	x.given.n = 0;
+	x.key[2].made = true;
+	ck_assert(!custody_change_open(&x, 60001));
+	ck_assert_uint_eq(custody_change_tend(&x, 1000 + CUSTODY_SECONDS), 0);
+	ck_assert(custody_change_open(&x, 60002));
+}
+END_TEST
+
 START_TEST(custodians_are_people_until_others_take_their_place)
 {
 	static const struct custodians next = {
@@ -254,6 +299,8 @@ static Suite *suite(void)
 	tcase_add_test(t, what_was_given_is_forgotten_after_its_time);
 	tcase_add_loop_test(t, a_share_that_does_not_belong_is_passed_over, 0, 4);
 	tcase_add_test(t, two_generations_are_told_apart_and_the_old_one_goes);
+	tcase_add_loop_test(t, the_digest_of_a_change_is_that_of_everything_in_it, 0, 7);
+	tcase_add_test(t, a_change_is_nobody_elses_to_put_another_in_its_place);
 	tcase_add_test(t, custodians_are_people_until_others_take_their_place);
 	tcase_add_loop_test(t, nobody_becomes_a_custodian_over_another_person, 0, 5);
 	suite_add_tcase(s, t);

@@ -1,7 +1,7 @@
 # Runs a command at a terminal of its own and types a line of standard input whenever it is asked for something there:
 #   printf '%s\n' LINE... | typed.py COMMAND...
 # Its standard output and error stay what they are; only /dev/tty is that terminal. SIGTERM goes to the command. Status 99:
-# what was typed was shown.
+# what was typed was shown. TYPED_AFTER=FILE in the environment: nothing is typed before that file is there.
 import fcntl
 import os
 import pty
@@ -37,6 +37,8 @@ while True:
         for _ in range(6000):  # some ask first, and turn the echo off then
             if not termios.tcgetattr(terminal)[3] & termios.ECHO:
                 break
+            time.sleep(0.01)
+        while "TYPED_AFTER" in os.environ and not os.path.exists(os.environ["TYPED_AFTER"]):
             time.sleep(0.01)
         typed.append(lines.pop(0))
         os.write(terminal, typed[-1] + b"\n")

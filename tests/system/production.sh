@@ -231,6 +231,31 @@ refuses 65 'custodians' as anna "$BIN/bdk" custodians --room "$R/load" --change 
 refuses 77 'no change of custodians' typing anna "$BIN/bdk" entrust --room "$R/load"
 refuses 0 'bdk entrust' as anna "$BIN/bdk" custodians --room "$R/load" --change "$next" --threshold 2
 refuses 77 'neither' typing otto "$BIN/bdk" entrust --room "$R/load"
+# Nobody else puts another change in its place, and nobody at all once somebody takes part in it.
+other=anna=$(uid_of anna),carl=$(uid_of carl)
+change() { as "$1" "$BIN/bdk" custodians --room "$R/load" --change "$2" --threshold 2; }
+refuses 73 "uid $(uid_of anna) has begun" change carl "$other"
+refuses 77 'has begun no change' as carl "$BIN/bdk" custodians --room "$R/load" --withdraw
+refuses 0 "dora, uid $(uid_of dora)" typing dora "$BIN/bdk" entrust --room "$R/load"
+said '2 of them would unlock the room, 2 change'
+said waiting
+digest=$(digest_in "$WORK/said")
+refuses 73 'has begun' change anna "$other"
+# While bert is still asked, what he was shown is withdrawn and another change begun: his share is not taken.
+(TYPED_AFTER=$F/go typing bert "$BIN/bdk" entrust --room "$R/load" >"$WORK/swapped" 2>&1; echo "status $?" >>"$WORK/swapped") &
+swapped=$!
+until_says 'digest  ' "$WORK/swapped"
+[ "$(digest_in "$WORK/swapped")" = "$digest" ] || complain "two digests of one change"
+refuses 0 withdrawn as anna "$BIN/bdk" custodians --room "$R/load" --withdraw
+refuses 0 'bdk entrust' change anna "$other,bert=$(uid_of bert)"
+touch "$F/go"
+wait $swapped
+cp "$WORK/swapped" "$WORK/said"
+said 'another change of custodians'
+said '^status 77'
+refuses 0 '1 of 2 custodians have given, 1 of 3' typing carl "$BIN/bdk" entrust --room "$R/load" # bert's is not there
+refuses 0 withdrawn as anna "$BIN/bdk" custodians --room "$R/load" --withdraw
+refuses 0 'bdk entrust' change anna "$next"
 refuses 0 'waiting' typing dora "$BIN/bdk" entrust --room "$R/load"
 refuses 0 '1 of 2 custodians have given, 2 of 3' typing anna "$BIN/bdk" entrust --room "$R/load"
 cp -rp "$R/load" "$R/cut" # what is there if it is cut off now
