@@ -55,6 +55,7 @@ static enum err read_session(struct key_set *s, uint8_t *slot, struct ask *a)
 
 enum err op_open(struct ask *a)
 {
+	const struct peer *busy = a->peer->attends ? a->peer : a->second;
 	struct key_set s = { 0 };
 	uint64_t number = 0;
 	size_t len;
@@ -66,6 +67,12 @@ enum err op_open(struct ask *a)
 		return E_DENIED;
 	}
 	e = read_session(&s, &slot, a);
+	/* Who goes ends the session that the connection attends: it attends one. */
+	if (!e && busy->attends) {
+		snprintf(a->why, sizeof a->why, "%s attends session %llu in this login already", busy->who.name,
+			 (unsigned long long)busy->attends);
+		e = E_EXISTS;
+	}
 	if (!e)
 		e = session_new(&number, a->sessions, &s.id, slot, a->fields, room_monotonic());
 	if (e == E_SPACE)

@@ -133,7 +133,8 @@ enum bdk_op {
 				   each of its fields F_LABEL and F_VALUE*, in order} */
 	OP_APPROVE = 87,	/* F_HASH, F_STATE "agreed"|"refused" -> F_OUTCOME (enum err) of the act, F_WHY */
 	OP_OPEN = 89,		/* load: as OP_SESSION -> : a session, open to a station while both who asked and who
-				   agreed keep their connections, and no longer than its limits */
+				   agreed keep their connections and are people of the room, and no longer than its limits. A
+				   connection attends one: E_EXISTS */
 	OP_ATTEND = 90,		/* after OP_OPEN, asked or agreed to: -> F_REASON, once the session has ended */
 	OP_AWAIT = 88,		/* -> what the act answers, once a second person has agreed; or E_LAPSED */
 	/* people: ceremonies (bdk/ceremony.h) */

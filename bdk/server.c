@@ -449,6 +449,8 @@ static void ask_for_second(struct server *s, struct ask *a, uint16_t op)
 	}
 }
 
+static void let_go(struct server *s);
+
 /*
  * A second person has agreed, or refused: the act goes ahead, once, and its answer to whoever asked first; what became of
  * it is the second's answer.
@@ -460,6 +462,7 @@ static void go_ahead(struct server *s, const struct ask *approval)
 			 .sessions = &s->sessions, .recover = &s->recover, .answer = &s->out };
 	struct act *act = p->act;
 	const struct row *row = find(act->op);
+	uint64_t last = s->sessions.last;
 	enum err e = E_LAPSED;
 
 	while (*slot != p)
@@ -476,11 +479,12 @@ static void go_ahead(struct server *s, const struct ask *approval)
 		snprintf(a.why, sizeof a.why, "%s refused: nothing was done", approval->peer->who.name);
 	}
 	e = conclude(s, &a, row->name, row->flags, OP_AWAIT, e);
-	if (e && session_of(&s->sessions, p->attends)) { /* it could not be written down */
-		session_end(session_of(&s->sessions, p->attends));
+	if (e && s->sessions.last != last) { /* it could not be written down */
+		session_end(session_of(&s->sessions, s->sessions.last));
 		p->attends = a.second->attends = 0;
 	}
 	reply(s, slot, true);
+	let_go(s);
 	begin_answer(&s->out, OP_APPROVE, E_OK, a.why);
 	record_put_number(&s->out, F_OUTCOME, (uint64_t)e);
 	act_free(act);
@@ -587,6 +591,22 @@ static void leave(struct server *s, struct peer *p)
 	snprintf(who, sizeof who, "%s uid %u", p->who.name, (unsigned)p->uid);
 	snprintf(why, sizeof why, "%s has left", p->who.name);
 	close_session(s, ends, who, why);
+}
+
+/* Sessions end that somebody attends who has been dismissed. */
+static void let_go(struct server *s)
+{
+	for (int i = 0; i < SERVER_CLIENTS; i++) {
+		const struct peer *p = s->peer[i];
+		struct session *ends = p ? session_of(&s->sessions, p->attends) : NULL;
+		struct person now;
+		char why[64];
+
+		if (!ends || journal_person(&now, s->room->journal, NULL, p->uid) != E_PERSON)
+			continue;
+		snprintf(why, sizeof why, "%s was dismissed", *p->who.name ? p->who.name : "one who attended it");
+		close_session(s, ends, "bdkd", why);
+	}
 }
 
 /* One that goes while it waits. If it is for a KEY and that cannot be written down, nothing left either. */

@@ -1,7 +1,7 @@
 /*
  * Loading sessions of a room that goes by its people: two operators have opened one, each from an own login, for what
  * both saw listed: terminals, key set and slot, or terminals alone, to zeroize them. It is open while both keep their
- * connection, and no longer than room.conf's limits.
+ * connection and neither is dismissed, and no longer than room.conf's limits.
  */
 #ifndef KEYROOM_BDK_SESSION_H
 #define KEYROOM_BDK_SESSION_H

@@ -182,6 +182,29 @@ bert.until_pending(digest)
 one.close()
 expect("agreed to what was withdrawn", bert.approve(digest), "E_LAPSED")
 
+# --- A connection attends one session: whoever attended two would end one of them by leaving the other ---------------------------
+otto, olga = [Person(n) for n in people if people[n][1] == "operator"][:2]
+
+
+def opens(asks, agrees, serial):
+    digest = asks.wait("OP_OPEN", ("F_SERIAL", serial))
+    helpers[second].until_pending(digest)
+    expect("agreeing to a session", agrees.approve(digest), "E_OK")
+    asks.receive()
+    return int.from_bytes(agrees.get("F_OUTCOME"), "big")
+
+
+expect("a session", opens(otto, olga, b"TC-1"), "E_OK")
+third, fourth = [Person(n) for n in people if people[n][1] == "operator"][:2]
+expect("another by one who attends one", opens(otto, fourth, b"TC-2"), "E_EXISTS")
+expect("another with one who attends one", opens(third, olga, b"TC-2"), "E_EXISTS")
+expect("another by two others", opens(third, fourth, b"TC-2"), "E_OK")
+for person in (third, otto):
+    person.close()
+for person in (fourth, olga):
+    expect("a session that one has left", person.ask("OP_ATTEND"), "E_OK")
+    person.close()
+
 # --- Another's passphrase --------------------------------------------------------------------------------------------------------
 one = Person(second, login=False)
 expect("another's passphrase", one.login(people[first][2]), "E_PASSPHRASE")

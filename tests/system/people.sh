@@ -166,6 +166,17 @@ stop olga
 ended otto || complain "otto: $(cat "$WORK/otto")"
 grep -q 'olga has left' "$WORK/otto" || complain "otto was told: $(cat "$WORK/otto")"
 load TC-2 0 && complain "a session that one has left"
+# Whoever is dismissed attends nothing, though still there.
+open_session TC-1
+ask anna dismissing dismiss otto
+by bert approve "$(digest_in "$WORK/dismissing")" >/dev/null 2>&1 || complain "bert does not agree to a dismissal"
+ended dismissing || complain "anna: $(cat "$WORK/dismissing")"
+until_says 'has ended: otto was dismissed' "$WORK/olga"
+ended olga || complain "olga: $(cat "$WORK/olga")"
+ended otto || complain "otto: $(cat "$WORK/otto")"
+ask anna appointing appoint otto --uid "$(uid_of otto)" --role operator
+by bert approve "$(digest_in "$WORK/appointing")" >/dev/null 2>&1 && ended appointing && by otto passphrase >/dev/null ||
+	complain "otto does not come back"
 # The limits: nobody leaves, nobody loads.
 for limit in session-idle-seconds session-seconds; do
 	stop load
