@@ -6,7 +6,8 @@ set -u
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 for how in everything arithmetic; do
-	/usr/bin/python3 tests/board/skips.py "$WORK" $how || exit 1
+	mkdir "$WORK/$how"
+	/usr/bin/python3 tests/board/skips.py "$WORK/$how" $how || exit 1
 done
 for i in $(seq 50); do
 	python3 tests/board/counts.py "$WORK" "$i" >"$WORK/out" || { cat "$WORK/out"; exit 1; }
