@@ -402,7 +402,7 @@ static enum err check_heads(struct audit_check *c, const struct export *x, char 
 /* Every line: E_OK, E_CRYPTO */
 static enum err read_lines(struct export *x, struct span text)
 {
-	const uint8_t *p = text.p, *end = text.p + text.len, *nl;
+	const uint8_t *p = text.p, *end = p ? p + text.len : p, *nl;
 	struct audit a;
 	enum err e = E_OK;
 
