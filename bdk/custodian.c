@@ -347,15 +347,17 @@ enum err custody_read(struct custody *c, const char *dir, const char *room, char
 	return E_ROOM;
 }
 
-enum err custody_drop(const char *dir, const struct custody *c, uint32_t but)
+enum err custody_drop(const char *dir, uint32_t generation)
 {
+	static const enum share_set sets[] = { SHARE_PIN, SHARE_SO_PIN };
 	char path[PATH], name[FILE_NAME];
 	bool good = true;
 
-	for (unsigned i = 0; i < c->n; i++) {
-		if (c->share[i].of.generation == but)
-			continue;
-		file_name(name, &c->share[i]);
+	for (unsigned i = 0; i < 2 * SHARE_MOST; i++) {
+		struct share s = { .of = { .set = sets[i / SHARE_MOST], .generation = generation },
+				   .x = (uint8_t)(i % SHARE_MOST + 1) };
+
+		file_name(name, &s);
 		snprintf(path, sizeof path, "%s/shares/%s", dir, name);
 		good = (!unlink(path) || errno == ENOENT) && good;
 	}

@@ -7,7 +7,8 @@
  *
  * each bdk/share.h's, of generation G and number X. Custodians are told apart by their logins, and each has one share of
  * either set. A change of custodians makes generation G + 1 of both sets, in files beside those of G, which go when the
- * token has both new PINs: a change that is cut off leaves two generations, and one of them opens the token.
+ * change is written down: one that is cut off leaves two generations, and one of them opens the token. Unlocking it tells which,
+ * and drops what is newer; with more than two there no change is made.
  */
 #ifndef KEYROOM_BDK_CUSTODIAN_H
 #define KEYROOM_BDK_CUSTODIAN_H
@@ -15,7 +16,7 @@
 #include "bdk/journal.h"
 #include "bdk/share.h"
 
-#define CUSTODY_FILES (4 * SHARE_MOST) /* two generations of both sets */
+#define CUSTODY_FILES (6 * SHARE_MOST) /* both sets, of two generations that may be in force and one that is made */
 #define CUSTODY_SECONDS 600            /* what has been given is forgotten after that: from the first on */
 #define CUSTODY_WHY 160
 #define CUSTODIANS_TEXT 512
@@ -89,8 +90,8 @@ MUST_USE enum err custody_read(struct custody *c, const char *dir, const char *r
 /* custody_of - the nth newest generation of a set, 0 being the newest. False: there is none */
 bool custody_of(struct share_of *of, const struct custody *c, enum share_set set, unsigned nth);
 
-/* custody_drop - remove the share files of a room but for those of that generation. E_OK, E_IO */
-MUST_USE enum err custody_drop(const char *dir, const struct custody *c, uint32_t but);
+/* custody_drop - remove the share files of that generation, all that there are. E_OK, E_IO */
+MUST_USE enum err custody_drop(const char *dir, uint32_t generation);
 
 /* What custodians have given, each from an own login. Secret: to be wiped. */
 struct pieces {

@@ -16,6 +16,11 @@ op_handler op_request, op_certify, op_anchors, op_install, op_install_crl;
 op_handler op_generate, op_package, op_import, op_state;
 /* ops_custody.c */
 op_handler op_unlock, op_lock, op_custodians, op_change, op_entrust;
+/* ops_shares - once a change of custodians is written down: the shares before a->shares go */
+void ops_shares(struct ask *a);
+/* ops_unwritten - one of these went well and could not be written down: what was given for it is wiped, and a room that it
+ * has unlocked is locked */
+void ops_unwritten(struct ask *a, uint16_t op);
 /* ops_lease.c */
 op_handler op_lease, op_accept, op_leases, op_manifest, op_chain, op_backup;
 /* ops_enrol.c */

@@ -58,13 +58,28 @@ static enum err refuse(struct ask *a, enum err e)
 
 /* --- Unlocking ---------------------------------------------------------------------------------------------------- */
 
-/* Every PIN that is complete has one try, the newest first: there is a second only after a change that was cut off. What
- * was given is wiped either way. */
+/* The shares of these generations go. What stays though it should go opens nothing any more. */
+static void drop(const struct room *r, const struct custody *c, uint32_t from, uint32_t to)
+{
+	struct share_of of;
+	enum err e;
+
+	for (int set = 0; set < 2; set++)
+		for (unsigned nth = 0; custody_of(&of, c, set ? SHARE_SO_PIN : SHARE_PIN, nth); nth++)
+			if (of.generation >= from && of.generation <= to) {
+				e = custody_drop(r->dir, of.generation);
+				(void)e;
+			}
+}
+
+/* Every PIN that is complete has one try, the newest first: there is a second only after a change that was cut off. A change
+ * gives the token its PIN before its SO PIN, so what is newer than the PIN that the token takes never came into force, and
+ * goes. What was given is wiped either way. */
 static enum err unlock(struct ask *a, const struct custody *c)
 {
 	struct pieces given = a->room->given;
 	uint8_t pin[SHARE_SECRET];
-	struct share_of of;
+	struct share_of of = { .generation = 0 };
 	enum err e = E_MAC;
 
 	for (unsigned nth = 0; (e == E_MAC || e == E_PASSPHRASE) && custody_of(&of, c, SHARE_PIN, nth); nth++) {
@@ -81,6 +96,14 @@ static enum err unlock(struct ask *a, const struct custody *c)
 			 "the token does not take the PIN that the shares make; it is not tried again");
 	pieces_wipe(&given);
 	pieces_wipe(&a->room->given);
+	/* A room is not open without a record of it. */
+	if (!e) {
+		e = heads_turn(a->room, "unlocked");
+		if (e)
+			room_lock(a->room);
+		else
+			drop(a->room, c, of.generation + 1, UINT32_MAX);
+	}
 	return e == E_PASSPHRASE || e == E_MAC ? E_TOKEN : e;
 }
 
@@ -107,8 +130,6 @@ enum err op_unlock(struct ask *a)
 		return refuse(a, e);
 	if (given >= of.m)
 		e = unlock(a, &c);
-	if (!e && !a->room->sealed)
-		e = heads_turn(a->room, "unlocked");
 	if (e)
 		return e;
 	record_put_text(a->answer, F_NAME, name);
@@ -125,9 +146,21 @@ enum err op_unlock(struct ask *a)
 
 enum err op_lock(struct ask *a)
 {
-	/* A journal that cannot be written does not keep it open. */
-	enum err e = a->room->sealed ? E_OK : heads_turn(a->room, "locking");
+	struct custody c;
+	bool may = !a->room->sealed;
+	enum err e = may ? E_OK : read_all(&c, a);
 
+	/* What custodians have given is theirs to wipe: nobody else keeps the room locked. */
+	for (unsigned i = 0; !e && !may && i < c.n; i++)
+		may = c.share[i].uid == a->peer->uid;
+	if (!e && !may) {
+		snprintf(a->why, sizeof a->why, "the room is locked already, and this login is no custodian's");
+		e = E_DENIED;
+	}
+	if (e)
+		return e;
+	/* A journal that cannot be written does not keep it open. */
+	e = a->room->sealed ? E_OK : heads_turn(a->room, "locking");
 	room_lock(a->room);
 	return e;
 }
@@ -253,34 +286,74 @@ enum err op_change(struct ask *a)
 	return custody_change_begin(&a->room->change, a->room->config.name, &next, a->peer->uid, room_monotonic());
 }
 
-/* The new shares are on the disk before the token has their PINs, and the old ones until it has: whenever this is cut off,
- * either opens it. */
-static enum err change(struct room *r, const struct custody *c, const struct custody_change *x,
-		       const struct share_of *of)
+/* The newest there is of either set, and how many. */
+static uint32_t newest(const struct custody *c, unsigned *n)
 {
+	struct share_of of;
+	uint32_t newest = 0;
+
+	*n = 0;
+	for (int set = 0; set < 2; set++) {
+		unsigned nth = 0;
+
+		while (custody_of(&of, c, set ? SHARE_SO_PIN : SHARE_PIN, nth)) {
+			if (of.generation > newest)
+				newest = of.generation;
+			nth++;
+		}
+		if (nth > *n)
+			*n = nth;
+	}
+	return newest;
+}
+
+/* The new shares are on the disk before the token has their PINs, and those that it had them of until the change is written
+ * down: whenever this is cut off, either opens it. New ones that certainly do not come into force go at once. */
+static enum err change(struct ask *a, const struct custody *c, const struct custody_change *x, const struct share_of *of)
+{
+	struct room *r = a->room;
 	struct custody_secrets next;
 	uint8_t so_pin[SHARE_SECRET];
-	struct share_of newest;
-	enum err e = pieces_secret(so_pin, &x->given, of), dropped;
+	unsigned n;
+	uint32_t generation = newest(c, &n) + 1;
+	enum err e = pieces_secret(so_pin, &x->given, of);
 
 	if (!e)
 		e = custody_secrets_make(&next);
-	if (!e && !custody_of(&newest, c, SHARE_SO_PIN, 0))
-		e = E_ROOM;
 	if (!e)
 		e = custodians_enter(&x->next, x->key, r->journal, c);
-	if (!e)
-		e = custody_write(r->dir, r->config.name, newest.generation + 1, &x->next, x->key, &next);
-	if (!e)
-		e = room_change_pins(r, so_pin, &next);
-	/* Whether the old shares go or stay, they open nothing any more. */
 	if (!e) {
-		dropped = custody_drop(r->dir, c, newest.generation + 1);
-		(void)dropped;
+		bool tried = false;
+
+		e = custody_write(r->dir, r->config.name, generation, &x->next, x->key, &next);
+		if (!e) {
+			tried = true;
+			e = room_change_pins(r, so_pin, &next);
+		}
+		if (e && (!tried || e == E_PASSPHRASE)) {
+			enum err dropped = custody_drop(r->dir, generation);
+
+			(void)dropped;
+		}
+	}
+	if (!e) {
+		drop(r, c, 1, of->generation - 1);
+		drop(r, c, of->generation + 1, generation - 1);
+		a->shares = generation;
 	}
 	wipe(so_pin, sizeof so_pin);
 	wipe(&next, sizeof next);
 	return e;
+}
+
+/* Before anything is done: a token that has other PINs is not put back by a rollback. */
+static enum err write_first(struct ask *a)
+{
+	enum err e = journal_audit(a->room->journal, "bdkd", "entrusting", a->object, "");
+
+	if (!e)
+		e = journal_commit(a->room->journal);
+	return e ? e : journal_begin(a->room->journal);
 }
 
 /* As unlock() does with PINs. */
@@ -288,11 +361,22 @@ static enum err change_by(struct ask *a, const struct custody *c)
 {
 	struct custody_change *x = &a->room->change;
 	struct share_of of;
-	enum err e = E_SHORT;
+	unsigned n;
+	enum err e;
 
+	newest(c, &n);
+	if (n > 2) {
+		snprintf(a->why, sizeof a->why,
+			 "two changes before this one were cut off: unlock the room first, which tells whose shares are in force");
+		e = E_DENIED;
+	} else {
+		e = write_first(a);
+	}
+	if (!e)
+		e = E_SHORT;
 	for (unsigned nth = 0; (e == E_SHORT || e == E_PASSPHRASE) && custody_of(&of, c, SHARE_SO_PIN, nth); nth++)
 		if (pieces_count(&x->given, &of) >= of.m)
-			e = change(a->room, c, x, &of);
+			e = change(a, c, x, &of);
 	if (e == E_PASSPHRASE)
 		snprintf(a->why, sizeof a->why,
 			 "the token does not take the SO PIN that the shares make; it is not tried again");
@@ -368,4 +452,19 @@ enum err op_entrust(struct ask *a)
 	record_put_number(a->answer, F_LAST, x->next.n);
 	record_put_text(a->answer, F_STATE, whole ? "changed" : "waiting");
 	return whole ? change_by(a, &c) : E_OK;
+}
+
+void ops_shares(struct ask *a)
+{
+	struct custody c;
+
+	if (!read_all(&c, a))
+		drop(a->room, &c, 1, a->shares - 1);
+}
+
+void ops_unwritten(struct ask *a, uint16_t op)
+{
+	if (op == OP_UNLOCK)
+		room_lock(a->room);
+	custody_change_wipe(&a->room->change);
 }

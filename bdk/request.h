@@ -40,7 +40,8 @@ enum bdk_op {
 	/* people: a production room's custodians, each from an own login */
 	OP_UNLOCK = 60,		/* F_PASSPHRASE -> F_NAME, F_GIVEN, F_NEEDED, F_SEALED, [F_REASON: what is to be looked
 				   after] */
-	OP_LOCK = 61,		/* -> : by anybody; every connection ends */
+	OP_LOCK = 61,		/* -> : by anybody; every connection ends. Where it is locked already, by a custodian: what was
+				   given is forgotten */
 	OP_CUSTODIANS = 62,	/* -> F_NEEDED, F_SO_NEEDED, F_SEALED, F_CUSTODIAN and F_NEXT (1/0: is this login one's,
 				   or one of the next's), F_ROW* {F_NAME, F_UID, F_STATE}, [F_REASON]. While a change is under way
 				   also F_HASH: its digest (custody_change_digest()), F_UID who began it, F_NEXT_NEEDED and

@@ -55,7 +55,8 @@ static const struct rule rules[] = {
 	{ OP_OPEN,         RULE_PASSPHRASE, OPR,       OPR },
 	{ OP_ATTEND,       RULE_UID,        OPR,       0 },
 	/* people */
-	/* custodians of a production room: whose login it is, and what he types, the act looks at itself */
+	/* custodians of a production room: whose login it is, and what he types, the act looks at itself; anybody locks it, but
+	 * custodians alone once more, which forgets what they have given */
 	{ OP_UNLOCK,       RULE_ANYBODY,    0,         0 },
 	{ OP_LOCK,         RULE_ANYBODY,    0,         0 },
 	{ OP_CUSTODIANS,   RULE_ANYBODY,    0,         0 },

@@ -372,8 +372,12 @@ static enum err conclude(struct server *s, struct ask *a, const char *name, unsi
 	if (write_down(a, name, flags, e)) {
 		if (!e && a->made.len && exchange_drop(s->room, &a->made))
 			fprintf(stderr, "bdkd: a key set that the journal does not know is left in the token\n");
+		if (!e && flags & CUSTODY)
+			ops_unwritten(a, op);
 		e = E_JOURNAL;
 		a->why[0] = 0;
+	} else if (!e && a->shares) {
+		ops_shares(a);
 	}
 	if (e) {
 		begin_answer(&s->out, op, e, a->why);

@@ -87,6 +87,7 @@ struct ask {
 	char object[144];		/* for the audit, which keeps 127 characters: what it was about */
 	char why[256];			/* a sentence for people, if there is more to say than err_text() */
 	struct key_set_id made;		/* len 0, or a key set in the token that is to go if this is not written down */
+	uint32_t shares;		/* 0, or the custodians' shares that alone count once this is written down */
 	bool end;			/* end the connection after the answer */
 	bool later;			/* E_OK, but a worker has to make a KEY before there is an answer */
 	struct peer *agreed;		/* OP_APPROVE: whose act it is about, and whether it may go ahead */

@@ -189,7 +189,7 @@ START_TEST(two_generations_are_told_apart_and_the_old_one_goes)
 	ck_assert(custody_of(&of, &custody, SHARE_PIN, 0) && of.generation == 2);
 	ck_assert(custody_of(&of, &custody, SHARE_PIN, 1) && of.generation == 1);
 	ck_assert(!custody_of(&of, &custody, SHARE_PIN, 2));
-	ck_assert_int_eq(custody_drop(dir, &custody, 2), E_OK);
+	ck_assert_int_eq(custody_drop(dir, 1), E_OK);
 	read_shares();
 	ck_assert_uint_eq(custody.n, 6);
 	ck_assert(custody_of(&of, &custody, SHARE_SO_PIN, 0) && of.generation == 2 && of.m == 3);

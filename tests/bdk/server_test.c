@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -130,6 +131,45 @@ START_TEST(an_act_without_its_record_does_not_happen)
 }
 END_TEST
 
+/* A custodian's share whose record cannot be written was not given: he comes again, and is the first. */
+START_TEST(a_share_without_its_record_is_not_given)
+{
+	static const struct custody_secrets secrets = { { 1 }, { 2 } };
+	static struct client c;
+	struct custodians who = { .who = { { "anna", getuid() }, { "bert", getuid() + 1 } }, .n = 2, .m = 2, .so_m = 2 };
+	struct custodian_key key[2];
+	const struct span phrase = { (const uint8_t *)"a passphrase of anna", 20 };
+	uint64_t given = 0;
+	char shares[128];
+
+	locked = true;
+	start(ROOM_LOAD);
+	snprintf(shares, sizeof shares, "%s/shares", dir);
+	ck_assert_int_eq(mkdir(shares, 0700), 0);
+	for (int i = 0; i < 2; i++) {
+		key[i] = (struct custodian_key){ .made = true, .cost = { 14, 8, 1 } };
+		ck_assert_int_eq(passphrase_derive(key[i].key, &key[i].cost, key[i].salt, phrase), E_OK);
+	}
+	ck_assert_int_eq(custody_write(dir, "Room", 1, &who, key, &secrets), E_OK);
+	ck_assert_int_eq(client_open(&c, dir, "people"), E_OK);
+	for (int audit_fails = 1; audit_fails >= 0; audit_fails--) {
+		room_sim_meddle(
+			&room,
+			audit_fails
+				? "CREATE TRIGGER disk BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END"
+				: "DROP TRIGGER disk");
+		record_begin(&request, OP_UNLOCK);
+		record_put(&request, F_PASSPHRASE, phrase);
+		ck_assert_int_eq(client_call(&c, &request), audit_fails ? E_JOURNAL : E_OK);
+	}
+	ck_assert_int_eq(field_number(&given, c.fields, F_GIVEN, 9), E_OK);
+	ck_assert_uint_eq(given, 1);
+	client_close(&c);
+	stop();
+	locked = false;
+}
+END_TEST
+
 /* --- The table ---------------------------------------------------------------------------------------------------- */
 
 /* What bdk/request.h permits, written down once more: socket, op, letters of purposes (c, l, a); "+" needs a state
@@ -186,7 +226,7 @@ START_TEST(a_locked_room_says_what_it_is_and_nothing_else)
 		if (!row || (*row && !strchr(row, " cla"[_i])))
 			continue;
 		ck_assert_int_eq(client_open(&c, dir, "people"), E_OK);
-		if (op == OP_INFO || op == OP_WHO || op == OP_LOCK)
+		if (op == OP_INFO || op == OP_WHO)
 			ck_assert_int_eq(ask(&c, (uint16_t)op), E_OK);
 		else if (op == OP_AUDIT) /* for its people: there are none here */
 			ck_assert_int_eq(ask(&c, (uint16_t)op), E_DENIED);
@@ -194,7 +234,7 @@ START_TEST(a_locked_room_says_what_it_is_and_nothing_else)
 			ck_assert_int_eq(ask(&c, (uint16_t)op), E_ROOM);
 		else
 			ck_assert_int_eq(ask(&c, (uint16_t)op), E_SEALED);
-		ck_assert(op == OP_INFO || op == OP_WHO || op == OP_LOCK || c.why[0]);
+		ck_assert(op == OP_INFO || op == OP_WHO || c.why[0]);
 		if (op == OP_INFO)
 			ck_assert(!field_number(&sealed, c.fields, F_SEALED, 1) && sealed);
 		client_close(&c);
@@ -901,6 +941,7 @@ static Suite *suite(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, an_act_without_its_record_does_not_happen);
+	tcase_add_test(t, a_share_without_its_record_is_not_given);
 	tcase_add_loop_test(t, what_the_table_does_not_permit_ends_the_connection, ROOM_CA, ROOM_ACQUIRER + 1);
 	tcase_add_loop_test(t, a_locked_room_says_what_it_is_and_nothing_else, ROOM_CA, ROOM_ACQUIRER + 1);
 	tcase_add_test(t, a_session_is_opened_once_and_for_its_terminals);

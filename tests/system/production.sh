@@ -136,8 +136,26 @@ spoilt "the share of the ca room" cp "$R/ca/shares/pin-1-2" "$P"
 spoilt "a share of the SO PIN" cp "$R/load/shares/so-1-2" "$P"
 spoilt "anna's share as bert's" cp "$R/load/shares/pin-1-1" "$P"
 spoilt "a share cut off" truncate -s 60 "$P"
+refuses 77 'locked already' as otto "$BIN/bdk" lock --room "$R/load" # what is given is custodians' to wipe
+refuses 77 'given his share already' unlock load anna
 # When all that is given is wiped the first one has to come again.
 as anna "$BIN/bdk" lock --room "$R/load" >/dev/null || complain lock
+# Unlocking that cannot be written down, before the act's own record and in it, leaves it locked.
+meddle() {
+	own /usr/bin/python3 -c 'import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=60, isolation_level=None).execute(sys.argv[2])' \
+		"$R/load/journal.db" "$1" || complain "the journal: $1"
+}
+full() { meddle "CREATE TRIGGER full BEFORE INSERT ON audit WHEN $1 BEGIN SELECT RAISE(ABORT, 'full'); END"; }
+workers() { pgrep -P "$PID_load" -f -- --worker >/dev/null; }
+for when in "NEW.what = 'unlocked'" "NEW.what = 'unlock' AND NEW.object LIKE '%2 of 2'"; do
+	full "$when"
+	refuses 0 '1 of 2; the room is still locked' unlock load anna
+	refuses 74 'journal' unlock load bert
+	as anna "$BIN/bdk" info --room "$R/load" >"$WORK/said" || complain "info"
+	said '^state *locked'
+	workers && complain "workers without a record of who unlocked: $when"
+	meddle 'DROP TRIGGER full'
+done
 refuses 0 '1 of 2; the room is still locked' unlock load bert
 refuses 0 '2 of 2; the room is unlocked' unlock load carl
 refuses 77 'unlocked already' unlock load anna
@@ -258,6 +276,21 @@ refuses 0 withdrawn as anna "$BIN/bdk" custodians --room "$R/load" --withdraw
 refuses 0 'bdk entrust' change anna "$next"
 refuses 0 'waiting' typing dora "$BIN/bdk" entrust --room "$R/load"
 refuses 0 '1 of 2 custodians have given, 2 of 3' typing anna "$BIN/bdk" entrust --room "$R/load"
+# Without its record it is not begun; and where its shares cannot all be written none of them stay.
+again() {
+	refuses 0 'bdk entrust' change anna "$next"
+	refuses 0 'waiting' typing dora "$BIN/bdk" entrust --room "$R/load"
+	refuses 0 '1 of 2 custodians have given, 2 of 3' typing anna "$BIN/bdk" entrust --room "$R/load"
+}
+full "NEW.what = 'entrusting'"
+refuses 74 'journal' typing bert "$BIN/bdk" entrust --room "$R/load"
+meddle 'DROP TRIGGER full'
+mkdir "$R/load/shares/so-2-3"
+again
+refuses 74 '.' typing bert "$BIN/bdk" entrust --room "$R/load"
+rmdir "$R/load/shares/so-2-3"
+ls "$R/load/shares" | grep -q -- '-2-' && complain "shares are left of a change that did not come about: $(ls "$R/load/shares")"
+again
 cp -rp "$R/load" "$R/cut" # what is there if it is cut off now
 refuses 0 '2 of 2 custodians have given, 3 of 3.*changed' typing bert "$BIN/bdk" entrust --room "$R/load"
 ls "$R/load/shares" | grep -q -- '-1-' && complain "old shares are left"
@@ -282,6 +315,24 @@ serving load || die "the room that was cut off"
 unlock load anna >/dev/null 2>&1; unlock load bert >"$WORK/said" 2>&1
 said 'is unlocked'
 said 'was cut off'
+ls "$R/load/shares" | grep -q -- '-2-' && complain "shares of the change that was cut off are left"
+# The old shares stay until the change is written down: what cannot be leaves both, and the new ones open it.
+again
+full "NEW.what = 'entrust' AND NEW.object LIKE '%3 of 3%'"
+refuses 74 'journal' typing bert "$BIN/bdk" entrust --room "$R/load"
+meddle 'DROP TRIGGER full'
+ls "$R/load/shares" | grep -q -- 'so-1-' && ls "$R/load/shares" | grep -q -- 'so-2-' || complain "not both: $(ls "$R/load/shares")"
+as anna "$BIN/bdk" lock --room "$R/load" >/dev/null || complain lock
+unlock load dora >/dev/null 2>&1; unlock load anna >"$WORK/said" 2>&1
+said 'is unlocked'
+# Shares that the token takes no longer: nothing is left of a change by them.
+mkdir "$WORK/newer" && mv "$R/load/shares"/*-2-* "$WORK/newer/"
+refuses 0 'bdk entrust' change anna "$next"
+refuses 0 waiting typing dora "$BIN/bdk" entrust --room "$R/load"
+refuses 0 waiting typing anna "$BIN/bdk" entrust --room "$R/load"
+refuses 69 'not tried again' typing bert "$BIN/bdk" entrust --room "$R/load"
+ls "$R/load/shares" | grep -q -- '-2-' && complain "shares are left of a change that the token refused"
+mv "$WORK/newer"/* "$R/load/shares/"
 stop load
 
 # --- What is refused ----------------------------------------------------------------------------------------------------
