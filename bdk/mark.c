@@ -106,21 +106,24 @@ static enum err sync_folder(const char *path, int depth)
 	enum err e = d ? E_OK : E_IO;
 
 	while (!e && (x = readdir(d))) {
+		struct stat is;
 		int fd;
 
 		if (x->d_name[0] == '.')
 			continue;
 		if (snprintf(below, sizeof below, "%s/%s", path, x->d_name) >= (int)sizeof below) {
 			e = E_IO;
-		} else if (x->d_type == DT_DIR) {
-			e = depth ? sync_folder(below, depth - 1) : E_OK;
-		} else {
-			fd = open(below, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-			if (fd < 0 || fsync(fd))
-				e = errno == ENOENT ? E_OK : E_IO; /* another worker's, gone since */
-			if (fd >= 0)
-				close(fd);
+			break;
 		}
+		fd = open(below, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd < 0 || fstat(fd, &is)) /* not every file system says in d_type what it is */
+			e = errno == ENOENT ? E_OK : E_IO; /* another worker's, gone since */
+		else if (S_ISDIR(is.st_mode))
+			e = depth ? sync_folder(below, depth - 1) : E_OK;
+		else if (fsync(fd))
+			e = E_IO;
+		if (fd >= 0)
+			close(fd);
 	}
 	if (!e && fsync(dirfd(d)))
 		e = E_IO;
@@ -129,28 +132,89 @@ static enum err sync_folder(const char *path, int depth)
 	return e;
 }
 
+static void lock_path(char out[static sizeof(((struct marks *)0)->path)], const struct room *r)
+{
+	snprintf(out, sizeof r->mark.path, "%.*s.lock", (int)(strlen(r->mark.path) - 5), r->mark.path);
+}
+
+/* Loading is locked, for this reason. Returns false. */
+static bool lock_up(struct room *r, const char *why, ...) __attribute__((format(printf, 2, 3)));
+static bool lock_up(struct room *r, const char *why, ...)
+{
+	va_list ap;
+
+	va_start(ap, why);
+	vsnprintf(r->mark.locked, sizeof r->mark.locked, why, ap);
+	va_end(ap);
+	r->mark.agree = false;
+	return false;
+}
+
+/* Somebody else writes the marks. */
+static enum err lock_out(struct room *r, const char *which)
+{
+	lock_up(r, "%s is not the one this room wrote: a copy of this room is being served", which);
+	return E_LOCKED;
+}
+
 static enum err write_on_token(struct room *r, const struct mark *m)
 {
-	uint8_t bytes[MARK_BYTES];
+	uint8_t bytes[MARK_BYTES], known[MARK_BYTES], tried[MARK_BYTES];
 	char path[PATH_MAX + 8];
 	struct worker *w;
 	enum err e = room_worker(&w, r);
 
 	mark_bytes(bytes, m);
+	mark_bytes(known, &r->mark.token);
+	mark_bytes(tried, &r->mark.tried);
+	r->mark.tried = *m;
 	if (!e)
-		e = worker_set_mark(w, bytes);
+		e = worker_set_mark(w, bytes, known, tried);
+	if (e == E_DENIED)
+		return lock_out(r, on_token);
+	if (!e)
+		r->mark.token = *m;
 	snprintf(path, sizeof path, "%s/token", r->dir);
 	if (!e && room_config_softhsm(&r->config))
 		e = sync_folder(path, 1);
 	return e;
 }
 
+/* The lock is one that a copy would find, and the file is the one this room wrote. */
+static enum err check_outside(struct room *r)
+{
+	uint8_t text[MARK_FILE + 1];
+	char lock[sizeof r->mark.path];
+	struct stat held, there;
+	struct mark_file f;
+	size_t len = 0;
+	enum err e;
+
+	lock_path(lock, r);
+	if (fstat(r->mark.lock, &held))
+		return E_IO;
+	if (!held.st_nlink || (!stat(lock, &there) && (there.st_ino != held.st_ino || there.st_dev != held.st_dev))) {
+		lock_up(r, "the lock of this room was removed, a copy may be served: %.160s", lock);
+		return E_LOCKED;
+	}
+	e = file_read(text, &len, sizeof text, r->mark.path);
+	if (e == E_IO)
+		return errno == ENOENT && !r->mark.outside.number ? E_OK : E_IO;
+	if (e || mark_parse(&f, (struct span){ text, len }) || memcmp(f.room, r->mark.room, sizeof f.room) != 0 ||
+	    f.claim.number != r->mark.outside.number || f.claim.count != r->mark.outside.count ||
+	    memcmp(f.claim.hash, r->mark.outside.hash, sizeof f.claim.hash) != 0)
+		return lock_out(r, outside);
+	return E_OK;
+}
+
 static enum err write_outside(struct room *r, const struct mark *m)
 {
 	struct mark_file f = { .claim = *m, .last_count = m->count };
 	char text[MARK_FILE + 1];
-	enum err e;
+	enum err e = check_outside(r);
 
+	if (e)
+		return e;
 	memcpy(f.room, r->mark.room, sizeof f.room);
 	memcpy(f.last_hash, m->hash, sizeof f.last_hash);
 	mark_print(text, &f);
@@ -158,9 +222,11 @@ static enum err write_outside(struct room *r, const struct mark *m)
 		close(r->mark.file);
 	r->mark.file = -1;
 	e = file_write(r->mark.path, (struct span){ (const uint8_t *)text, MARK_FILE }, 0600);
-	if (!e)
-		r->mark.file = open(r->mark.path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	return e;
+	if (e)
+		return e;
+	r->mark.outside = *m;
+	r->mark.file = open(r->mark.path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	return E_OK;
 }
 
 /* The journal's newest audit record becomes both marks. */
@@ -187,22 +253,12 @@ static enum err write_marks(struct room *r, char why[static MARK_WHY])
 		snprintf(why, MARK_WHY, "%s cannot be written", on_token);
 	else if ((e = write_outside(r, &m)))
 		snprintf(why, MARK_WHY, "%s cannot be written: %.150s: %s", outside, r->mark.path, strerror(errno));
+	if (e == E_LOCKED)
+		snprintf(why, MARK_WHY, "%s", r->mark.locked);
 	return e ? e : journal_set_number(r->journal, marked, m.count);
 }
 
 /* --- At start ----------------------------------------------------------------------------------------------------- */
-
-/* Loading is locked, for this reason. Returns false. */
-static bool lock_up(struct room *r, const char *why, ...) __attribute__((format(printf, 2, 3)));
-static bool lock_up(struct room *r, const char *why, ...)
-{
-	va_list ap;
-
-	va_start(ap, why);
-	vsnprintf(r->mark.locked, sizeof r->mark.locked, why, ap);
-	va_end(ap);
-	return false;
-}
 
 static bool journal_failed(struct room *r)
 {
@@ -236,7 +292,7 @@ static bool take_lock(struct room *r)
 {
 	char path[sizeof r->mark.path];
 
-	snprintf(path, sizeof path, "%.*s.lock", (int)(strlen(r->mark.path) - 5), r->mark.path);
+	lock_path(path, r);
 	r->mark.lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (r->mark.lock < 0 && errno == ENOENT)
 		return lock_up(r, "%s is missing: %.200s", outside, r->mark.path);
@@ -359,6 +415,8 @@ void mark_open(struct room *r)
 	}
 	if (!find_place(r) || !take_lock(r) || !read_marks(r, &token, &file, !least || backup))
 		return;
+	r->mark.token = token;
+	r->mark.outside = file.claim;
 	r->mark.number = token.number > file.claim.number ? token.number : file.claim.number;
 	if (backup) {
 		r->mark.agree = adopt(r, token.epoch > file.claim.epoch ? token.epoch : file.claim.epoch);

@@ -16,6 +16,9 @@
  *
  *     FOLDER/ID.mark   mark_print(); ID: the first 16 digits of the room's identity, SHA-256 of its records key's SPKI
  *     FOLDER/ID.lock   held while the room is served: two copies of a room have one identity
+ *
+ * Where the lock does not keep two copies apart, because it was removed or each has its own, what they share does: a mark
+ * is replaced only if it is the one that this room wrote. Else loading is locked until the room is opened again.
  */
 #ifndef KEYROOM_BDK_MARK_H
 #define KEYROOM_BDK_MARK_H
@@ -70,6 +73,8 @@ struct marks {
 	uint8_t room[32];
 	int lock, file;			/* descriptors, -1: none */
 	uint64_t number;		/* of the newest mark */
+	struct mark token, outside;	/* as they were read or written last; all zero: there was none */
+	struct mark tried;		/* what the token may have instead: writing it failed, or was cut off */
 	bool due;			/* a claim is in the journal, and its marks may not be written */
 	struct key_set_id set;		/* what mark_permits() was asked for last, and did not permit */
 	uint32_t first, last;
@@ -91,7 +96,7 @@ void mark_open(struct room *r);
 bool mark_permits(struct room *r, const struct key_set_id *set, uint32_t id, uint32_t last);
 
 /* mark_claim - claim what was not permitted, and what follows it. Not inside a transaction.
- * E_OK, E_LOCKED, E_TOKEN, E_IO, E_JOURNAL; why is a sentence where the result does not say enough */
+ * E_OK, E_LOCKED (also from now on: a mark is not the one this room wrote), E_TOKEN, E_IO, E_JOURNAL; why is a sentence where the result does not say enough */
 MUST_USE enum err mark_claim(struct room *r, char why[static MARK_WHY]);
 
 /* mark_note - the audit has grown: the file outside is told, if it can be */

@@ -110,8 +110,15 @@ MUST_USE enum err token_initial_key(struct token *t, struct key *ik, const struc
 /*
  * token_mark - the room's mark (bdk/mark.h): of several the one whose bytes are the highest. E_KEY (none)
  * token_set_mark - another one in its place, which a process that is killed leaves whole: the old, the new, or both
+ *
+ *   mark   in  its first eight bytes, a number, are higher than those of the two others
+ *   known  in  what has to be there: the mark that was read or written last, all zero where there was none
+ *   tried  in  what may be there as well, or instead: one whose writing failed after that
+ *
+ *   E_DENIED: something else is there, another process's, and it stays
  */
 MUST_USE enum err token_mark(struct token *t, uint8_t mark[static TOKEN_MARK]);
-MUST_USE enum err token_set_mark(struct token *t, const uint8_t mark[static TOKEN_MARK]);
+MUST_USE enum err token_set_mark(struct token *t, const uint8_t mark[static TOKEN_MARK],
+				 const uint8_t known[static TOKEN_MARK], const uint8_t tried[static TOKEN_MARK]);
 
 #endif

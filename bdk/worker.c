@@ -341,9 +341,9 @@ static enum err do_set_mark(struct token *t, struct rd *r, struct wr *w, struct 
 	enum err e;
 
 	(void)w;
-	rd_copy(r, a->out, TOKEN_MARK);
+	rd_copy(r, a->out, sizeof(uint8_t[3][TOKEN_MARK]));
 	e = rd_end(r);
-	return e ? e : token_set_mark(t, a->out);
+	return e ? e : token_set_mark(t, a->out, a->out + TOKEN_MARK, a->out + sizeof(uint8_t[2][TOKEN_MARK]));
 }
 
 #define IN(room) (1u << (room))
@@ -837,12 +837,15 @@ enum err worker_mark(struct worker *w, uint8_t mark[static TOKEN_MARK])
 	return end(w, &c);
 }
 
-enum err worker_set_mark(struct worker *w, const uint8_t mark[static TOKEN_MARK])
+enum err worker_set_mark(struct worker *w, const uint8_t mark[static TOKEN_MARK], const uint8_t known[static TOKEN_MARK],
+			 const uint8_t tried[static TOKEN_MARK])
 {
 	struct call c;
 
 	begin(&c, ACT_SET_MARK);
 	wr_copy(&c.w, mark, TOKEN_MARK);
+	wr_copy(&c.w, known, TOKEN_MARK);
+	wr_copy(&c.w, tried, TOKEN_MARK);
 	ask(w, &c);
 	return end(w, &c);
 }

@@ -185,9 +185,10 @@ MUST_USE enum err worker_initial_key(struct worker *w, struct key *ik, const str
 				     const struct ksn *iksn);
 
 /* worker_mark - the room's mark on the token, as worker_set_mark() left it last; load room only. E_KEY (none)
- * worker_set_mark - another in its place: its first bytes decide which is newer, so they have to be higher */
+ * worker_set_mark - another in its place, if what is there is known or tried: token_set_mark(). E_DENIED */
 #define TOKEN_MARK 56
 MUST_USE enum err worker_mark(struct worker *w, uint8_t mark[static TOKEN_MARK]);
-MUST_USE enum err worker_set_mark(struct worker *w, const uint8_t mark[static TOKEN_MARK]);
+MUST_USE enum err worker_set_mark(struct worker *w, const uint8_t mark[static TOKEN_MARK],
+				  const uint8_t known[static TOKEN_MARK], const uint8_t tried[static TOKEN_MARK]);
 
 #endif

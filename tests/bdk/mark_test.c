@@ -217,13 +217,14 @@ START_TEST(a_crash_between_claim_and_marks_locks_nothing)
 	ck_assert_int_eq(journal_audit(r.journal, "bdkd", "claim", "by hand", ""), E_OK);
 	if (_i > 0) {		/* the token's is written, the other is not */
 		struct audit head;
-		uint8_t bytes[MARK_BYTES] = { 0 };
+		uint8_t bytes[MARK_BYTES] = { 0 }, known[MARK_BYTES];
 
 		ck_assert_int_eq(journal_audit_head(&head, r.journal), E_OK);
 		put_be64(bytes, r.mark.number + 1);
 		put_be64(bytes + 8, head.sequence);
 		memcpy(bytes + 16, head.hash, 32);
-		ck_assert_int_eq(worker_set_mark(r.worker, bytes), E_OK);
+		ck_assert_int_eq(worker_mark(r.worker, known), E_OK);
+		ck_assert_int_eq(worker_set_mark(r.worker, bytes, known, known), E_OK);
 	}
 	crash();
 	open_room();
@@ -353,6 +354,72 @@ START_TEST(of_a_room_and_its_copy_one_issues_ids)
 }
 END_TEST
 
+/* A copy that started while the first was served, because the lock was removed: at most one of them issues what comes next. */
+START_TEST(of_two_copies_that_run_at_once_one_issues_ids)
+{
+	static const struct {
+		const char *what, *says;
+	} acts2[] = {
+		{ "rm room.mark/*.lock", "the lock of this room was removed" },
+		{ "mv room.mark/*.lock other && : >$(ls room.mark/*.mark | sed s/mark$/lock/)", "the lock of this room was removed" },
+		/* the folder was copied with it, and only the mark shows it */
+		{ "cp -a room.mark/*.mark kept.mark && sed -i 's/^claim 000000000000..../claim 0000000000000fff/' room.mark/*.mark",
+		  "the mark outside the room is not the one this room wrote" },
+	};
+	char why[MARK_WHY] = "";
+
+	issue();
+	in_folder(acts2[_i].what);
+	ck_assert_uint_eq(issue(), 1);			/* it was claimed before */
+	ck_assert(!mark_permits(&r, &set, 500, 999));
+	ck_assert_int_eq(mark_claim(&r, why), E_LOCKED);
+	ck_assert_msg(strstr(why, acts2[_i].says), "%s", why);
+	ck_assert_str_eq(why, r.mark.locked);
+	ck_assert(!mark_permits(&r, &set, 2, 999));	/* nor what is left of the block */
+	ck_assert_int_eq(mark_claim(&r, why), E_LOCKED);
+}
+END_TEST
+
+/* Rooms that share a token, not the folders: whoever claims second is locked, and what the first wrote stays. */
+START_TEST(of_two_copies_on_one_token_the_second_to_claim_is_locked)
+{
+	uint8_t known[MARK_BYTES], theirs[MARK_BYTES], now[MARK_BYTES];
+	char why[MARK_WHY] = "";
+
+	issue();
+	ck_assert_int_eq(worker_mark(r.worker, known), E_OK);
+	memcpy(theirs, known, sizeof theirs);
+	put_be64(theirs, get_be64(known) + 1 + (unsigned)_i);
+	theirs[20] ^= 1;
+	ck_assert_int_eq(worker_set_mark(r.worker, theirs, known, known), E_OK);
+	ck_assert_int_eq(worker_set_mark(r.worker, theirs, known, known), E_DENIED);
+	ck_assert(!mark_permits(&r, &set, 500, 999));
+	ck_assert_int_eq(mark_claim(&r, why), E_LOCKED);
+	ck_assert_msg(strstr(why, "the mark on the token is not the one this room wrote"), "%s", why);
+	ck_assert_int_eq(worker_mark(r.worker, now), E_OK);
+	ck_assert_mem_eq(now, theirs, sizeof now);
+	ck_assert(!mark_permits(&r, &set, 2, 999));
+}
+END_TEST
+
+/* What a worker wrote of it before it was killed is this room's own. */
+START_TEST(a_mark_whose_writing_was_cut_off_locks_nothing)
+{
+	uint8_t known[MARK_BYTES], tried[MARK_BYTES];
+
+	issue();
+	ck_assert_int_eq(worker_mark(r.worker, known), E_OK);
+	memcpy(tried, known, sizeof tried);
+	put_be64(tried, get_be64(known) + 1);
+	ck_assert_int_eq(worker_set_mark(r.worker + 1, tried, known, known), E_OK);	/* the other worker's is seen */
+	r.mark.tried = r.mark.token;
+	r.mark.tried.number++;
+	r.mark.number++;
+	ck_assert_int_eq(claim(500), E_OK);
+	ck_assert_str_eq(r.mark.locked, "");
+}
+END_TEST
+
 START_TEST(a_mark_that_cannot_be_written_gives_no_id_and_once_it_can_it_does)
 {
 	char why[MARK_WHY] = "";
@@ -467,6 +534,9 @@ static Suite *suite(void)
 	tcase_add_test(t, a_journal_put_back_within_a_block_after_a_crash_is_seen);
 	tcase_add_test(t, where_that_is_not_seen_no_id_comes_twice);
 	tcase_add_test(t, of_a_room_and_its_copy_one_issues_ids);
+	tcase_add_loop_test(t, of_two_copies_that_run_at_once_one_issues_ids, 0, 3);
+	tcase_add_loop_test(t, of_two_copies_on_one_token_the_second_to_claim_is_locked, 0, 2);
+	tcase_add_test(t, a_mark_whose_writing_was_cut_off_locks_nothing);
 	tcase_add_test(t, a_mark_that_cannot_be_written_gives_no_id_and_once_it_can_it_does);
 	tcase_add_loop_test(t, a_restored_journal_voids_the_leases_up_to_the_epoch_that_a_mark_has_seen, 0, 4);
 	tcase_add_test(t, what_is_no_backup_is_not_put_back_and_changes_nothing);
