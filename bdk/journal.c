@@ -137,7 +137,7 @@ enum statement {
 	PERSON_BY_NAME, PERSON_BY_UID, PERSON_AFTER, PERSON_ADD, PERSON_SET, PERSON_REMOVE,
 	LEASE_ADD, LEASE_NEXT, LEASE_AT, LEASE_OPEN, LEASE_MOVE, LEASE_LEFT, LEASE_EPOCH, ID_TAKEN, DICTATE,
 	DICTATED, CHAIN, FOLLOWER, TALLY_ADD, TALLY, LOAD_WAITS, CLAIM_PUT, CLAIM_OF, CLAIM_ANY, CLAIM_END, CLAIMS_END,
-	SKIP_WITHIN, SKIP, SKIP_OVER, SKIPPED, STATEMENTS
+	SKIP, SKIP_BELOW, SKIP_OVER, SKIPPED, STATEMENTS
 };
 
 static const char *const sql[STATEMENTS] = {
@@ -219,7 +219,7 @@ static const char *const sql[STATEMENTS] = {
 	[LEASE_OPEN] = LEASE "WHERE key_set = ? AND next <= last AND epoch > ? ORDER BY first LIMIT 1",
 	[LEASE_MOVE] = "UPDATE lease SET next = ? WHERE number = ?",
 	/* what lies ahead, and what is dictated behind, but for what was issued or skipped */
-	[LEASE_LEFT] = "SELECT s.last - s.next + 1"
+	[LEASE_LEFT] = "SELECT max(0, s.last - s.next + 1"
 		       "  - (SELECT count(*) FROM load WHERE key_set = s.key_set AND id BETWEEN s.next AND s.last)"
 		       "  - (SELECT coalesce(sum(min(x.last, s.last) - max(x.first, s.next) + 1 - (SELECT count(*) FROM load"
 		       "     WHERE key_set = x.key_set AND id BETWEEN max(x.first, s.next) AND min(x.last, s.last))), 0)"
@@ -227,7 +227,7 @@ static const char *const sql[STATEMENTS] = {
 		       "  + (SELECT count(*) FROM manifest m WHERE m.key_set = s.key_set"
 		       "     AND m.id BETWEEN s.first AND s.next - 1"
 		       "     AND NOT EXISTS (SELECT 1 FROM load WHERE key_set = m.key_set AND id = m.id)"
-		       "     AND NOT EXISTS (SELECT 1 FROM skipped x WHERE x.key_set = m.key_set AND m.id BETWEEN x.first AND x.last))"
+		       "     AND NOT EXISTS (SELECT 1 FROM skipped x WHERE x.key_set = m.key_set AND m.id BETWEEN x.first AND x.last)))"
 		       "  FROM lease s WHERE s.number = ?",
 	[LEASE_EPOCH] = "SELECT coalesce(max(epoch), 0) FROM lease",
 	[ID_TAKEN] = "SELECT 1 FROM load WHERE key_set = ?1 AND id = ?2"
@@ -255,8 +255,10 @@ static const char *const sql[STATEMENTS] = {
 	[CLAIM_END] = "DELETE FROM claim WHERE key_set = ? AND first = ? AND last = ?",
 	[CLAIMS_END] = "DELETE FROM claim",
 	/* rows do not overlap: an id of a manifest that was skipped by itself may lie in a block that is skipped later */
-	[SKIP_WITHIN] = "DELETE FROM skipped WHERE key_set = ? AND first >= ? AND last <= ?",
-	[SKIP] = "INSERT INTO skipped(key_set, first, last, utc) VALUES(?, ?, ?, ?)",
+	[SKIP] = "INSERT INTO skipped(key_set, first, last, utc) SELECT ?1, min(?2, coalesce(min(first), ?2)),"
+		 "  max(?3, coalesce(max(last), ?3)), ?4 FROM skipped WHERE key_set = ?1 AND first <= ?3 AND last >= ?2",
+	[SKIP_BELOW] = "DELETE FROM skipped WHERE key_set = ?1 AND first <= ?3 AND last >= ?2"
+		       "  AND row <> (SELECT max(row) FROM skipped)",
 	[SKIP_OVER] = "UPDATE lease SET next = min(?3, last) + 1 WHERE key_set = ?1 AND next BETWEEN ?2 AND ?3",
 	[SKIPPED] = "SELECT coalesce(sum(s.last - s.first + 1 - (SELECT count(*) FROM load"
 		    "  WHERE key_set = s.key_set AND id BETWEEN s.first AND s.last)), 0) FROM skipped s WHERE s.key_set = ?",
@@ -1353,7 +1355,7 @@ enum err journal_claims_end(struct journal *j)
 /* One claim that a process left when it died. */
 static enum err skip(struct journal *j, const struct claim *c)
 {
-	static const enum statement acts[] = { SKIP_WITHIN, SKIP, SKIP_OVER, CLAIM_END };
+	static const enum statement acts[] = { SKIP, SKIP_BELOW, SKIP_OVER, CLAIM_END };
 	char set[KEY_SET_TEXT], object[64];
 	enum err e = E_OK;
 

@@ -237,6 +237,29 @@ static enum err remember(const struct lease *l, struct journal *j)
 	return e;
 }
 
+/* Is this certificate, or every one that its key was given, disowned? A newer one may have been given since. */
+static enum err check_owned(const struct cert *c, const uint8_t serial[static 20], const uint8_t spki[static 32],
+			    struct journal *j, char why[static LEASE_WHY])
+{
+	bool disowned = false, stands = false;
+	struct certified x;
+	uint64_t at = 0;
+	enum err e;
+
+	while (!(e = journal_certified_next(&x, j, &at))) {
+		if (memcmp(x.spki, spki, sizeof x.spki) != 0)
+			continue;
+		disowned |= x.revoked != 0;
+		stands |= !x.revoked && !memcmp(x.number, serial, sizeof x.number);
+	}
+	if (e != E_SHORT)
+		return e;
+	if (!disowned || stands)
+		return E_OK;
+	snprintf(why, LEASE_WHY, "this room has disowned %s (bdk disown)", c->name);
+	return E_REVOKED;
+}
+
 enum err lease_grant(struct lease *l, struct room *r, uint64_t count, struct span cert, char why[static LEASE_WHY])
 {
 	struct lease o = *l;
@@ -256,6 +279,8 @@ enum err lease_grant(struct lease *l, struct room *r, uint64_t count, struct spa
 	}
 	if (!e)
 		e = p256_spki_digest(o.kif, c.point);
+	if (!e)
+		e = check_owned(&c, serial, o.kif, r->journal, why);
 	if (!e)
 		e = prepare(&o, r, count, why);
 	if (e)

@@ -43,8 +43,8 @@ MUST_USE enum err lease_parse(struct lease_file *f, struct span in);
  *   count  in      not 0: so many ids, the lowest that are free together; first and last are not read
  *   cert   in      the load room's certificate
  *
- *   E_OK, E_FORMAT (cert, or a check value of another length), E_CERTIFICATE, E_EXPIRED, E_EPOCH (cert is of another
- *   epoch than this room's), E_RANGE, E_EXISTS (ids were granted or noted before), E_KEY_SET (that key set has another
+ *   E_OK, E_FORMAT (cert, or a check value of another length), E_CERTIFICATE, E_EXPIRED, E_REVOKED (it is disowned), E_EPOCH
+ *   (cert is of another epoch than this room's), E_RANGE, E_EXISTS (ids were granted or noted before), E_KEY_SET (that key set has another
  *   scheme or check value in an earlier lease), E_KEY_SET_FULL (not so many together), E_TOKEN, E_JOURNAL
  */
 MUST_USE enum err lease_grant(struct lease *l, struct room *r, uint64_t count, struct span cert,

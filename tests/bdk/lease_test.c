@@ -457,6 +457,32 @@ START_TEST(a_room_of_an_older_epoch_is_granted_nothing)
 }
 END_TEST
 
+START_TEST(a_room_that_is_disowned_is_granted_nothing)
+{
+	const struct pki_subject who = { "KIF-1", NULL, "epoch 1" };
+	struct certified x = { .name = "KIF-1" };
+	char name[CERT_TEXT], reason[REVOCATION_WHY];
+	uint8_t point[P256_POINT];
+	uint64_t number;
+	struct cert c;
+	struct lease l;
+
+	ck_assert_int_eq(grant(&l, 0, 4, 0), E_OK);
+	ck_assert_int_eq(revocation_disown(name, &number, &sim.ca, der_span(&sim.load.own), reason), E_OK);
+	ck_assert_int_eq(grant(&l, 5, 9, 0), E_REVOKED);
+	ck_assert_ptr_nonnull(strstr(why, "disowned"));
+	/* A certificate of that key which the journal did not keep is no better; one that was given since is. */
+	ck_assert_int_eq(worker_point(sim.load.worker, point, "identity"), E_OK);
+	sim.load.own = room_sim_issue(&sim, "kif-ca", point, &who, room_utc(), 5);
+	ck_assert_int_eq(grant(&l, 5, 9, 0), E_REVOKED);
+	ck_assert_int_eq(parser_cert(&sim.ca.parser, &c, x.number, der_span(&sim.load.own), der_span(&sim.ca.kif_ca), room_utc()),
+			 E_OK);
+	ck_assert_int_eq(p256_spki_digest(x.spki, point), E_OK);
+	ck_assert_int_eq(journal_certified_put(sim.ca.journal, &x), E_OK);
+	ck_assert_int_eq(grant(&l, 5, 9, 0), E_OK);
+}
+END_TEST
+
 START_TEST(what_leases_say_of_a_key_set_stays)
 {
 	struct lease l = { .set = set, .kcv = { { 1, 2, 3 }, 3 }, .last = 4 };
@@ -647,6 +673,25 @@ START_TEST(skipped_ids_are_counted_once)
 }
 END_TEST
 
+START_TEST(skipped_ids_of_claims_that_overlap_are_counted_once)
+{
+	static const struct {
+		uint32_t first, last, left;
+	} claims[] = { { 0, 63, 136 }, { 32, 95, 104 }, { 40, 41, 104 }, { 120, 183, 40 }, { 90, 125, 16 }, { 0, 199, 0 } };
+	uint64_t left, skipped;
+
+	room_sim_lease(&sim, &set, 0, 199);
+	for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
+		ck_assert_int_eq(journal_claim(sim.load.journal, &(struct claim){ set, claims[i].first, claims[i].last }), E_OK);
+		ck_assert_int_eq(journal_skip(sim.load.journal), E_OK);
+		ck_assert_int_eq(journal_skipped(&skipped, sim.load.journal, &set), E_OK);
+		ck_assert_uint_eq(skipped, 200 - claims[i].left);
+		ck_assert_int_eq(journal_lease_left(&left, sim.load.journal, 1), E_OK);
+		ck_assert_uint_eq(left, claims[i].left);
+	}
+}
+END_TEST
+
 /* --- Forecast ----------------------------------------------------------------------------------------------------- */
 
 START_TEST(the_forecast_goes_by_the_loads_of_the_last_30_days)
@@ -698,6 +743,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_room_without_certificates_accepts_none);
 	tcase_add_test(t, an_id_is_granted_once_or_was_issued_elsewhere_and_a_twin_grants_it_twice);
 	tcase_add_test(t, a_room_of_an_older_epoch_is_granted_nothing);
+	tcase_add_test(t, a_room_that_is_disowned_is_granted_nothing);
 	tcase_add_test(t, what_leases_say_of_a_key_set_stays);
 	tcase_add_test(t, void_leases_issue_nothing_until_one_of_a_newer_epoch_and_a_twin_goes_on);
 	tcase_add_test(t, a_used_up_key_set_is_followed_by_the_next_of_its_chain);
@@ -706,6 +752,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_manifest_names_the_key_set_of_a_slot);
 	tcase_add_test(t, a_dictated_id_that_a_crash_left_claimed_is_never_issued);
 	tcase_add_test(t, skipped_ids_are_counted_once);
+	tcase_add_test(t, skipped_ids_of_claims_that_overlap_are_counted_once);
 	tcase_add_test(t, the_forecast_goes_by_the_loads_of_the_last_30_days);
 	suite_add_tcase(s, t);
 	return s;
