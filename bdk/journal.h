@@ -120,7 +120,8 @@ void journal_rollback(struct journal *j);
  * then nothing may be answered or derived that rests on them. The group is not begun within a transaction.
  *
  * journal_group - E_OK, E_JOURNAL (no group: each transaction is for itself)
- * journal_group_commit - E_OK, E_JOURNAL (none of them has happened)
+ * journal_group_commit - E_OK, E_JOURNAL (none of them is known to have happened: a log that was written, but not synced, may
+ *   come back at the next start)
  * journal_durable - what was committed so far is durable, also inside a group, which goes on. Not inside a transaction.
  *   E_OK, E_JOURNAL (and so will the group's commit be)
  */

@@ -102,8 +102,9 @@ MUST_USE enum err mark_claim(struct room *r, char why[static MARK_WHY]);
 /* mark_note - the audit has grown: the file outside is told, if it can be */
 void mark_note(struct room *r);
 
-/* mark_stop - the room is about to be closed or locked, and everything issued is in its journal: no claim is open, and the marks
- * are its newest record. If they cannot be written the room is as if its process was killed. */
+/* mark_stop - the room is about to be closed or locked, and everything issued is in its journal: its claims end with a record, and
+ * the marks become that record. If the journal cannot be written, the claims stay, as after a kill; if the marks cannot, the
+ * claims have ended all the same, and the marks are the journal's past, which the next start takes. */
 void mark_stop(struct room *r);
 
 /* mark_close - no id is issued until mark_open(); fine if that was never called on r->mark with lock and file -1 */
