@@ -254,9 +254,15 @@ static int serve(void)
 /* The room goes by an older journal from now on, and says so when it is served. */
 static int put_back(void)
 {
-	char why[ROOM_WHY];
-	enum err e = room_restore(room_dir, restore, why);
+	char why[ROOM_WHY] = "";
+	struct room_config c;
+	enum err e = room_config_read(&c, room_dir, why);
 
+	/* What it writes has to be that user's. */
+	if (!e && c.user[0])
+		e = users_become(c.user, room_dir, why);
+	if (!e)
+		e = room_restore(room_dir, restore, why);
 	if (e)
 		return *why ? fail_why(e, why, err_hint(e), "%s to %s", restore, room_dir) :
 			      fail_say(e, "%s to %s", restore, room_dir);

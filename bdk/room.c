@@ -1095,14 +1095,19 @@ enum err room_restore(const char *dir, const char *file, char why[static ROOM_WH
 	path_of(log, &r, "journal.db-wal");
 	path_of(before, &r, "journal.db.before");
 	path_of(before_log, &r, "journal.db.before-wal");
+	/* It may be the only journal that knows what was issued: of a restore before, or of one that was cut off. */
+	if (!access(before, F_OK) || !access(before_log, F_OK)) {
+		snprintf(why, ROOM_WHY, "a restore before put the room's own journal aside: move journal.db.before%s out of its folder",
+			 access(before, F_OK) ? "-wal" : access(before_log, F_OK) ? "" : " and its -wal");
+		e = E_EXISTS;
+		goto done;
+	}
 	drop_database(copy);
 	e = database_copy(copy, file);
 	if (e)
 		snprintf(why, ROOM_WHY, "it cannot be read as a database");
 	else
 		e = check_backup(copy, why);
-	if (!e)
-		drop_database(before);
 	/* The log first: it must never lie beside another journal. */
 	if (!e && ((rename(log, before_log) && errno != ENOENT) || (rename(journal, before) && errno != ENOENT) ||
 		   rename(copy, journal) || file_sync_folder(journal)))

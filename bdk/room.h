@@ -219,8 +219,9 @@ MUST_USE enum err room_backup(struct room *r);
 
 /*
  * room_restore - put a backup's journal in the place of a load room's, which may be missing and else stays beside it as
- * journal.db.before. Nobody may be serving the room
+ * journal.db.before and journal.db.before-wal. Nobody may be serving the room
  *
+ *   E_EXISTS: one of those is there; it is never deleted
  *   E_OK, as room_config_read(), E_ROOM_BUSY, E_ROOM_PURPOSE (no load room), E_FORMAT (no backup), E_ROOM_VERSION, E_MAC
  *   (its audit does not fit), E_IO, E_JOURNAL; why is a sentence, or ""
  */

@@ -487,6 +487,32 @@ START_TEST(a_restored_journal_voids_the_leases_up_to_the_epoch_that_a_mark_has_s
 }
 END_TEST
 
+/* The second time what stands there is a backup's, and the only real journal has been put aside; or a crash left a part. */
+START_TEST(a_second_restore_deletes_no_journal)
+{
+	static const char *const asides[] = { "true", "rm -f room/journal.db.before-wal", "mv room/journal.db.before room/journal.db.before-wal" };
+	char room[80], backup[80], why[ROOM_WHY];
+
+	issue();
+	ck_assert_int_eq(room_backup(&r), E_OK);
+	issue();
+	in_folder("mkdir live && cp room/journal.db* live/ && cp room/backup.db .");	/* with its log */
+	crash();
+	in_folder("rm room/journal.db* && cp live/* room/");
+	snprintf(room, sizeof room, "%s/room", dir);
+	snprintf(backup, sizeof backup, "%s/backup.db", dir);
+	ck_assert_int_eq(room_restore(room, backup, why), E_OK);
+	in_folder("cmp live/journal.db room/journal.db.before && cmp live/journal.db-wal room/journal.db.before-wal");
+	in_folder(asides[_i]);
+	in_folder("mkdir aside && cp room/journal.db.before* aside/");
+	ck_assert_int_eq(room_restore(room, backup, why), E_EXISTS);
+	ck_assert_ptr_nonnull(strstr(why, "journal.db.before"));
+	in_folder("for f in aside/*; do cmp $f room/$(basename $f) || exit 1; done; [ ! -e room/restore.part ] && rm room/journal.db.before*");
+	ck_assert_int_eq(room_restore(room, backup, why), E_OK);
+	open_room();
+}
+END_TEST
+
 START_TEST(what_is_no_backup_is_not_put_back_and_changes_nothing)
 {
 	char room[80], why[ROOM_WHY], file[80];
@@ -539,6 +565,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_mark_whose_writing_was_cut_off_locks_nothing);
 	tcase_add_test(t, a_mark_that_cannot_be_written_gives_no_id_and_once_it_can_it_does);
 	tcase_add_loop_test(t, a_restored_journal_voids_the_leases_up_to_the_epoch_that_a_mark_has_seen, 0, 4);
+	tcase_add_loop_test(t, a_second_restore_deletes_no_journal, 0, 3);
 	tcase_add_test(t, what_is_no_backup_is_not_put_back_and_changes_nothing);
 	suite_add_tcase(s, t);
 	return s;

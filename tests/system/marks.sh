@@ -77,9 +77,17 @@ stop load
 "$BIN/bdk" restore "$LOAD" "$LOAD/journal.db" >"$WORK/out" 2>&1 && complain "a journal passes for a backup"
 grep -q 'it is no backup: bdk backup makes them' "$WORK/out" || complain "no backup: $(cat "$WORK/out")"
 "$BIN/bdk" restore "$WORK/ca" "$WORK/backup.db" >"$WORK/out" 2>&1 && complain "a ca room is restored"
+cp -p "$LOAD/room.conf" "$WORK/conf" && echo 'user = nobody' >>"$LOAD/room.conf"
+"$BIN/bdk" restore "$LOAD" "$WORK/backup.db" >"$WORK/out" 2>&1 && complain "restored by another user than the room's"
+[ ! -e "$LOAD/journal.db.before" ] || complain "another user has put the journal aside"
+cp -p "$WORK/conf" "$LOAD/room.conf"
 "$BIN/bdk" restore "$LOAD" "$WORK/backup.db" >"$WORK/out" 2>&1 || complain "restore: $(cat "$WORK/out")"
 grep -q 'all its leases are void: raise the epoch' "$WORK/out" || complain "restore says: $(cat "$WORK/out")"
 [ -s "$LOAD/journal.db.before" ] || complain "the journal of before is gone"
+sum=$(cksum <"$LOAD/journal.db.before")
+"$BIN/bdk" restore "$LOAD" "$WORK/backup.db" >"$WORK/out" 2>&1 && complain "a second restore"
+grep -q 'move journal.db.before' "$WORK/out" || complain "a second restore says: $(cat "$WORK/out")"
+[ "$(cksum <"$LOAD/journal.db.before")" = "$sum" ] || complain "a second restore took the journal of before"
 serve load || die "the restored room"
 "$BIN/kif" zeroize --room "$LOAD" --port "$LINK" --serial TC-1 --slot 0 --reason reload --ledger "$WORK/kif2.db" >/dev/null 2>&1
 # The ledger of before follows the journal of before.
