@@ -230,7 +230,7 @@ static enum err fit(struct room *r, unsigned which)
 	worker_stop(w);
 	e = start_worker(r, which);
 	if (e == E_PASSPHRASE) {
-		r->sealed = !r->config.test;
+		r->sealed = r->refused = !r->config.test;
 		e = E_TOKEN;
 	}
 	return e;
@@ -947,6 +947,7 @@ void room_lock(struct room *r)
 	login_wipe(&r->pin);
 	pieces_wipe(&r->given);
 	custody_change_wipe(&r->change);
+	r->refused = false;
 	r->sealed = true;
 }
 

@@ -74,6 +74,7 @@ struct room {
 	struct parser parser;		/* reads whatever certificate comes from outside */
 	struct login pin;			/* what every new worker is given */
 	bool sealed;				/* nobody has unlocked it: no PIN, no workers; never a test room */
+	bool refused;				/* sealed because the token takes the PIN no longer: whoever serves it locks it */
 	struct pieces given;			/* sealed: what its custodians have given so far */
 	struct custody_change change;		/* the change of custodians under way */
 	struct worker worker[ROOM_WORKERS];	/* config.workers of them */

@@ -899,6 +899,12 @@ static void tend(struct server *s, const bool lost[static ROOM_WORKERS])
 /* A room that was locked has no keys at hand, and whoever was in the middle of something begins again. */
 static void seal(struct server *s)
 {
+	/* Of workers that are logged in still none goes on with a PIN that the token takes no longer. */
+	if (s->room->refused) {
+		if (journal_audit(s->room->journal, "bdkd", "locked", "", "the token takes the PIN no longer"))
+			journal_rollback(s->room->journal);
+		room_lock(s->room);
+	}
 	if (s->room->sealed && !s->sealed) {
 		recover_end(&s->recover);
 		for (int i = 0; i < SERVER_CLIENTS; i++)
@@ -952,6 +958,7 @@ enum err server_run(struct server *s)
 		seal(s);
 		give_orders(s);
 		tend(s, lost);
+		seal(s); /* a worker may not have been started again */
 		for (int i = 0; i < ROLES; i++)
 			if (fds[i].revents)
 				welcome(s, (enum role)i);

@@ -2,6 +2,7 @@
 #include "bdk/cli/cli.h"
 #include "base/hex.h"
 #include "base/host/fail.h"
+#include "base/host/guard.h"
 #include "base/host/opt.h"
 #include "base/host/prompt.h"
 #include "base/wipe.h"
@@ -80,10 +81,13 @@ int cli_passphrase(int operands, char **operand)
 {
 	char phrase[PASSPHRASE_MAX + 1], name[64], state[32], question[96];
 	size_t len = 0;
+	bool locked; /* where memory may not be locked it is at least in no core dump */
 	int status = 0;
 
 	(void)operands;
 	(void)operand;
+	if (guard_secrets(&locked))
+		return fail_say(E_INTERNAL, "%s", cli.room);
 	if (!cli_open(&c, &status))
 		return status;
 	record_begin(&request, OP_WHO);

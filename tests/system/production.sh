@@ -187,7 +187,13 @@ appoint() {
 }
 appoint ca sara supervisor
 appoint load otto operator
-appoint load olga operator
+# A first passphrase is typed into a process without core that nobody attaches to: it is one before anything is typed.
+two anna bert load appoint olga --uid "$(uid_of olga)" --role operator || die "appoint olga"
+(TYPED_AFTER=$F/olga.go typing olga "$BIN/bdk" passphrase --room "$R/load" >"$WORK/first" 2>&1; echo "status $?" >>"$WORK/first") &
+timeout 60 sh -c 'until p=$(pgrep -u "$1" -x bdk) && grep -q "^NoNewPrivs:.*1" "/proc/$p/status"; do sleep 0.02; done' - \
+	"$(uid_of olga)" || complain "a first passphrase is typed into a process without guard"
+touch "$F/olga.go"
+until_says '^status 0' "$WORK/first"
 root=$(as anna "$BIN/bdk" info --room "$R/ca" --json | sed -n 's/.*"root": *"\([0-9A-F]*\)".*/\1/p')
 
 start t1 READY "$BIN/terminal" --nv "$WORK/t1.nv" --link "unix:$F/t1.link" --till "unix:$WORK/t1.till" --serial TC-1 --root "$root" \
@@ -234,6 +240,21 @@ for who in anna bert carl; do printf 'phrase-%s "%s\n' $who "$(phrase_of $who)";
 refuses 75 'bdk unlock' as station "$BIN/kif" inject --room "$R/load" --port "unix:$F/t1.link" --serial TC-1 --key-set FFFF987654 \
 	--slot 1 --ledger "$F/kif.db"
 "$SCAN" memory "$WORK/load.pin" "$PID_load" >"$WORK/found" 2>&1 || complain "a PIN in a locked room: $(cat "$WORK/found")"
+# Its token takes another PIN, and a worker dies: the next one is refused, and none of the others goes on.
+unlock load anna >/dev/null 2>&1; unlock load bert >"$WORK/said" 2>&1
+said 'is unlocked'
+token() { find "$R/load/token" -mindepth 2 -name token.object; }
+cp -p "$(token)" "$WORK/token.object"
+pin=$(sed -n 's/^pin-text "*//p' "$WORK/load.pin")
+own env SOFTHSM2_CONF="$R/load/token/softhsm2.conf" pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so --login --pin "$pin" \
+	--change-pin --new-pin 12345678 >"$WORK/said" 2>&1 || complain "another PIN: $(tail -n 1 "$WORK/said")"
+cp "$(token)" "$R/load/token/token.object"
+one=$(pgrep -P "$PID_load" -f -o -- --worker)
+[ "${one:-0}" -gt 0 ] && kill -9 "$one" || complain "no worker"
+timeout 60 sh -c 'while pgrep -P "$1" -f -- --worker >/dev/null; do sleep 0.02; done' - "$PID_load" || complain "workers go on with a PIN that is refused"
+as anna "$BIN/bdk" audit --room "$R/load" >"$WORK/said" 2>&1
+said 'bdkd *locked.*takes the PIN no longer'
+cp -p "$WORK/token.object" "$(token)" && cp "$WORK/token.object" "$R/load/token/token.object"
 # Killed, it is locked again.
 unlock load anna >/dev/null 2>&1; unlock load bert >"$WORK/said" 2>&1
 said 'is unlocked'
