@@ -9,9 +9,10 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { SHORT = 32 };
+enum { SHORT = 32, LINE = 64 /* of a text: with its label less than a screen's line */ };
 
-enum kind { TEXT, NUMBER, BYTES };
+/* WORD is a text without blanks: several of them may follow each other on a line. */
+enum kind { TEXT, WORD, NUMBER, BYTES };
 
 /* What people call the fields of acts that take two. A field that has no row is shown all the same. */
 static const struct label {
@@ -20,35 +21,78 @@ static const struct label {
 	const char *name;
 } labels[] = {
 	/* clang-format off */
-	{ F_ROLE,        TEXT,   "role" },
+	{ F_ROLE,        WORD,   "role" },
 	{ F_CSR,         BYTES,  "request" },
 	{ F_CERT,        BYTES,  "certificate" },
 	{ F_DEVICE_CA,   BYTES,  "device CA" },
 	{ F_KIF_CA,      BYTES,  "KIF CA" },
 	{ F_EXCHANGE_CA, BYTES,  "exchange CA" },
 	{ F_REASON,      TEXT,   "reason" },
-	{ F_KEY_SET,     TEXT,   "key set" },
-	{ F_SCHEME,      TEXT,   "scheme" },
-	{ F_STATE,       TEXT,   "state" },
+	{ F_KEY_SET,     WORD,   "key set" },
+	{ F_SCHEME,      WORD,   "scheme" },
+	{ F_STATE,       WORD,   "state" },
 	{ F_FIRST,       NUMBER, "first device id" },
 	{ F_LAST,        NUMBER, "last device id" },
-	{ F_COUNT,       NUMBER, "device ids" },
-	{ F_NUMBER,      NUMBER, "lease" },
-	{ F_KCV,         BYTES,  "check value" },
-	{ F_FOLLOWER,        TEXT,   "followed by" },
 	{ F_PACKAGE,     BYTES,  "package" },
 	{ F_KCV,         BYTES,  "check value" },
 	{ F_LEASE,       BYTES,  "lease" },
 	{ F_NUMBER,      NUMBER, "number" },
 	{ F_COUNT,       NUMBER, "device ids" },
-	{ F_FOLLOWER,    TEXT,   "followed by" },
+	{ F_FOLLOWER,    WORD,   "followed by" },
 	{ F_SLOT,        NUMBER, "slot" },
-	{ F_SERIAL,      TEXT,   "serial" },
-	{ F_NAME,        TEXT,   "name" },
+	{ F_SERIAL,      WORD,   "serial" },
+	{ F_NAME,        WORD,   "name" },
 	{ F_UID,         NUMBER, "uid" },
 	{ F_CARD,        BYTES,  "card" },
 	/* clang-format on */
 };
+
+/* What each act that takes two takes, as bdk/request.h says. */
+static const struct {
+	uint16_t op, tag[8]; /* 0 after the last */
+} takes[] = {
+	/* clang-format off */
+	{ OP_CERTIFY,  { F_ROLE, F_CSR } },
+	{ OP_INSTALL,  { F_CERT, F_DEVICE_CA, F_KIF_CA, F_EXCHANGE_CA } },
+	{ OP_DISOWN,   { F_CERT, F_REASON } },
+	{ OP_RAISE,    { 0 } },
+	{ OP_GENERATE, { F_SCHEME, F_CERT, F_KEY_SET } },
+	{ OP_IMPORT,   { F_PACKAGE } },
+	{ OP_PACKAGE,  { F_KEY_SET } },
+	{ OP_STATE,    { F_KEY_SET, F_STATE } },
+	{ OP_LEASE,    { F_KEY_SET, F_SCHEME, F_KCV, F_CERT, F_FIRST, F_LAST, F_COUNT, F_NUMBER } },
+	{ OP_ACCEPT,   { F_LEASE } },
+	{ OP_CHAIN,    { F_KEY_SET, F_FOLLOWER } },
+	{ OP_REVOKE,   { F_SERIAL, F_REASON } },
+	{ OP_OPEN,     { F_KEY_SET, F_SLOT, F_SERIAL } },
+	{ OP_APPOINT,  { F_NAME, F_UID, F_ROLE, F_CARD } },
+	{ OP_DISMISS,  { F_NAME } },
+	/* clang-format on */
+};
+enum { TAKES = sizeof takes / sizeof *takes, TAGS = sizeof takes->tag / sizeof *takes->tag };
+
+bool act_takes(uint16_t op, struct span fields)
+{
+	unsigned seen = 0;
+	size_t row = 0;
+	struct rd r;
+
+	while (row < TAKES && takes[row].op != op)
+		row++;
+	rd_init(&r, fields.p, fields.len);
+	while (row < TAKES && r.left && !r.e) {
+		uint16_t tag = rd_u16(&r);
+		size_t i = 0;
+
+		rd_span16(&r);
+		while (i < TAGS && takes[row].tag[i] != tag)
+			i++;
+		if (!tag || i == TAGS || (seen >> i & 1 && !(op == OP_OPEN && tag == F_SERIAL)))
+			return false;
+		seen |= 1u << i;
+	}
+	return row < TAKES && !r.e;
+}
 
 enum err act_new(struct act **a, uint16_t op, struct span fields, const struct person *first, uint64_t until)
 {
@@ -109,19 +153,19 @@ static void show_long(struct record *answer, struct span value)
 	record_put_text(answer, F_VALUE, text);
 }
 
-static bool printable(struct span value)
+static bool printable(struct span value, uint8_t least)
 {
 	for (size_t i = 0; i < value.len; i++)
-		if (value.p[i] < ' ' || value.p[i] > '~')
+		if (value.p[i] < least || value.p[i] > '~')
 			return false;
-	return value.len;
+	return value.len && value.len <= LINE;
 }
 
 static void show_value(struct record *answer, enum kind kind, struct span value)
 {
 	char text[2 * SHORT + 1];
 
-	if (kind == TEXT && printable(value)) {
+	if ((kind == TEXT && printable(value, ' ')) || (kind == WORD && printable(value, '!'))) {
 		record_put(answer, F_VALUE, value);
 	} else if (kind == NUMBER && value.len == 8) {
 		snprintf(text, sizeof text, "%llu", (unsigned long long)get_be64(value.p));
@@ -161,6 +205,7 @@ static void show_fields(struct record *answer, const struct act *a)
 void act_show(struct record *answer, const struct act *a, const char *what, const char *room, struct span put, uint64_t now)
 {
 	uint8_t digest[32];
+	size_t at = answer->len;
 	enum err e = act_digest(digest, a, room, put);
 
 	if (e && !answer->e)
@@ -174,6 +219,8 @@ void act_show(struct record *answer, const struct act *a, const char *what, cons
 		record_put_text(answer, F_LABEL, "file");
 		show_long(answer, put);
 	}
+	if (!answer->e && answer->len - at > ACT_SHOWN)
+		answer->e = E_SPACE;
 }
 
 void act_free(struct act *a)

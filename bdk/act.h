@@ -12,6 +12,8 @@
 #include "bdk/journal.h"
 #include "bdk/record.h"
 
+#define ACT_SHOWN 16384	/* bytes that an act's lines have at most: what is longer nobody reads, and it is not asked for */
+
 struct act {
 	uint16_t op;
 	uint8_t *fields;	/* on the heap */
@@ -21,6 +23,10 @@ struct act {
 	uint64_t until;		/* room_monotonic(): it lapses then */
 };
 
+/* act_takes - is this op one that takes two, and are these fields its own, each there once (F_SERIAL of OP_OPEN as often as there
+ * are terminals)? A field that it does not look at would be shown as if it meant something. */
+bool act_takes(uint16_t op, struct span fields);
+
 /* act_new - a copy of what was asked. E_OK, E_INTERNAL (no memory), E_RANDOM; *a is NULL on an error */
 MUST_USE enum err act_new(struct act **a, uint16_t op, struct span fields, const struct person *first, uint64_t until);
 
@@ -29,12 +35,13 @@ MUST_USE enum err act_digest(uint8_t out[static 32], const struct act *a, const 
 
 /*
  * act_show - F_WHO, F_WHAT, F_HASH the digest, F_SECONDS until it lapses, and for each field F_LABEL what it is, then
- * F_VALUE for each value: text and numbers as they are, short bytes in hex, long ones as their length and SHA-256
+ * F_VALUE for each value: text of at most 64 characters and numbers as they are, short bytes in hex, all else as
+ * length and SHA-256. Only a reason has blanks in it
  *
  *   what  in  the op's name in the audit
  *   now   in  room_monotonic()
  *
- * What does not fit or fails stands in answer->e.
+ * What does not fit, in the answer or in ACT_SHOWN, or fails, stands in answer->e.
  */
 void act_show(struct record *answer, const struct act *a, const char *what, const char *room, struct span put, uint64_t now);
 

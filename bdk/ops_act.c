@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+enum { ROW = ACT_SHOWN + 64 /* a row, and what ends the list */ };
+
 /* Does this connection's act wait for a second person, and is its first still there? */
 static bool waits(const struct peer *p)
 {
@@ -20,8 +22,13 @@ static struct span put_of(const struct peer *p)
 
 enum err op_pending(struct ask *a)
 {
-	for (size_t i = 0; i < SERVER_CLIENTS; i++) {
-		const struct peer *p = a->peers[i];
+	uint64_t at;
+	enum err e = ops_since(&at, a);
+
+	if (e || at > SERVER_CLIENTS)
+		return e ? e : E_RANGE;
+	for (; at < SERVER_CLIENTS && a->answer->len + ROW <= RECORD_MAX; at++) {
+		const struct peer *p = a->peers[at];
 		size_t row;
 
 		if (!waits(p))
@@ -30,6 +37,7 @@ enum err op_pending(struct ask *a)
 		act_show(a->answer, p->act, server_op_name(p->act->op), a->room->config.name, put_of(p), room_monotonic());
 		record_close(a->answer, row);
 	}
+	ops_more(a->answer, at < SERVER_CLIENTS, at);
 	return E_OK;
 }
 

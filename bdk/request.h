@@ -130,7 +130,7 @@ enum bdk_op {
 	OP_PEOPLE = 83,		/* [F_SINCE] -> F_ROW* {F_NAME, F_UID, F_ROLE, F_STATE as above, F_TIME} */
 	OP_APPOINT = 84,	/* F_NAME, F_UID, F_ROLE "custodian,supervisor", [F_CARD its point] -> F_IN_FORCE */
 	OP_DISMISS = 85,	/* F_NAME -> */
-	OP_PENDING = 86,	/* -> F_ROW* {F_WHO asks, F_WHAT, F_HASH the act's digest, F_SECONDS until it lapses, and of
+	OP_PENDING = 86,	/* [F_SINCE] -> F_ROW* {F_WHO asks, F_WHAT, F_HASH the act's digest, F_SECONDS until it lapses, and of
 				   each of its fields F_LABEL and F_VALUE*, in order} */
 	OP_APPROVE = 87,	/* F_HASH, F_STATE "agreed"|"refused" -> F_OUTCOME (enum err) of the act, F_WHY */
 	OP_OPEN = 89,		/* load: as OP_SESSION -> : a session, open to a station while both who asked and who

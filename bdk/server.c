@@ -434,12 +434,17 @@ static enum err judge(struct server *s, struct ask *a, uint16_t op)
 	e = rule_ask(a->why, rule_of(op), now.row ? &now : NULL, p->proved);
 	if (now.has_card && op != OP_LOGIN)
 		memset(p->signed_for, 0, sizeof p->signed_for); /* for one request, once */
+	if (e == E_SECOND && !act_takes(op, a->fields)) {
+		snprintf(a->why, sizeof a->why, "it has a field twice, or one that is not for it");
+		e = E_FORMAT;
+	}
 	if (e == E_SECOND && act_new(&p->act, op, a->fields, &now, room_monotonic() + s->room->config.approve_seconds))
 		e = E_INTERNAL;
 	return e;
 }
 
-/* The first person is told what a second has to agree to. Nothing has happened, so nothing stands in the audit yet. */
+/* The first person is told what a second has to agree to. Nothing has happened, so nothing stands in the audit yet, but for what
+ * cannot be shown: that is refused. */
 static void ask_for_second(struct server *s, struct ask *a, uint16_t op)
 {
 	struct peer *p = a->peer;
@@ -449,7 +454,8 @@ static void ask_for_second(struct server *s, struct ask *a, uint16_t op)
 	if (s->out.e) {
 		act_free(p->act);
 		p->act = NULL;
-		begin_answer(&s->out, op, E_RANGE, "it is too long to be shown to a second person");
+		snprintf(a->why, sizeof a->why, "it is too long to be shown to a second person");
+		conclude(s, a, server_op_name(op), 0, op, E_RANGE);
 	}
 }
 

@@ -133,24 +133,39 @@ static bool read_digits(char out[static 2 * DIGEST + 1], int words, char **word)
 	return n >= LEAST;
 }
 
-/* The one act that waits under these digits, or all of them with none. False, having said why. */
+/* The one act that waits under these digits, or all of them with none: printed then. False, having said why. */
 static bool find(struct span *act, const char *digits, int *status)
 {
+	static uint8_t kept[RECORD_MAX]; /* the next piece of the list takes the place of this one */
 	char hex[2 * DIGEST + 1];
 	struct span row, digest;
-	size_t at = 0, n = 0;
+	uint64_t more = 1, since = 0;
+	size_t n = 0;
 
-	*act = (struct span){ NULL, 0 };
-	while (field_next(&row, c.fields, F_ROW, &at)) {
-		digest = field_get(row, F_HASH);
-		hex_encode(hex, digest.p, digest.len == DIGEST ? DIGEST : 0);
-		if (digits && strncasecmp(hex, digits, strlen(digits)) != 0)
-			continue;
-		*act = row;
-		n++;
-		if (!digits) {
-			cli_show_act(stdout, row);
-			putchar('\n');
+	*act = (struct span){ kept, 0 };
+	while (more) {
+		size_t at = 0;
+
+		record_begin(&request, OP_PENDING);
+		record_put_number(&request, F_SINCE, since);
+		if (!cli_ask(&c, &request, status, cli.room))
+			return false;
+		while (field_next(&row, c.fields, F_ROW, &at)) {
+			digest = field_get(row, F_HASH);
+			hex_encode(hex, digest.p, digest.len == DIGEST ? DIGEST : 0);
+			if (digits && strncasecmp(hex, digits, strlen(digits)) != 0)
+				continue;
+			memcpy(kept, row.p, row.len);
+			act->len = row.len;
+			n++;
+			if (!digits) {
+				cli_show_act(stdout, row);
+				putchar('\n');
+			}
+		}
+		if (field_number(&more, c.fields, F_MORE, 1) || field_number(&since, c.fields, F_SEQUENCE, INT64_MAX)) {
+			*status = cli_fail(&c, E_FORMAT, cli.room);
+			return false;
 		}
 	}
 	if (!n)
@@ -186,8 +201,7 @@ int cli_approve(int operands, char **operand)
 				operand[0]);
 	if (!cli_open(&c, &status))
 		return status;
-	record_begin(&request, OP_PENDING);
-	if (!cli_ask(&c, &request, &status, cli.room) || !find(&act, operands ? digits : NULL, &status) || !operands)
+	if (!find(&act, operands ? digits : NULL, &status) || !operands)
 		goto done;
 	cli_show_act(stderr, act);
 	memcpy(digest, field_get(act, F_HASH).p, sizeof digest);

@@ -99,6 +99,7 @@ void cli_show_act(FILE *out, struct span act)
 	char text[8192], hex[65];
 	struct span digest = field_get(act, F_HASH);
 	uint64_t seconds = 0;
+	size_t column = 0, label = 0;
 	struct rd r;
 
 	hex_encode(hex, digest.p, digest.len == 32 ? 32 : 0);
@@ -114,10 +115,18 @@ void cli_show_act(FILE *out, struct span act)
 		uint16_t tag = rd_u16(&r);
 		struct span value = rd_span16(&r);
 
-		if (tag == F_LABEL)
+		if (tag == F_LABEL) {
 			fprintf(out, "\n  %.*s", (int)value.len, (const char *)value.p);
-		else if (tag == F_VALUE)
+			column = label = 2 + value.len;
+		} else if (tag == F_VALUE) {
+			/* no terminal breaks the line where somebody wants it broken */
+			if (column > label && column + 2 + value.len >= 80) {
+				fprintf(out, "\n%*s", (int)label, "");
+				column = label;
+			}
 			fprintf(out, "  %.*s", (int)value.len, (const char *)value.p);
+			column += 2 + value.len;
+		}
 	}
 	if (!field_number(&seconds, act, F_SECONDS, INT32_MAX))
 		fprintf(out, "\n  it lapses in %llu seconds\n", (unsigned long long)seconds);

@@ -426,6 +426,101 @@ START_TEST(a_second_person_is_shown_every_field)
 }
 END_TEST
 
+/* The lines of an act with these fields; 0: it is too long to be shown */
+static size_t shown_lines(char out[static 4096], const struct record *asked)
+{
+	static struct record shown;
+	struct act *a = make_act(asked);
+	struct rd r;
+	size_t n = 0;
+
+	out[0] = 0;
+	record_begin(&shown, OP_PENDING);
+	act_show(&shown, a, "revoke", "Room", (struct span){ NULL, 0 }, 90);
+	act_free(a);
+	rd_init(&r, shown.b + 2, shown.len - 2);
+	while (!shown.e && r.left && !r.e) {
+		bool value = rd_u16(&r) == F_VALUE;
+		struct span text = rd_span16(&r);
+
+		n += value;
+		if (value && strlen(out) + text.len < 4000)
+			sprintf(out + strlen(out), "[%.*s]", (int)text.len, (const char *)text.p);
+	}
+	return shown.e ? 0 : n;
+}
+
+/* A screen's line has 80 columns: what is longer could draw the next one. */
+START_TEST(nothing_that_is_shown_draws_lines_of_its_own)
+{
+	static struct record asked;
+	static char shown[4096];
+	char blank[81];
+
+	for (size_t len = 1; len <= 80; len++) {
+		memset(blank, ' ', len);
+		blank[0] = blank[len - 1] = 'x';
+		blank[len] = 0;
+		for (int word = 0; word < 2; word++) {
+			record_begin(&asked, OP_REVOKE);
+			record_put_text(&asked, word ? F_SERIAL : F_REASON, blank);
+			ck_assert_uint_eq(shown_lines(shown, &asked), 1);
+			ck_assert_msg(!strstr(shown, blank) == (len > 64 || (word && len > 2)), "%s", shown);
+			ck_assert(strstr(shown, blank) || strstr(shown, "SHA-256") || len <= 32);
+		}
+	}
+}
+END_TEST
+
+START_TEST(an_act_that_takes_two_has_its_own_fields_once)
+{
+	static const struct {
+		uint16_t op, tag[4];
+		bool good;
+	} rows[] = {
+		{ OP_STATE, { F_KEY_SET, F_STATE }, true },
+		{ OP_STATE, { F_STATE, F_KEY_SET }, true },
+		{ OP_STATE, { F_KEY_SET, F_STATE, F_KEY_SET }, false },
+		{ OP_STATE, { F_KEY_SET, F_STATE, F_REASON }, false },
+		{ OP_OPEN, { F_SERIAL, F_SERIAL, F_SLOT, F_SERIAL }, true },
+		{ OP_OPEN, { F_SERIAL, F_SLOT, F_SLOT }, false },
+		{ OP_REVOKE, { F_SERIAL, F_SERIAL }, false },
+		{ OP_RAISE, { 0 }, true },
+		{ OP_RAISE, { F_REASON }, false },
+		{ OP_LIST, { 0 }, false },
+	};
+	static struct record asked;
+	const struct rule *r;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		record_begin(&asked, rows[i].op);
+		for (size_t k = 0; k < 4 && rows[i].tag[k]; k++)
+			record_put_text(&asked, rows[i].tag[k], "x");
+		ck_assert_msg(act_takes(rows[i].op, (struct span){ asked.b + 2, asked.len - 2 }) == rows[i].good, "row %zu", i);
+	}
+	for (size_t i = 0; (r = rule_next(i)); i++)
+		ck_assert_msg(act_takes(r->op, (struct span){ NULL, 0 }) == !!r->agrees, "%s", server_op_name(r->op));
+}
+END_TEST
+
+START_TEST(an_act_that_nobody_could_read_is_not_shown)
+{
+	static struct record asked;
+	static char shown[4096];
+	size_t n;
+
+	for (n = 1; n < 4000; n++) {
+		if (n == 1)
+			record_begin(&asked, OP_OPEN);
+		record_put_text(&asked, F_SERIAL, "TERMINAL-0000001");
+		if (!shown_lines(shown, &asked))
+			break;
+	}
+	ck_assert_uint_gt(n, 500);
+	ck_assert_uint_lt(n * 20, ACT_SHOWN + 40);
+}
+END_TEST
+
 /* --- Persons in a journal ----------------------------------------------------------------------------------------- */
 
 static char dir[64], path[96];
@@ -672,6 +767,9 @@ static Suite *suite(void)
 	tcase_add_test(rules, an_act_s_digest_covers_all_that_was_asked);
 	tcase_add_test(rules, two_acts_that_look_alike_have_two_digests);
 	tcase_add_test(rules, a_second_person_is_shown_every_field);
+	tcase_add_test(rules, nothing_that_is_shown_draws_lines_of_its_own);
+	tcase_add_test(rules, an_act_that_takes_two_has_its_own_fields_once);
+	tcase_add_test(rules, an_act_that_nobody_could_read_is_not_shown);
 	tcase_add_test(rules, a_card_signs_for_one_room_person_nonce_and_request);
 	suite_add_tcase(s, rules);
 	tcase_set_timeout(kept, 60);

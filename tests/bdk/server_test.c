@@ -709,6 +709,64 @@ START_TEST(whatever_else_is_asked_withdraws_an_act)
 }
 END_TEST
 
+/* Each as long as may be shown: the list comes in pieces. One that is longer is refused, and that stands in the audit. */
+START_TEST(nobody_s_acts_keep_another_s_out_of_the_list)
+{
+	enum { ACTS = 5 };
+	static struct client c[ACTS], again;
+	uint8_t digest[ACTS][32];
+	uint64_t more = 1, since = 0;
+	struct audit a;
+	int found = 0, pieces = 0;
+
+	start(ROOM_LOAD);
+	appoint();
+	become(PERSON_OPERATOR);
+	ck_assert_int_eq(client_open(&again, dir, "people"), E_OK);
+	for (int i = 0; i < ACTS; i++) {
+		ck_assert_int_eq(client_open(&c[i], dir, "people"), E_OK);
+		ck_assert_int_eq(login(&c[i], phrase), E_OK);
+		for (int terminals = i ? 750 : 1500; terminals; terminals = terminals == 1500 ? 750 : 0) {
+			record_begin(&request, OP_OPEN);
+			for (int t = 0; t < terminals; t++)
+				record_put_text(&request, F_SERIAL, "TERMINAL-0000001");
+			ck_assert_int_eq(client_call(&c[i], &request), terminals == 1500 ? E_RANGE : E_SECOND);
+			if (terminals != 1500)
+				continue;
+			ck_assert_int_eq(journal_audit_head(&a, journal), E_OK);
+			ck_assert_str_eq(a.what, "open");
+			ck_assert_str_eq(a.reason, err_text(E_RANGE));
+		}
+		memcpy(digest[i], field_get(c[i].fields, F_HASH).p, 32);
+		record_begin(&request, OP_AWAIT);
+		ck_assert_int_eq(send(c[i].fd, request.b, request.len, 0), (ssize_t)request.len);
+	}
+	/* until all have been read: those that wait, in all pieces */
+	while (found < ACTS) {
+		found = pieces = 0;
+		for (more = 1, since = 0; more; pieces++) {
+			struct span row;
+			size_t at = 0;
+
+			record_begin(&request, OP_PENDING);
+			record_put_number(&request, F_SINCE, since);
+			ck_assert_int_eq(client_call(&again, &request), E_OK);
+			while (field_next(&row, again.fields, F_ROW, &at))
+				for (int i = 0; i < ACTS; i++)
+					found += !memcmp(field_get(row, F_HASH).p, digest[i], 32);
+			ck_assert_int_eq(field_number(&more, again.fields, F_MORE, 1), E_OK);
+			ck_assert_int_eq(field_number(&since, again.fields, F_SEQUENCE, INT64_MAX), E_OK);
+		}
+	}
+	ck_assert_int_eq(found, ACTS);
+	ck_assert_int_gt(pieces, 1);
+	for (int i = 0; i < ACTS; i++)
+		client_close(&c[i]);
+	client_close(&again);
+	stop();
+}
+END_TEST
+
 /* A passphrase is given once a connection, and is good for no other; who is appointed anew gives it anew. */
 START_TEST(a_passphrase_is_good_for_its_connection_and_its_person)
 {
@@ -955,6 +1013,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, no_act_that_takes_two_is_done_by_one, ROOM_CA, ROOM_ACQUIRER + 1);
 	tcase_add_test(t, an_act_that_nobody_agrees_to_lapses);
 	tcase_add_test(t, whatever_else_is_asked_withdraws_an_act);
+	tcase_add_test(t, nobody_s_acts_keep_another_s_out_of_the_list);
 	tcase_add_test(t, a_passphrase_is_good_for_its_connection_and_its_person);
 	tcase_add_test(t, a_card_s_signature_is_good_for_one_request_once);
 	tcase_add_test(t, a_room_with_people_opens_no_session_for_a_station_alone);
