@@ -17,8 +17,9 @@
 
 static const char magic[] = "keyroom-mark 1\n", on_token[] = "the mark on the token",
 		  outside[] = "the mark outside the room";
-/* Numbers that the journal keeps: how far both marks are durable; that this journal comes out of a backup. */
-static const char marked[] = "marked", restored[] = "restored";
+/* Numbers that the journal keeps: how far both marks are durable; that this journal comes out of a backup; whose it is, 63 bits of
+ * the room's identity. */
+static const char marked[] = "marked", restored[] = "restored", owner[] = "owner";
 
 /* --- Bytes and text ----------------------------------------------------------------------------------------------- */
 
@@ -307,6 +308,20 @@ static bool take_lock(struct room *r)
 	return lock_up(r, "a copy of this room is being served: it holds %.200s", path);
 }
 
+/* Is it this room's journal? One that is no backup belongs to the room that it is opened in first. */
+static bool check_owner(struct room *r, bool backup)
+{
+	uint64_t own = get_be64(r->mark.room) >> 1, is = 0;
+
+	if (journal_number(&is, r->journal, owner))
+		return journal_failed(r);
+	if (is == own)
+		return true;
+	if (is || backup)
+		return lock_up(r, "the journal is another room's%s", backup ? " backup: put journal.db.before back in its place" : "");
+	return !journal_set_number(r->journal, owner, own) || journal_failed(r);
+}
+
 /* Both marks; one that is not there counts nothing. may_miss: there may be none yet. */
 static bool read_marks(struct room *r, struct mark *token, struct mark_file *file, bool may_miss)
 {
@@ -362,14 +377,22 @@ static bool agrees(struct room *r, const char *witness, uint64_t count, const ui
  * The journal is a backup's: what was issued after it is not in it. It becomes the truth again, and every lease up to the
  * highest epoch that anybody here has seen is void. Only when the marks are the journal's is it no longer a backup's.
  */
-static bool adopt(struct room *r, uint64_t epoch)
+static bool adopt(struct room *r)
 {
-	char why[MARK_WHY] = "the journal could not be written", object[40];
+	const struct mark *t = &r->mark.token, *o = &r->mark.outside;
+	uint64_t epoch = t->epoch > o->epoch ? t->epoch : o->epoch;
+	char why[MARK_WHY] = "the journal could not be written", object[40], reason[160];
 
 	if (lease_void(&epoch, r))
 		return lock_up(r, "%s", why);
+	/* What a mark that is gone had seen, nobody knows: people have to raise the epoch high enough. */
+	snprintf(reason, sizeof reason, "restored from a backup%s%s%s%s", t->count ? "" : "; missing: ", t->count ? "" : on_token,
+		 o->count ? "" : "; missing: ", o->count ? "" : outside);
+	if (!t->count || !o->count)
+		fprintf(stderr, "bdkd: warning: %s: leases of epochs above %llu may have been in force\n", reason,
+			(unsigned long long)epoch);
 	snprintf(object, sizeof object, "leases up to epoch %llu", (unsigned long long)epoch);
-	if (journal_audit(r->journal, "bdkd", "void", object, "restored from a backup") || write_marks(r, why) ||
+	if (journal_audit(r->journal, "bdkd", "void", object, reason) || write_marks(r, why) ||
 	    journal_set_number(r->journal, restored, 0))
 		return lock_up(r, "%s", why);
 	return true;
@@ -413,13 +436,13 @@ void mark_open(struct room *r)
 		journal_failed(r);
 		return;
 	}
-	if (!find_place(r) || !take_lock(r) || !read_marks(r, &token, &file, !least || backup))
+	if (!find_place(r) || !take_lock(r) || !check_owner(r, backup) || !read_marks(r, &token, &file, !least || backup))
 		return;
 	r->mark.token = token;
 	r->mark.outside = file.claim;
 	r->mark.number = token.number > file.claim.number ? token.number : file.claim.number;
 	if (backup) {
-		r->mark.agree = adopt(r, token.epoch > file.claim.epoch ? token.epoch : file.claim.epoch);
+		r->mark.agree = adopt(r);
 		return;
 	}
 	if (!agrees(r, on_token, token.count, token.hash, least) ||

@@ -80,7 +80,8 @@ struct marks {
 	uint32_t first, last;
 };
 
-/* mark_backup - this journal is a backup's from now on: a room that it is put back in voids its leases. mark_is_backup */
+/* mark_backup - this journal is a backup's from now on: the room that it is of voids its leases when it is put back, another one
+ * issues nothing. mark_is_backup */
 MUST_USE enum err mark_backup(struct journal *j);
 MUST_USE enum err mark_is_backup(bool *yes, struct journal *j);
 

@@ -455,9 +455,12 @@ START_TEST(a_restored_journal_voids_the_leases_up_to_the_epoch_that_a_mark_has_s
 {
 	static const char *const lost[] = { "true", "rm room.mark/*.mark", "rm -r room/token && cp -a kept/room/token room/",
 					    "rm room.mark/*.mark && rm -r room/token && cp -a kept/room/token room/" };
+	static const char *const says[] = { "restored from a backup", "restored from a backup; missing: the mark outside the room",
+					    "restored from a backup", "restored from a backup; missing: the mark outside the room" };
 	const struct lease later = { .number = 2, .set = set, .first = 2000, .last = 2999, .epoch = 3, .next = 2000 };
 	char room[80], backup[80], why[ROOM_WHY], unclaimed[MARK_WHY];
 	uint64_t floor = 0;
+	struct audit a = { .sequence = 0 };
 	bool is = true;
 
 	issue();
@@ -479,11 +482,43 @@ START_TEST(a_restored_journal_voids_the_leases_up_to_the_epoch_that_a_mark_has_s
 	ck_assert_uint_eq(floor, _i < 3 ? 3 : 1);
 	ck_assert_int_eq(refusal(), E_LEASE);
 	ck_assert_int_eq(mark_is_backup(&is, r.journal), E_OK);
+	while (!journal_audit_next(&a, r.journal, a.sequence) && strcmp(a.what, "void"))
+		;
+	ck_assert_str_eq(a.reason, says[_i]);
 	ck_assert(!is);		/* its marks are the room's again */
 	stop();
 	open_room();
 	ck_assert_str_eq(r.mark.locked, "");
 	ck_assert_int_eq(refusal(), E_LEASE);
+}
+END_TEST
+
+START_TEST(another_rooms_backup_locks_loading_and_voids_nothing)
+{
+	static struct room other;
+	const struct room_config config = { .purpose = ROOM_LOAD, .test = true, .name = "O" };
+	char room[80], path[80], backup[80], why[ROOM_WHY];
+	uint64_t floor = 1;
+
+	issue();
+	stop();
+	snprintf(room, sizeof room, "%s/room", dir);
+	snprintf(path, sizeof path, "%s/other", dir);
+	snprintf(backup, sizeof backup, "%s/other/backup.db", dir);
+	ck_assert_int_eq(room_init(path, &config, &(struct room_birth){ .who.n = 0 }, why), E_OK);
+	ck_assert_int_eq(room_open(&other, path, why), E_OK);
+	ck_assert_int_eq(room_backup(&other), E_OK);
+	room_close(&other);
+	ck_assert_int_eq(room_restore(room, backup, why), E_OK);
+	open_room();
+	ck_assert_ptr_nonnull(strstr(r.mark.locked, "the journal is another room's backup"));
+	ck_assert_int_eq(lease_floor(&floor, r.journal), E_OK);
+	ck_assert_uint_eq(floor, 0);
+	stop();
+	in_folder("mv room/journal.db.before room/journal.db && rm -f room/journal.db-*");
+	open_room();
+	ck_assert_str_eq(r.mark.locked, "");
+	ck_assert_uint_eq(issue(), 1);
 }
 END_TEST
 
@@ -565,6 +600,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_mark_whose_writing_was_cut_off_locks_nothing);
 	tcase_add_test(t, a_mark_that_cannot_be_written_gives_no_id_and_once_it_can_it_does);
 	tcase_add_loop_test(t, a_restored_journal_voids_the_leases_up_to_the_epoch_that_a_mark_has_seen, 0, 4);
+	tcase_add_test(t, another_rooms_backup_locks_loading_and_voids_nothing);
 	tcase_add_loop_test(t, a_second_restore_deletes_no_journal, 0, 3);
 	tcase_add_test(t, what_is_no_backup_is_not_put_back_and_changes_nothing);
 	suite_add_tcase(s, t);
