@@ -25,13 +25,16 @@ def nonce(key, digest):
 
 
 def signatures(seed):
-    """Half of them with a nonce that begins with a zero byte, which is the one thing that shows (doc/THREATS.md)."""
+    """
+    Half of them with a nonce that begins with a zero byte, which is the one thing that shows (doc/THREATS.md). A digest
+    that does shows likewise, and is public: there is none.
+    """
     out, n = [], 0
     for want in [False] * (SIGNATURES // 2) + [True] * (SIGNATURES // 2):
         while True:
             n += 1
             key, digest = (hashlib.sha256(b"%s %s %d" % (seed, what, n)).digest() for what in (b"key", b"digest"))
-            if (nonce(key, digest)[0] == 0) == want:
+            if digest[0] and (nonce(key, digest)[0] == 0) == want:
                 break
         out.append(key + digest)
     return out
