@@ -224,9 +224,9 @@ static int serve(void)
 		return refuse(e, why);
 	if (room.config.test)
 		fprintf(stderr, "bdkd: warning: a test room%s: its PIN lies in a file%s%s%s\n",
-			room_config_software(&room.config) ? " on a software token" : "",
+			room_software(&room) ? " on a software token" : "",
 			door[ROLE_PEOPLE].users.n ? "" : ", one user serves and asks", *missing ? "; " : "", missing);
-	else if (room_config_software(&room.config))
+	else if (room_software(&room))
 		fprintf(stderr, "bdkd: warning: a production room on a software token, which its room.conf accepts\n");
 	probe_blame(blame, sizeof blame, &room.worker[0].probe);
 	if (!room.sealed && *blame)

@@ -98,7 +98,7 @@ static enum err make_head(struct pack_head *h, struct room *r, struct worker *w,
 		e = journal_key_set(&s, r->journal, set);
 	if (e)
 		return e;
-	*h = (struct pack_head){ .test = r->config.test, .software = room_config_software(&r->config), .after = after,
+	*h = (struct pack_head){ .test = r->config.test, .software = room_software(r), .after = after,
 				 .time = room_utc(), .list = r->list.number };
 	memcpy(h->room, own.name, sizeof h->room);
 	memcpy(h->environment, r->environment, sizeof h->environment);

@@ -104,7 +104,7 @@ static enum err collect(struct ceremony *c, struct room *r, uint64_t first, uint
 	snprintf(c->room, sizeof c->room, "%s", r->config.name);
 	snprintf(c->purpose, sizeof c->purpose, "%s", room_purpose_name(r->config.purpose));
 	c->test = r->config.test;
-	c->software = room_config_software(&r->config);
+	c->software = room_software(r);
 	c->utc = room_utc();
 	return heads_key(c->records, r);
 }

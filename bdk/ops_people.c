@@ -25,7 +25,7 @@ enum err op_info(struct ask *a)
 		record_put(a->answer, F_ENVIRONMENT, SPAN(a->room->environment));
 	if (a->room->device_ca.len)
 		record_put(a->answer, F_ROOT, SPAN(a->room->device_environment));
-	record_put_number(a->answer, F_SOFTWARE_TOKEN, room_config_software(c));
+	record_put_number(a->answer, F_SOFTWARE_TOKEN, room_software(a->room));
 	record_put_number(a->answer, F_SEALED, a->room->sealed);
 	record_put_number(a->answer, F_EPOCH, epoch);
 	if (a->room->list.until) {

@@ -69,6 +69,11 @@ const char *probe_verdict_name(enum probe_verdict v)
 	return v == PROBE_PRODUCTION ? "production" : v == PROBE_TEST ? "test" : "unusable";
 }
 
+bool probe_software(const struct probe *p)
+{
+	return strstr(p->about, "SoftHSM") || strstr(p->about, "NSS ") || strstr(p->about, "Mozilla");
+}
+
 const char *probe_construction(const struct probe *p, unsigned i)
 {
 	switch (i) {

@@ -74,6 +74,9 @@ const char *probe_answer_name(enum probe_question q, enum probe_answer a);
 enum probe_verdict probe_verdict(const struct probe *p);
 const char *probe_verdict_name(enum probe_verdict v);
 
+/* probe_software - does the token itself say that it is SoftHSM or NSS, by whatever module it was reached? */
+bool probe_software(const struct probe *p);
+
 /* probe_construction - how a key is made on such a token, in words: the i-th line of them, NULL after the last. Not for
  * one that is unusable. */
 const char *probe_construction(const struct probe *p, unsigned i);

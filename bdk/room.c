@@ -181,11 +181,24 @@ enum err room_judge(char why[static ROOM_WHY], const struct room_config *c, cons
 {
 	char blame[100];
 
-	if (c->test || probe_verdict(p) == PROBE_PRODUCTION)
+	if (c->test)
 		return E_OK;
-	probe_blame(blame, sizeof blame, p);
-	snprintf(why, ROOM_WHY, "a production room, and its token allows what must fail: %s", blame);
-	return E_DENIED;
+	if (probe_verdict(p) != PROBE_PRODUCTION) {
+		probe_blame(blame, sizeof blame, p);
+		snprintf(why, ROOM_WHY, "a production room, and its token allows what must fail: %s", blame);
+		return E_DENIED;
+	}
+	if (probe_software(p) && !c->accept_software_token) {
+		snprintf(why, ROOM_WHY, "a production room, and its token says that it is software (%.60s), which room.conf does not accept",
+			 p->about);
+		return E_DENIED;
+	}
+	return E_OK;
+}
+
+bool room_software(const struct room *r)
+{
+	return room_config_software(&r->config) || probe_software(&r->worker[0].probe);
 }
 
 /* E_OK, E_TOKEN, E_PASSPHRASE (the token does not take the PIN, which is wiped: it is not tried again), E_DENIED (a

@@ -105,7 +105,7 @@ MUST_USE enum err room_config_read(struct room_config *c, const char *dir, char 
 /* room_config_name - is this a name for a room? */
 bool room_config_name(const char *name);
 
-/* room_config_software - is the token a software token (SoftHSM or NSS softokn)? room_config_softhsm - is it SoftHSM, in
+/* room_config_software - does its URI name a software token's module (SoftHSM or NSS softokn)? room_config_softhsm - is it SoftHSM, in
  * the room's own folder? */
 bool room_config_software(const struct room_config *c);
 bool room_config_softhsm(const struct room_config *c);
@@ -177,8 +177,11 @@ MUST_USE enum err room_change_pins(struct room *r, const uint8_t so_pin[static S
 				   const struct custody_secrets *next);
 
 /* room_judge - may this room be served by a token that was probed so? E_OK, E_DENIED (a production room, and the token
- * allows what must fail: why names it) */
+ * allows what must fail, or says that it is software, which room.conf does not accept: why says so) */
 MUST_USE enum err room_judge(char why[static ROOM_WHY], const struct room_config *c, const struct probe *p);
+
+/* room_software - is its token a software token, by its module or by what it says of itself? */
+bool room_software(const struct room *r);
 
 /* room_close - everything released, and wiped where secret */
 void room_close(struct room *r);

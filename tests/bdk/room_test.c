@@ -443,6 +443,41 @@ START_TEST(a_production_room_refuses_a_token_that_allows_what_must_fail)
 }
 END_TEST
 
+/* A module may be a proxy, or a link with another name: the token says what it is. */
+START_TEST(a_token_that_says_that_it_is_software_has_to_be_accepted)
+{
+	static const struct {
+		const char *about;
+		bool software;
+	} rows[] = {
+		{ "SoftHSM v2 by SoftHSM project, library 0.25", true },
+		{ "NSS 3 by Mozilla Foundation, library 3.110", true },
+		{ "nShield by nCipher, library 12.80", false },
+		{ "", false },
+	};
+	char why[ROOM_WHY];
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct room_config c = { .token = "pkcs11:token=x?module-path=/usr/lib/proxy.so" };
+		struct room made = { .config = c };
+		struct probe *p = &made.worker[0].probe;
+
+		for (unsigned q = 0; q < PROBE_QUESTIONS; q++)
+			p->of[q].answer = PROBE_RIGHT;
+		snprintf(p->about, sizeof p->about, "%s", rows[i].about);
+		why[0] = 0;
+		ck_assert(!room_config_software(&c));
+		ck_assert_int_eq(room_software(&made), rows[i].software);
+		ck_assert_int_eq(room_judge(why, &c, p), rows[i].software ? E_DENIED : E_OK);
+		ck_assert_int_eq(why[0] != 0, rows[i].software);
+		c.accept_software_token = true;
+		ck_assert_int_eq(room_judge(why, &c, p), E_OK);
+		c = (struct room_config){ .test = true };
+		ck_assert_int_eq(room_judge(why, &c, p), E_OK);
+	}
+}
+END_TEST
+
 /* NSS softokn for a room that was opened as a test room and is a production room from then on */
 START_TEST(no_worker_starts_in_a_production_room_on_nss_softokn)
 {
@@ -458,6 +493,7 @@ START_TEST(no_worker_starts_in_a_production_room_on_nss_softokn)
 	ck_assert_int_eq(room_init(dir, &config, &(struct room_birth){ .who.n = 0 }, why), E_OK);
 	ck_assert_int_eq(room_open(&r, dir, why), E_OK);
 	ck_assert_int_eq(probe_verdict(&r.worker[0].probe), PROBE_TEST);
+	ck_assert(probe_software(&r.worker[0].probe)); /* as it says itself */
 	ck_assert_int_eq(room_worker(&w, &r), E_OK);
 	r.config.test = false;
 	for (unsigned i = 0; i < r.config.workers; i++)
@@ -516,6 +552,7 @@ static Suite *suite(void)
 	tcase_add_test(t, an_import_that_was_cut_off_can_be_done_again);
 	tcase_add_test(t, certificates_of_another_token_are_seen);
 	tcase_add_test(t, a_worker_that_died_is_replaced);
+	tcase_add_test(t, a_token_that_says_that_it_is_software_has_to_be_accepted);
 	tcase_add_test(t, no_worker_starts_in_a_production_room_on_nss_softokn);
 	suite_add_tcase(s, t);
 	return s;
