@@ -1,6 +1,7 @@
 /*
  * What a person signs with a card instead of giving a passphrase: one request, in one room, once. bdkd's nonce makes it
- * once; the hash is that of the whole request that is asked next, so that a signature is good for nothing else.
+ * once; the hash is that of the record that is asked next, so that a signature is good for no other. What OP_PUT brought before
+ * is not in that record; where an act takes two, the digest that the second agrees to covers it (bdk/act.h).
  */
 #ifndef KEYROOM_BDK_CARD_H
 #define KEYROOM_BDK_CARD_H

@@ -41,12 +41,12 @@ struct server {
 
 enum { CA = 1 << ROOM_CA, LOAD = 1 << ROOM_LOAD, ACQ = 1 << ROOM_ACQUIRER, ANY = CA | LOAD | ACQ };
 /*
- * READ changes nothing and is not audited, unless it is refused. WHOLE: the act and its record are one transaction; KEEP: so
- * are a refusal and what the journal learns from it all the same. The others commit step by step, each step with a record of
- * its own where it stays even if the next one fails, and answer nothing before the last record is there. HEAD: a head of the
- * audit goes with the answer. SEALED: also in a room that nobody has unlocked. CUSTODY: not in a test room, which has no custodians.
- * GROUP: changes nothing but the journal and its own connection. QUIET is in no row: what will be asked again, with a
- * passphrase, is neither done nor refused.
+ * READ changes nothing but what the connection has put and the heads that are kept, and is not audited, unless it is refused.
+ * WHOLE: the act and its record are one transaction; KEEP: so are a refusal and what the journal learns from it all the same.
+ * The others commit step by step, each step with a record of its own where it stays even if the next one fails, and answer
+ * nothing before the last record is there. HEAD: a head of the audit goes with the answer. SEALED: also in a room that nobody
+ * has unlocked. CUSTODY: not in a test room, which has no custodians. GROUP: changes nothing but the journal and its own
+ * connection. QUIET is in no row: what will be asked again, with a passphrase, is neither done nor refused.
  */
 enum { ONCE = 1, READ = 2, WHOLE = 4, KEEP = 8, HEAD = 16, QUIET = 32, SEALED = 64, CUSTODY = 128, GROUP = 256 };
 
@@ -500,6 +500,15 @@ static void go_ahead(struct server *s, const struct ask *approval)
 	act_free(act);
 }
 
+/* A terminal has answered in a session: that alone is using it, so that a station that only talks keeps none open. */
+static void note_use(struct server *s, const struct peer *p, uint16_t op, enum err e)
+{
+	struct session *in = session_of(&s->sessions, p->sits);
+
+	if (in && session_uses(op, e))
+		in->used = room_monotonic();
+}
+
 /* Runs the request in s->in and leaves its answer in s->out, or queues the client. False: the connection ends after
  * it. */
 static bool answer(struct server *s, struct peer *p, size_t len)
@@ -523,10 +532,6 @@ static bool answer(struct server *s, struct peer *p, size_t len)
 		e = permit(row, &a, a.why, sizeof a.why);
 	a.end = e;
 	if (!e) {
-		struct session *in = session_of(&s->sessions, p->sits);
-
-		if (in)
-			in->used = room_monotonic();
 		e = judge(s, &a, op);
 		flags = e ? 0 : row->flags;
 	}
@@ -539,6 +544,7 @@ static bool answer(struct server *s, struct peer *p, size_t len)
 		e = flags & WHOLE ? journal_begin(s->room->journal) : E_OK;
 		if (!e)
 			e = row->run(&a);
+		note_use(s, p, op, e);
 		if (!e && a.later) {
 			p->stage = PEER_QUEUES;
 			p->turn = ++s->turns;

@@ -74,6 +74,11 @@ uint64_t session_left(const struct session *s, const struct room_config *c, uint
 	return now < end ? end - now : 0;
 }
 
+bool session_uses(uint16_t op, enum err result)
+{
+	return !result && (op == OP_OFFER || op == OP_ZEROIZE);
+}
+
 void session_end(struct session *s)
 {
 	free(s->serials);

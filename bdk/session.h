@@ -38,6 +38,10 @@ struct session *session_of(struct sessions *all, uint64_t number);
 /* session_left - seconds until a limit of room.conf ends it; *why which one */
 uint64_t session_left(const struct session *s, const struct room_config *c, uint64_t now, const char **why);
 
+/* session_uses - has a request with this result used its session? What a terminal has signed anew has: OP_OFFER, OP_ZEROIZE.
+ * All else a station can ask without a terminal, an old receipt too. */
+bool session_uses(uint16_t op, enum err result);
+
 /* session_end - it is open no longer */
 void session_end(struct session *s);
 

@@ -125,7 +125,7 @@ static const struct row {
 	{ SCMP_SYS(gettimeofday),	ALL, ANY_WAY },
 	{ SCMP_SYS(time),		ALL, ANY_WAY },
 	{ SCMP_SYS(getrandom),		ALL, ANY_WAY },
-	{ SCMP_SYS(sysinfo),		ALL, ANY_WAY }, /* qsort() asks how much memory there is */
+	{ SCMP_SYS(sysinfo),		ALL, ANY_WAY }, /* qsort() asks how much memory there is; NSS, for its seed */
 	{ SCMP_SYS(getpid),		ALL, ANY_WAY },
 	{ SCMP_SYS(gettid),		ALL, ANY_WAY },
 	{ SCMP_SYS(getuid),		ALL, ANY_WAY },
@@ -177,7 +177,6 @@ static const struct row {
 	{ SCMP_SYS(unlink),		SW,  ANY_WAY },
 	{ SCMP_SYS(unlinkat),		SW,  ANY_WAY },
 	{ SCMP_SYS(uname),		SW,  ANY_WAY },
-	{ SCMP_SYS(sysinfo),		SW,  ANY_WAY }, /* NSS, for its seed */
 	/* SQLite (NSS softokn's too), and the room's folder */
 	{ SCMP_SYS(fchown),		SW,  ANY_WAY },
 	{ SCMP_SYS(chmod),		S,   ANY_WAY },

@@ -104,6 +104,20 @@ START_TEST(a_session_ends_when_it_idles_and_when_its_time_is_over)
 }
 END_TEST
 
+/* A station that only talks does not keep a session open. */
+START_TEST(what_a_terminal_signs_anew_uses_a_session_and_nothing_else)
+{
+	int uses = 0;
+
+	for (unsigned op = 0; op <= UINT16_MAX; op++) {
+		ck_assert(!session_uses((uint16_t)op, E_DENIED) && !session_uses((uint16_t)op, E_FORMAT));
+		uses += session_uses((uint16_t)op, E_OK);
+	}
+	ck_assert_int_eq(uses, 2);
+	ck_assert(session_uses(OP_OFFER, E_OK) && session_uses(OP_ZEROIZE, E_OK));
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("session");
@@ -112,6 +126,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_add_test(t, a_session_is_found_for_what_it_was_opened_for);
 	tcase_add_test(t, no_number_comes_twice_and_there_are_so_many_sessions);
+	tcase_add_test(t, what_a_terminal_signs_anew_uses_a_session_and_nothing_else);
 	tcase_add_test(t, a_session_ends_when_it_idles_and_when_its_time_is_over);
 	suite_add_tcase(s, t);
 	return s;
