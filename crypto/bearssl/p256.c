@@ -8,6 +8,19 @@
 #define EC (&br_ec_p256_m31)
 #define CURVE BR_EC_secp256r1
 
+/*
+ * In the place of BearSSL's own function of this name, which goes one step less where the number begins with a zero byte;
+ * and the number may be the nonce of a signature. This takes the same steps for each, but is for numbers of as many bits
+ * as the order only: with P-256 and SHA-256 there are no others.
+ */
+void br_i31_decode(uint32_t *x, const void *src, size_t len);
+void br_ecdsa_i31_bits2int(uint32_t *x, const void *src, size_t len, uint32_t ebitlen);
+void br_ecdsa_i31_bits2int(uint32_t *x, const void *src, size_t len, uint32_t ebitlen)
+{
+	br_i31_decode(x, src, len);
+	x[0] = ebitlen;
+}
+
 enum err p256_public(uint8_t point[static P256_POINT], const struct key *priv)
 {
 	enum err e = E_OK;

@@ -25,16 +25,13 @@ def nonce(key, digest):
 
 
 def signatures(seed):
-    """
-    Half of them with a nonce that begins with a zero byte, which is the one thing that shows (doc/THREATS.md). A digest
-    that does shows likewise, and is public: there is none.
-    """
+    """Half of them with a nonce that begins with a zero byte: that showed once."""
     out, n = [], 0
     for want in [False] * (SIGNATURES // 2) + [True] * (SIGNATURES // 2):
         while True:
             n += 1
             key, digest = (hashlib.sha256(b"%s %s %d" % (seed, what, n)).digest() for what in (b"key", b"digest"))
-            if digest[0] and (nonce(key, digest)[0] == 0) == want:
+            if (nonce(key, digest)[0] == 0) == want:
                 break
         out.append(key + digest)
     return out
@@ -63,12 +60,11 @@ def main():
         row = rows[ROW * i:ROW * (i + 1)]
         name, (twin, failed, times) = row[:32].rstrip(b"\0").decode(), struct.unpack_from("<3I", row, 32)
         counts = [round(t * TICK / 2 ** SHIFT) for t in struct.unpack_from(f"<{times}I", row, 44)]
-        parts = [counts[:times // 2], counts[times // 2:]] if name == "P-256 sign" else [counts]
-        same = all(len(set(p)) == 1 for p in parts)
+        same = len(set(counts)) == 1
         verdict = f"failed: result {failed}" if failed else "caught" if twin and not same else "NOT CAUGHT" if twin else \
             "" if same else "DEPENDS ON SECRETS"
         bad += bool(failed) or same == bool(twin)
-        shown = " and ".join(f"{p[0]:,}" for p in parts) if same else f"{min(counts):,} to {max(counts):,}"
+        shown = f"{counts[0]:,}" if same else f"{min(counts):,} to {max(counts):,}"
         print(f"{name:34} {times:3} runs of {shown} {verdict}")
     sys.exit(1 if bad or not cases else 0)
 
