@@ -95,7 +95,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$p)))
 
 # --- The board: the terminal again, but for its port, and BearSSL from source --------------------------------------------
 USE_m4 := terminal dukpt protocol crypto crypto/bearssl base
-BEAR := codec/ccopy codec/???32be ec/ec_p256_m31 ec/ec_secp* ec/ecdsa_i31_bits ec/ecdsa_i31_*_raw hash/sha2small int/i31_* \
+BEAR := codec/ccopy codec/???32be ec/ec_p256_m31 ec/ec_secp* ec/ecdsa_i31_*_raw hash/sha2small int/i31_* \
 	int/i32_div32 mac/hmac rand/hmac_drbg symcipher/aes_ct_* symcipher/?es_ct symcipher/des_ct_* symcipher/des_support
 $(B)/lib/libbearssl.a: CFLAGS += -w -I$(BEARSSL)/src
 $(B)/lib/libbearssl.a: $(patsubst %.c,$(B)/%.o,$(wildcard $(BEAR:%=$(BEARSSL)/src/%.c)))
