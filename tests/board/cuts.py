@@ -4,6 +4,7 @@ that life in order. So the memory after any number of stores is known exactly, a
 from it.
 
     cuts.py stores FOLDER NAME         every store of every operation; FOLDER/NAME.nv is the memory of that life
+    cuts.py switch FOLDER NAME         every store of the wipe when the tamper switch opens
     cuts.py forgets FOLDER NAME        the terminal runs still, with a monitor at FOLDER/NAME.qmp: what is spent is nowhere
     cuts.py exits FOLDER NAME EVERY    QEMU ends at a store while the terminal sells: every EVERY-th
     cuts.py kills FOLDER NAME COUNT    QEMU is killed anywhere, so often, while the terminal sells
@@ -12,6 +13,7 @@ import os
 import random
 import re
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -23,6 +25,7 @@ from board import KINDS, NV, PATIENCE, SIZE, Board, Link, Memory, Monitor, State
 PROBE, PLAIN = "build/arm/bin/keyroom-probe.elf", "build/arm/bin/keyroom.elf"
 PAN, PIN = "4111111111111111", "907856"
 CUT, LATE = 2, 6  # words of struct probe
+SWITCH, MARK = 0x11000, struct.pack("<I", 0xb4adb2ce)  # terminal/port/mps2-an386/board.h, terminal/store.c
 
 
 def operations(memory):
@@ -129,6 +132,38 @@ def stores(folder, name):
             if op in ("KEY", "KEYPAD"):
                 line += ", head first: %d of %d caught" % cutter.mutant(op, image, own, flip)
             print(f"{line}, {time.monotonic() - since:.1f} s", flush=True)
+
+
+def switch(folder, name):
+    """The tamper switch opens, and the power goes at each store of the wipe: from the first on it is tampered, and empty."""
+    life = Memory(os.path.join(folder, name + ".nv"))
+    keys = register_keys(life.nv(), life.layout)
+    need(keys, "the registers hold nothing that could be wiped")
+    with Board(folder, "switch", PROBE, "CUT-1", "00" * 32) as board:
+        memory = board.memory
+        memory.put_nv(life.nv())
+        board.reset()
+        image = memory.nv()
+        memory.set(1, 0)
+        struct.pack_into("<I", memory.map, SWITCH, 1)
+        board.wait(lambda: "TAMPERED" in open(board.shown).read())
+        struct.pack_into("<I", memory.map, SWITCH, 0)
+        log, kept = memory.log(), 0
+        for n in range(len(log) + 1):
+            cut = replay(image, log[:n])
+            kept += any(key in cut for key in keys)
+            memory.set(1, 0)
+            memory.put_nv(cut)
+            board.reset()
+            after = memory.nv()
+            if n == 0:
+                need(State(after, life.layout).whole, "it is tampered before the switch opened")
+                continue
+            need(after[32:36] == MARK, f"cut before store {n + 1} of {len(log)}: it is not tampered")
+            need(not any(after[:32]) and not any(after[36:]), f"cut before store {n + 1} of {len(log)}: something is left")
+    # The twin is a power-on that wipes nothing more.
+    need(kept > 100, f"only {kept} cuts leave a key to wipe")
+    print(f"tamper switch: {len(log)} stores; after {kept} of them a key was left, and is wiped at power-on")
 
 
 def register_keys(image, layout):
@@ -255,6 +290,8 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends
 try:
     if sys.argv[1] == "stores":
         stores(*sys.argv[2:4])
+    elif sys.argv[1] == "switch":
+        switch(*sys.argv[2:4])
     elif sys.argv[1] == "forgets":
         forgets(*sys.argv[2:4])
     elif sys.argv[1] == "exits":

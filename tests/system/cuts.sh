@@ -12,5 +12,6 @@ life t || { echo "the terminal has no life to cut"; exit 1; }
 python3 tests/board/cuts.py forgets "$WORK" t || exit 1
 stop_all
 python3 tests/board/cuts.py stores "$WORK" t || exit 1
+python3 tests/board/cuts.py switch "$WORK" t || exit 1
 python3 tests/board/cuts.py exits "$WORK" t 97 || exit 1
 python3 tests/board/cuts.py kills "$WORK" t 20 || exit 1
