@@ -36,6 +36,16 @@ bool ceremony_first_of(const struct ceremony *c, size_t act)
 	return true;
 }
 
+void ceremony_count(size_t *acts, size_t *refused, const struct ceremony *c, size_t act)
+{
+	*acts = *refused = 0;
+	for (size_t i = 0; i < c->n; i++)
+		if (!strcmp(c->act[i].who, c->act[act].who)) {
+			++*acts;
+			*refused += *c->act[i].reason != 0;
+		}
+}
+
 /* --- Making ------------------------------------------------------------------------------------------------------- */
 
 /* A text of the audit as it may be printed; the lines below say it exactly. */
@@ -49,15 +59,11 @@ static void put_people(FILE *f, const struct ceremony *c)
 {
 	fputs("\nPeople\n", f);
 	for (size_t i = 0; i < c->n; i++) {
-		size_t acts = 0, refused = 0;
+		size_t acts, refused;
 
 		if (!ceremony_first_of(c, i))
 			continue;
-		for (size_t j = i; j < c->n; j++)
-			if (!strcmp(c->act[j].who, c->act[i].who)) {
-				acts++;
-				refused += *c->act[j].reason != 0;
-			}
+		ceremony_count(&acts, &refused, c, i);
 		fputs("    ", f);
 		put_text(f, c->act[i].who);
 		fprintf(f, ": %zu records, %zu of them refused\n", acts, refused);

@@ -61,4 +61,7 @@ const char *ceremony_check_value(const struct audit *act, int *of);
 /* ceremony_first_of - is this the first act of whoever did it? */
 bool ceremony_first_of(const struct ceremony *c, size_t act);
 
+/* ceremony_count - how many of the acts are by whoever did this one, and how many of these were refused */
+void ceremony_count(size_t *acts, size_t *refused, const struct ceremony *c, size_t act);
+
 #endif

@@ -83,15 +83,11 @@ static void put_people(FILE *f, const struct ceremony *c)
 {
 	fputs("<h2>People</h2>\n<table><thead><tr><th>Who</th><th class=\"n\">Acts</th><th class=\"n\">Refused</th></tr></thead><tbody>\n", f);
 	for (size_t i = 0; i < c->n; i++) {
-		size_t acts = 0, refused = 0;
+		size_t acts, refused;
 
 		if (!ceremony_first_of(c, i))
 			continue;
-		for (size_t j = i; j < c->n; j++)
-			if (!strcmp(c->act[j].who, c->act[i].who)) {
-				acts++;
-				refused += *c->act[j].reason != 0;
-			}
+		ceremony_count(&acts, &refused, c, i);
 		fputs("<tr><td>", f);
 		put(f, c->act[i].who);
 		fprintf(f, "</td><td class=\"n\">%zu</td><td class=\"n\">%zu</td></tr>\n", acts, refused);
