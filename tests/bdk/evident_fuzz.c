@@ -3,6 +3,7 @@
  * the last one: it ends, reads nothing behind its end, and what it gives out is whole.
  */
 #include "bdk/pki.h"
+#include "tests/lib/soft_ca.h"
 #include "tests/lib/test.h"
 
 #include <stdlib.h>
@@ -19,27 +20,6 @@ static enum err good(const uint8_t *sig, const uint8_t *point, const uint8_t *di
 #define p256_verify good
 #include "bdk/evident.c"
 #undef p256_verify
-
-#define UTC UINT64_C(1790000000)
-
-static enum err soft_sign(void *ctx, uint8_t sig[static P256_SIG], const uint8_t digest[static 32])
-{
-	return p256_sign(sig, ctx, digest);
-}
-
-static struct span make_ca(void)
-{
-	static uint8_t der[PKI_MAX];
-	static size_t len;
-	struct key priv = { { 0x11, 0x11 }, 32 };
-	const struct pki_signer s = { soft_sign, &priv };
-	uint8_t point[P256_POINT];
-
-	if (!len &&
-	    (p256_public(point, &priv) || pki_ca(der, &len, sizeof der, point, "Test device CA", UTC, 3650, &s)))
-		abort();
-	return (struct span){ der, len };
-}
 
 /* A text is "" or one that may be shown. */
 static void check_cert(const struct cert *c)
@@ -67,14 +47,14 @@ static void try(const uint8_t *data, size_t size)
 		memcpy(copy, data, size);
 	if (!evident_anchor(&c, in))
 		check_cert(&c);
-	if (!evident_cert(&c, number, in, make_ca(), UTC)) {
+	if (!evident_cert(&c, number, in, soft_ca(), SOFT_CA_UTC)) {
 		check_cert(&c);
 		if (evident_number(number, in))
 			abort();
 	}
 	if (!evident_request(point, name, in) && (!memchr(name, 0, sizeof name) || !pki_good_text(name)))
 		abort();
-	if (!evident_list(&l, in, make_ca())) {
+	if (!evident_list(&l, in, soft_ca())) {
 		if (l.n > size ||
 		    (l.n && (!pki_list_names(&l, l.revoked[0]) || !pki_list_names(&l, l.revoked[l.n - 1]))))
 			abort();

@@ -11,6 +11,7 @@
 #include "tests/lib/kdh_now.h"
 #include "tests/lib/krd_sim.h"
 #include "tests/lib/process.h"
+#include "tests/lib/soft_ca.h"
 #include "tests/lib/test.h"
 
 #include <signal.h>
@@ -46,11 +47,6 @@ static struct der terminal;
 static uint8_t point[P256_POINT], number[20], other_point[P256_POINT];
 static struct parser parser;
 static char why[KDH_WHY];
-
-static enum err soft_sign(void *key, uint8_t sig[static P256_SIG], const uint8_t digest[static 32])
-{
-	return p256_sign(sig, key, digest);
-}
 
 static void make_ca(struct authority *a, uint8_t key, const char *name)
 {

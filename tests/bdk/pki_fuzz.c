@@ -4,36 +4,16 @@
  */
 #include "bdk/evident.h"
 #include "bdk/pki_read.h"
+#include "tests/lib/soft_ca.h"
 #include "tests/lib/test.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define UTC UINT64_C(1790000000)
-
-static enum err soft_sign(void *ctx, uint8_t sig[static P256_SIG], const uint8_t digest[static 32])
-{
-	return p256_sign(sig, ctx, digest);
-}
-
-static struct span make_ca(void)
-{
-	static uint8_t der[PKI_MAX];
-	static size_t len;
-	struct key priv = { { 0x11, 0x11 }, 32 };
-	const struct pki_signer s = { soft_sign, &priv };
-	uint8_t point[P256_POINT];
-
-	if (!len &&
-	    (p256_public(point, &priv) || pki_ca(der, &len, sizeof der, point, "Test device CA", UTC, 3650, &s)))
-		abort();
-	return (struct span){ der, len };
-}
-
 /* What the parser finds good the supervisor reads, and in the same sense. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct span in = { data, size }, ca = make_ca();
+	struct span in = { data, size }, ca = soft_ca();
 	uint8_t point[P256_POINT], other_point[P256_POINT], number[20];
 	char name[CERT_TEXT], other_name[CERT_TEXT];
 	struct pki_list l = { 0 }, m = { 0 };
@@ -46,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    (memcmp(point, other_point, sizeof point) || strcmp(name, other_name)))
 			abort();
 	}
-	if (!cert_verify(&c, in, ca, UTC) && (evident_cert(&d, number, in, ca, UTC) || memcmp(&c, &d, sizeof c)))
+	if (!cert_verify(&c, in, ca, SOFT_CA_UTC) && (evident_cert(&d, number, in, ca, SOFT_CA_UTC) || memcmp(&c, &d, sizeof c)))
 		abort();
 	if (!pki_list_read(&l, in, ca)) {
 		if (l.n > size ||

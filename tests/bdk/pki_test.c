@@ -4,6 +4,7 @@
 #include "bdk/evident.h"
 #include "bdk/pki_read.h"
 #include "base/host/file.h"
+#include "tests/lib/soft_ca.h"
 #include "tests/lib/test.h"
 
 #include <openssl/x509v3.h>
@@ -25,11 +26,6 @@ struct party {
 
 static struct party ca, other_ca, someone;
 static char dir[64];
-
-static enum err soft_sign(void *ctx, uint8_t sig[static P256_SIG], const uint8_t digest[static 32])
-{
-	return p256_sign(sig, ctx, digest);
-}
 
 static enum err failing_sign(void *ctx, uint8_t sig[static P256_SIG], const uint8_t digest[static 32])
 {

@@ -1,5 +1,6 @@
 #include "tests/lib/pack_sim.h"
 #include "bdk/pki.h"
+#include "tests/lib/soft_ca.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +12,6 @@ static void need(enum err e)
 		fprintf(stderr, "pack_sim: %s\n", err_text(e));
 		exit(2);
 	}
-}
-
-static enum err soft_sign(void *priv, uint8_t sig[static P256_SIG], const uint8_t digest[static 32])
-{
-	return p256_sign(sig, priv, digest);
 }
 
 void pack_sim_certify(struct pack_sim *s, const struct key *ca, const char *name, const char *unit, uint64_t utc)
