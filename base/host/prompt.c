@@ -55,7 +55,9 @@ bool prompt_new_secret(char out[], size_t *len, size_t size, size_t least, const
 		if (typed && !good)
 			*status = fail_why(E_PASSPHRASE, "the two are not the same", "type it again", "%s", question);
 	}
-	if (!good)
+	if (good)
+		*status = 0; /* whatever was said of tries before */
+	else
 		wipe(out, size);
 	wipe(again, sizeof again);
 	return good;
