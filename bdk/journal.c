@@ -69,7 +69,7 @@ static const char *const steps[JOURNAL_VERSION] = {
 		"  CHECK(length(number) = 20), name TEXT NOT NULL) STRICT;"
 		"CREATE TABLE handed(ksn BLOB PRIMARY KEY CHECK(length(ksn) IN (10, 12)), serial TEXT NOT NULL,"
 		"  number BLOB NOT NULL CHECK(length(number) = 20), refused TEXT NOT NULL) STRICT, WITHOUT ROWID;",
-	/* 2 -> 3: and until that version is released, likewise. The audit's hashes are renewed too: audit_renew() */
+	/* the audit's hashes are renewed too: audit_renew() */
 	[2] =
 		/* signed heads of the audit (bdk/audit.h) */
 		"CREATE TABLE head(sequence INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;"
@@ -104,6 +104,14 @@ static const char *const steps[JOURNAL_VERSION] = {
 		/* a range of the room's own making is no more: ids come out of leases */
 		"ALTER TABLE key_set DROP COLUMN next; ALTER TABLE key_set DROP COLUMN last; ALTER TABLE key_set DROP COLUMN first;"
 		"ALTER TABLE key_set DROP COLUMN claimed; ALTER TABLE key_set DROP COLUMN skipped;",
+	/* 3 -> 4: until that version is released, what comes goes in here */
+	[3] =
+		/* the life of a key set: its newest row is its state */
+		"CREATE TABLE key_state(row INTEGER PRIMARY KEY AUTOINCREMENT, key_set TEXT NOT NULL REFERENCES key_set(id),"
+		"  state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 6), utc INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;"
+		"CREATE INDEX key_state_key_set ON key_state(key_set);"
+		"INSERT INTO key_state(key_set, state, utc, reason) SELECT id, state, utc, '' FROM key_set ORDER BY row;"
+		"ALTER TABLE key_set DROP COLUMN state;",
 };
 
 /* Each connection. What undoes a part of a group may outgrow SQLite's buffer, and no file may come about outside the room. */
@@ -111,7 +119,9 @@ static const char settings[] = "PRAGMA temp_store = MEMORY; "
 			       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
 			       "PRAGMA trusted_schema = OFF;";
 
-#define KEY_SET "SELECT row, id, scheme, state, kcv, utc FROM key_set "
+#define KEY_SET                                                                                                        \
+	"SELECT k.row, k.id, k.scheme, (SELECT state FROM key_state WHERE key_set = k.id ORDER BY row DESC LIMIT 1),"  \
+	"  k.kcv, k.utc FROM key_set k "
 #define LEASE "SELECT number, key_set, scheme, kcv, first, last, kif, epoch, utc, next, name, bytes FROM lease "
 #define DEVICE "SELECT row, serial, coalesce(spki, zeroblob(32)), cert, state, utc FROM device "
 /* A load is its row and its newest event; the others are its life. */
@@ -129,7 +139,7 @@ static const char settings[] = "PRAGMA temp_store = MEMORY; "
 
 enum statement {
 	BEGIN, COMMIT, ROLLBACK, BEGIN_PART, COMMIT_PART, ROLLBACK_PART, META_GET, META_SET, AUDIT_HEAD, AUDIT_AFTER, AUDIT_ADD,
-	HEAD_ADD, HEAD_LAST, HEAD_AFTER, ALL_KEY_SETS, ALL_DEVICES,
+	HEAD_ADD, HEAD_LAST, HEAD_AFTER, ALL_KEY_SETS, ALL_KEY_STATES, ALL_DEVICES,
 	ALL_LOADS, ALL_EVENTS, SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE,
 	PACKAGE_GET, PACKAGE_ADD, DEVICE_BY_SERIAL, DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_ADD,
 	LOAD_BY_ROW, LOAD_LAST, LOAD_COUNT, LOAD_AFTER, LOAD_NEWEST_AFTER, EVENT_ADD, SENT_ADD, SENT_HAS, SENT_NEXT, WIPE_ADD, WIPE_NEXT,
@@ -157,16 +167,17 @@ static const char *const sql[STATEMENTS] = {
 	[HEAD_LAST] = "SELECT sequence, text FROM head ORDER BY sequence DESC LIMIT 1",
 	[HEAD_AFTER] = "SELECT sequence, text FROM head WHERE sequence > ? ORDER BY sequence LIMIT 1",
 	[ALL_KEY_SETS] = "SELECT * FROM key_set ORDER BY row",
+	[ALL_KEY_STATES] = "SELECT * FROM key_state ORDER BY row",
 	[ALL_DEVICES] = "SELECT * FROM device ORDER BY row",
 	[ALL_LOADS] = "SELECT * FROM load ORDER BY row",
 	[ALL_EVENTS] = "SELECT * FROM event ORDER BY sequence",
 	[SEEN_ADD] = "INSERT INTO seen(kind, value) VALUES(?, ?)",
-	[KEY_SET_BY_ID] = KEY_SET "WHERE id = ?",
-	[KEY_SET_AFTER] = KEY_SET "WHERE row > ? ORDER BY row LIMIT 1",
-	[KEY_SET_ADD] = "INSERT INTO key_set(id, scheme, state, kcv, utc) VALUES(?, ?, ?, ?, ?)",
+	[KEY_SET_BY_ID] = KEY_SET "WHERE k.id = ?",
+	[KEY_SET_AFTER] = KEY_SET "WHERE k.row > ? ORDER BY k.row LIMIT 1",
+	[KEY_SET_ADD] = "INSERT INTO key_set(id, scheme, kcv, utc) VALUES(?, ?, ?, ?)",
 	[PACKAGE_GET] = "SELECT bytes FROM package WHERE key_set = ?",
 	[PACKAGE_ADD] = "INSERT INTO package(key_set, bytes) VALUES(?, ?)",
-	[KEY_SET_STATE] = "UPDATE key_set SET state = ? WHERE id = ?",
+	[KEY_SET_STATE] = "INSERT INTO key_state(key_set, state, utc, reason) SELECT id, ?, ?, ? FROM key_set WHERE id = ?",
 	[DEVICE_BY_SERIAL] = DEVICE "WHERE serial = ?",
 	[DEVICE_BY_SPKI] = DEVICE "WHERE spki = ?",
 	[DEVICE_AFTER] = DEVICE "WHERE row > ? ORDER BY row LIMIT 1",
@@ -279,7 +290,11 @@ static const char *name_of(const char *const *names, size_t n, unsigned v)
 
 const char *key_set_state_name(enum key_set_state s)
 {
-	static const char *const names[] = { [KEY_SET_ACTIVE] = "active", [KEY_SET_SUSPENDED] = "suspended" };
+	static const char *const names[] = {
+		[KEY_SET_PRE_ACTIVE] = "pre-active",   [KEY_SET_ACTIVE] = "active",
+		[KEY_SET_SUSPENDED] = "suspended",     [KEY_SET_DEACTIVATED] = "deactivated",
+		[KEY_SET_COMPROMISED] = "compromised", [KEY_SET_DESTROYED] = "destroyed",
+	};
 
 	return NAME_OF(names, s);
 }
@@ -903,7 +918,7 @@ static enum err digest_row(uint8_t h[static 32], struct query *q)
 
 enum err journal_digest(uint8_t out[static 32], struct journal *j)
 {
-	static const enum statement tables[] = { ALL_KEY_SETS, ALL_DEVICES, ALL_LOADS, ALL_EVENTS };
+	static const enum statement tables[] = { ALL_KEY_SETS, ALL_KEY_STATES, ALL_DEVICES, ALL_LOADS, ALL_EVENTS };
 	uint8_t h[32] = { 0 };
 	enum err e = E_OK;
 
@@ -973,7 +988,7 @@ static uint64_t get_key_set(struct query *q, struct key_set *s)
 	uint64_t row = get_number(q, INT64_MAX);
 
 	get_set_id(q, &s->id);
-	s->state = (enum key_set_state)get_number(q, KEY_SET_SUSPENDED);
+	s->state = (enum key_set_state)get_number(q, KEY_SET_DESTROYED);
 	get_kcv(q, &s->kcv);
 	s->utc = get_number(q, INT64_MAX);
 	return row;
@@ -1018,21 +1033,6 @@ enum err journal_key_set_next(struct key_set *out, struct journal *j, uint64_t *
 	return e;
 }
 
-enum err journal_key_set_add(struct journal *j, const struct key_set *s)
-{
-	struct query q = query(j, KEY_SET_ADD);
-	char id[KEY_SET_TEXT];
-
-	key_set_text(id, &s->id);
-	put_text(&q, id);
-	put_number(&q, s->id.scheme);
-	put_number(&q, s->state);
-	put_blob(&q, s->kcv.b, s->kcv.len);
-	put_number(&q, now());
-	query_row(&q);
-	return query_end_unique(&q, E_EXISTS);
-}
-
 /* What an UPDATE of one row gives: none is there when nothing was changed. */
 static enum err run_update(struct journal *j, struct query *q, enum err none)
 {
@@ -1041,13 +1041,45 @@ static enum err run_update(struct journal *j, struct query *q, enum err none)
 	return !e && sqlite3_changes(j->db) != 1 ? none : e;
 }
 
-enum err journal_key_set_state(struct journal *j, const char *id, enum key_set_state state)
+enum err journal_key_set_state(struct journal *j, const char *id, enum key_set_state state, const char *reason)
 {
 	struct query q = query(j, KEY_SET_STATE);
 
 	put_number(&q, state);
+	put_number(&q, now());
+	put_text(&q, reason);
 	put_text(&q, id);
 	return run_update(j, &q, E_KEY_SET);
+}
+
+static enum err add_key_set(struct journal *j, const struct key_set *s, const char *id)
+{
+	struct query q = query(j, KEY_SET_ADD);
+
+	put_text(&q, id);
+	put_number(&q, s->id.scheme);
+	put_blob(&q, s->kcv.b, s->kcv.len);
+	put_number(&q, now());
+	query_row(&q);
+	return query_end_unique(&q, E_EXISTS);
+}
+
+enum err journal_key_set_add(struct journal *j, const struct key_set *s)
+{
+	char id[KEY_SET_TEXT];
+	enum err e = journal_begin(j);
+
+	if (e)
+		return e;
+	key_set_text(id, &s->id);
+	e = add_key_set(j, s, id);
+	if (!e)
+		e = journal_key_set_state(j, id, s->state, "");
+	if (!e)
+		e = journal_commit(j);
+	if (e)
+		journal_rollback(j);
+	return e;
 }
 
 enum err journal_package_add(struct journal *j, const char *id, struct span package)

@@ -3,10 +3,10 @@
  * projection.
  *
  * An I/O error ends issuing: every function here gives E_JOURNAL and has changed nothing. What allocates is committed
- * and read back before it returns. Tables: meta, audit, key_set, package (what a key set was handed over in), device,
- * load, event (what became of a load), sent (h after each KEY), wipe (each ZEROIZE, and h after it), seen (nonces and
- * points); of device ids lease, manifest (what is dictated), chain (which key set follows which), tally (loads a day),
- * claim (what may be issued now) and skipped (what never will be).
+ * and read back before it returns. Tables: meta, audit, key_set, key_state (a key set's life), package (what a key set
+ * was handed over in), device, load, event (what became of a load), sent (h after each KEY), wipe (each ZEROIZE, and h
+ * after it), seen (nonces and points); of device ids lease, manifest (what is dictated), chain (which key set follows
+ * which), tally (loads a day), claim (what may be issued now) and skipped (what never will be).
  */
 #ifndef KEYROOM_BDK_JOURNAL_H
 #define KEYROOM_BDK_JOURNAL_H
@@ -20,9 +20,12 @@
 
 struct journal;
 
-#define JOURNAL_VERSION 3		/* of its tables */
+#define JOURNAL_VERSION 4		/* of its tables */
 
-enum key_set_state { KEY_SET_ACTIVE = 1, KEY_SET_SUSPENDED = 2 };
+/* As numbered in the journal; in the order of a key's life pre-active comes first. */
+enum key_set_state {
+	KEY_SET_ACTIVE = 1, KEY_SET_SUSPENDED, KEY_SET_PRE_ACTIVE, KEY_SET_DEACTIVATED, KEY_SET_COMPROMISED, KEY_SET_DESTROYED
+};
 
 struct key_set {
 	struct key_set_id id;
@@ -176,7 +179,9 @@ MUST_USE enum err journal_key_set(struct key_set *out, struct journal *j, const 
 MUST_USE enum err journal_key_set_next(struct key_set *out, struct journal *j, uint64_t *at);
 /* journal_key_set_add - utc is the journal's. E_OK, E_EXISTS (also when another scheme has the same id), E_JOURNAL */
 MUST_USE enum err journal_key_set_add(struct journal *j, const struct key_set *s);
-MUST_USE enum err journal_key_set_state(struct journal *j, const char *id, enum key_set_state state);
+/* journal_key_set_state - a new state, kept with those before it: a key set's newest is the one it is in. Whether it may follow
+ * the one before is the caller's to know. E_OK, E_KEY_SET, E_JOURNAL */
+MUST_USE enum err journal_key_set_state(struct journal *j, const char *id, enum key_set_state state, const char *reason);
 
 /* journal_package_add - keep the hand-over package of a key set: wrapped for one recipient, and made only once.
  * E_EXISTS */

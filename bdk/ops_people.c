@@ -410,7 +410,7 @@ enum err op_state(struct ask *a)
 		if (strcmp(state, key_set_state_name(states[i])))
 			continue;
 		snprintf(a->object, sizeof a->object, "%s %s", id, state);
-		e = journal_key_set_state(a->room->journal, id, states[i]);
+		e = journal_key_set_state(a->room->journal, id, states[i], "");
 		if (!e)
 			record_put_text(a->answer, F_STATE, state);
 		return e;

@@ -128,7 +128,7 @@ static const struct row {
 	/* clang-format on */
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
-_Static_assert(ROWS <= 64, "struct peer has a bit for each row");
+_Static_assert(ROWS <= SERVER_ROWS, "struct peer has a mark for each row");
 
 static bool in_state(const struct peer *p, enum state needs)
 {
@@ -198,7 +198,7 @@ static enum err permit(const struct row *row, const struct ask *a, char *why, si
 		snprintf(why, size, "the operators' session has ended: two operators open another one, bdk session");
 		return E_DENIED;
 	}
-	if (!in_state(a->peer, row->needs) || a->peer->spent >> (row - rows) & 1) {
+	if (!in_state(a->peer, row->needs) || a->peer->spent[row - rows]) {
 		snprintf(why, size, "not at this point of the conversation");
 		return E_DENIED;
 	}
@@ -551,7 +551,7 @@ static bool answer(struct server *s, struct peer *p, size_t len)
 			return true;
 		}
 		if (!e && flags & ONCE)
-			p->spent |= (uint64_t)1 << (row - rows);
+			p->spent[row - rows] = true;
 	}
 	if (e == E_LOGIN)
 		flags = QUIET;

@@ -29,6 +29,7 @@
 
 #define SERVER_CLIENTS 64	/* one more is hung up on */
 #define SERVER_PEOPLE 8		/* places that only people get: nobody else shuts them out */
+#define SERVER_ROWS 96		/* that its table may have */
 #define SERVER_DESCRIPTORS (SERVER_CLIENTS + 32) /* what the process must be allowed: clients, sockets, room, journal */
 
 struct server;
@@ -52,7 +53,7 @@ struct peer {
 	struct bulk { uint8_t *b; size_t len; } put, left; /* on the heap: what OP_PUT brought, what OP_FETCH gets */
 	enum role role;
 	uid_t uid;
-	uint64_t spent;			/* rows of the table that may not be asked again */
+	bool spent[SERVER_ROWS];	/* rows of the table that may not be asked again */
 	bool session;			/* station: a session is open, for these */
 	struct key_set_id set;		/* len 0: to zeroize, and not to load */
 	uint8_t slot;

@@ -344,13 +344,13 @@ START_TEST(a_key_set_is_suspended_and_active_again)
 	struct key_set s;
 
 	add_set("FFFF987654", DUKPT_TDES);
-	ck_assert_int_eq(journal_key_set_state(j, "FFFF987654", KEY_SET_SUSPENDED), E_OK);
+	ck_assert_int_eq(journal_key_set_state(j, "FFFF987654", KEY_SET_SUSPENDED, ""), E_OK);
 	ck_assert_int_eq(journal_key_set(&s, j, "FFFF987654"), E_OK);
 	ck_assert_int_eq(s.state, KEY_SET_SUSPENDED);
-	ck_assert_int_eq(journal_key_set_state(j, "FFFF987654", KEY_SET_ACTIVE), E_OK);
+	ck_assert_int_eq(journal_key_set_state(j, "FFFF987654", KEY_SET_ACTIVE, ""), E_OK);
 	ck_assert_int_eq(journal_key_set(&s, j, "FFFF987654"), E_OK);
 	ck_assert_int_eq(s.state, KEY_SET_ACTIVE);
-	ck_assert_int_eq(journal_key_set_state(j, "FFFF000000", KEY_SET_ACTIVE), E_KEY_SET);
+	ck_assert_int_eq(journal_key_set_state(j, "FFFF000000", KEY_SET_ACTIVE, ""), E_KEY_SET);
 }
 END_TEST
 
@@ -641,7 +641,8 @@ END_TEST
 
 START_TEST(an_error_while_writing_changes_nothing)
 {
-	static const char *const tables[] = { "meta", "audit", "key_set", "device", "load", "event", "sent", "seen" };
+	static const char *const tables[] = { "meta", "audit", "key_set", "key_state", "device", "load", "event", "sent",
+					      "seen" };
 	struct load l = load("FFFF987654", DUKPT_TDES, "TC1", 0, 0), m = load("FFFF987654", DUKPT_TDES, "TC2", 0, 0);
 	struct key_set s = key_set("12345678", DUKPT_AES128);
 	struct device d = device("TC1", 1, DEVICE_EXPECTED);
@@ -667,7 +668,7 @@ START_TEST(an_error_while_writing_changes_nothing)
 	ck_assert_int_eq(journal_load_set(j, &l), E_JOURNAL);
 	ck_assert_int_eq(journal_load_sent(j, l.row, h), E_JOURNAL);
 	ck_assert_int_eq(journal_key_set_add(j, &s), E_JOURNAL);
-	ck_assert_int_eq(journal_key_set_state(j, "FFFF987654", KEY_SET_SUSPENDED), E_JOURNAL);
+	ck_assert_int_eq(journal_key_set_state(j, "FFFF987654", KEY_SET_SUSPENDED, ""), E_JOURNAL);
 	ck_assert_int_eq(journal_device_put(j, &d), E_JOURNAL);
 	ck_assert_int_eq(journal_set_number(j, "list", 1), E_JOURNAL);
 	ck_assert_int_eq(journal_seen(j, "nonce", SPAN(h)), E_JOURNAL);
@@ -783,7 +784,7 @@ END_TEST
 START_TEST(the_digest_sees_what_was_issued_and_not_the_attempts)
 {
 	static const char *const changes[] = {
-		"UPDATE key_set SET state = 2",
+		"INSERT INTO key_state(key_set, state, utc, reason) VALUES('FFFF987654', 2, 0, '')",
 		"UPDATE device SET cert = zeroblob(3)",
 		"UPDATE load SET slot = 3",
 		"UPDATE event SET state = 3",

@@ -188,7 +188,7 @@ START_TEST(refuses_a_bad_serial_slot_or_key_set)
 	ck_assert_int_eq(begin("123456789012345678901234567890123", TDES_SET, 0), E_FORMAT);
 	ck_assert_int_eq(begin("TC1", TDES_SET, MSG_SLOT_ALL), E_SLOT);
 	ck_assert_int_eq(begin("TC1", "FFFF000000", 0), E_KEY_SET);
-	ck_assert_int_eq(journal_key_set_state(sim.load.journal, TDES_SET, KEY_SET_SUSPENDED), E_OK);
+	ck_assert_int_eq(journal_key_set_state(sim.load.journal, TDES_SET, KEY_SET_SUSPENDED, ""), E_OK);
 	ck_assert_int_eq(begin("TC1", TDES_SET, 0), E_KEY_SET_STATE);
 	ck_assert_ptr_nonnull(strstr(why, TDES_SET));
 	ck_assert_int_eq(kdh.state, KDH_IDLE);
@@ -259,7 +259,7 @@ START_TEST(an_offer_is_a_receipt_even_of_a_suspended_key_set)
 	ck_assert_int_eq(ask(&tc1, TDES_SET, 0), E_OK);
 	accept_key(&tc1);
 	greet(&tc1, TDES_SET, 0);
-	ck_assert_int_eq(journal_key_set_state(sim.load.journal, TDES_SET, KEY_SET_SUSPENDED), E_OK);
+	ck_assert_int_eq(journal_key_set_state(sim.load.journal, TDES_SET, KEY_SET_SUSPENDED, ""), E_OK);
 	ck_assert_int_eq(give_offer(&tc1), E_OK);
 	ck_assert_int_eq(facts.state, LOAD_LOADED);
 }
@@ -388,7 +388,7 @@ START_TEST(a_count_shown_in_a_refused_offer_counts)
 	image = tc1;
 	accept_key(&tc1); /* and its RECEIPT is kept back */
 	greet(&tc1, AES_SET, 1);
-	ck_assert_int_eq(journal_key_set_state(sim.load.journal, AES_SET, KEY_SET_SUSPENDED), E_OK);
+	ck_assert_int_eq(journal_key_set_state(sim.load.journal, AES_SET, KEY_SET_SUSPENDED, ""), E_OK);
 	ck_assert_int_eq(give_offer(&tc1), E_KEY_SET_STATE);
 	ck_assert_int_eq(ask(&image, TDES_SET, 0), E_ROLLBACK);
 	ck_assert_int_eq(confirm(&tc1, 0), E_OK);
@@ -509,7 +509,7 @@ START_TEST(a_key_set_suspended_after_hello_gives_no_key)
 
 	load(&tc1, TDES_SET, 0);
 	greet(&tc1, TDES_SET, 1);
-	ck_assert_int_eq(journal_key_set_state(sim.load.journal, TDES_SET, KEY_SET_SUSPENDED), E_OK);
+	ck_assert_int_eq(journal_key_set_state(sim.load.journal, TDES_SET, KEY_SET_SUSPENDED, ""), E_OK);
 	digest(before);
 	ck_assert_int_eq(give_offer(&tc1), E_KEY_SET_STATE);
 	digest(after);

@@ -543,7 +543,7 @@ START_TEST(a_used_up_key_set_is_followed_by_the_next_of_its_chain)
 	ck_assert(yes);
 	ck_assert_int_eq(lease_follows(&yes, sim.load.journal, &third, &set), E_OK);
 	ck_assert(!yes);
-	ck_assert_int_eq(journal_key_set_state(sim.load.journal, "FFFF222222", KEY_SET_SUSPENDED), E_OK);
+	ck_assert_int_eq(journal_key_set_state(sim.load.journal, "FFFF222222", KEY_SET_SUSPENDED, ""), E_OK);
 	ck_assert_int_eq(none(), E_KEY_SET_STATE);
 	ck_assert_ptr_nonnull(strstr(why, "FFFF222222 is suspended"));
 }

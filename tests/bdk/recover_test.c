@@ -170,9 +170,9 @@ START_TEST(refuses_unknown_and_suspended_key_sets_and_impossible_counters)
 	ck_assert_uint_eq(v->clock, 0);	/* nothing was derived */
 	k = ksn("FFFF9876543210E00001");
 	ck_assert_int_eq(begin(&k), E_OK);
-	ck_assert_int_eq(journal_key_set_state(sim.acquirer.journal, "FFFF987654", KEY_SET_SUSPENDED), E_OK);
+	ck_assert_int_eq(journal_key_set_state(sim.acquirer.journal, "FFFF987654", KEY_SET_SUSPENDED, ""), E_OK);
 	ck_assert_int_eq(begin(&k), E_KEY_SET_STATE);	/* also with its initial key at hand */
-	ck_assert_int_eq(journal_key_set_state(sim.acquirer.journal, "FFFF987654", KEY_SET_ACTIVE), E_OK);
+	ck_assert_int_eq(journal_key_set_state(sim.acquirer.journal, "FFFF987654", KEY_SET_ACTIVE, ""), E_OK);
 	ck_assert_int_eq(begin(&k), E_OK);
 }
 END_TEST
