@@ -356,6 +356,23 @@ ls "$R/load/shares" | grep -q -- '-2-' && complain "shares are left of a change 
 mv "$WORK/newer"/* "$R/load/shares/"
 stop load
 
+# --- A dead token -------------------------------------------------------------------------------------------------------
+# What is gone with it no passphrase brings back; a copy of the room's folder, of before, does, with those of that day.
+cp -rp "$R/load" "$WORK/copy"
+rm -rf "$(dirname "$(token)")" "$R/load/token/token.object"
+serving load || die "bdkd without its token"
+unlock load dora >/dev/null 2>&1
+refuses 69 'token' unlock load anna
+refuses 75 'bdk unlock' lists load
+stop load
+rm -rf "$R/load" && cp -rp "$WORK/copy" "$R/load" || die "the copy"
+serving load || die "bdkd on the copy"
+unlock load dora >/dev/null 2>&1
+unlock load anna >"$WORK/said" 2>&1
+said 'is unlocked'
+refuses 0 'FFFF987654' lists load
+stop load
+
 # --- What is refused ----------------------------------------------------------------------------------------------------
 # closed TEXT COMMAND...: bdkd does not start, and says so with it
 closed() {
