@@ -1,5 +1,6 @@
 #include "bdk/construction.h"
 #include "base/wipe.h"
+#include "bdk/clear_key.h"
 #include "dukpt/aes.h"
 #include "dukpt/tdes.h"
 
@@ -17,59 +18,35 @@ uint8_t construct_parts(enum dukpt_scheme scheme)
 	return scheme == DUKPT_TDES ? 2 : 1;
 }
 
-/* Odd parity, as TDES keys have it */
-static uint8_t odd(uint8_t b)
+enum err construct_given(struct token *t, CK_OBJECT_HANDLE born[static 2], const struct key *bdk, enum dukpt_scheme scheme,
+			 unsigned may)
 {
-	unsigned x = b & 0xFEu, p = x ^ x >> 4;
+	struct key k[2] = { *bdk, { .len = 0 } }; /* BDK, variant */
+	uint8_t n = construct_parts(scheme);
+	enum err e = k[0].len == dukpt_key_len(scheme) ? clear_key_fit(&k[0], n == 2) : E_KEY;
 
-	p ^= p >> 2;
-	p ^= p >> 1;
-	return (uint8_t)(x | (~p & 1u));
+	if (!e && n == 2)
+		e = dukpt_tdes_variant(&k[1], &k[0]);
+	if (!e && n == 2)
+		e = clear_key_fit(&k[1], true);
+	for (unsigned i = 0; !e && i < n; i++)
+		e = object_create(t, &born[i], construct_type(scheme), k[i].b, k[i].len, may);
+	wipe(k, sizeof k);
+	return e;
 }
 
-/* Is a DES key with odd parity one of the 4 weak and 12 semi-weak ones (NIST SP 800-67 3.3.2)? */
-static bool weak(const uint8_t half[static HALF_LEN])
-{
-	static const uint64_t list[] = {
-		0x0101010101010101, 0xFEFEFEFEFEFEFEFE, 0xE0E0E0E0F1F1F1F1, 0x1F1F1F1F0E0E0E0E,
-		0x011F011F010E010E, 0x1F011F010E010E01, 0x01E001E001F101F1, 0xE001E001F101F101,
-		0x01FE01FE01FE01FE, 0xFE01FE01FE01FE01, 0x1FE01FE00EF10EF1, 0xE01FE01FF10EF10E,
-		0x1FFE1FFE0EFE0EFE, 0xFE1FFE1FFE0EFE0E, 0xE0FEE0FEF1FEF1FE, 0xFEE0FEE0FEF1FEF1,
-	};
-	bool is = false;
-	uint8_t b[HALF_LEN];
-
-	for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
-		put_be64(b, list[i]);
-		is |= ct_equal(b, half, HALF_LEN);
-	}
-	return is;
-}
-
-/* The one place where a clear BDK exists: for tokens without an XOR, as SoftHSM 2.6.1. */
+/* The one place where a BDK that is born here is clear: for tokens without an XOR, as SoftHSM 2.6.1. */
 static enum err born_here(struct token *t, CK_OBJECT_HANDLE born[static 2], unsigned may)
 {
-	struct key k[2] = { { { 0 }, BDK_LEN }, { { 0 }, BDK_LEN } }; /* BDK, variant */
-	bool bad;
+	struct key bdk = { { 0 }, BDK_LEN };
 	enum err e;
 
 	do {
-		e = token_random(t, k[0].b, BDK_LEN);
-		if (e)
-			goto done;
-		for (unsigned i = 0; i < BDK_LEN; i++)
-			k[0].b[i] = odd(k[0].b[i]);
-		e = dukpt_tdes_variant(&k[1], &k[0]);
-		if (e)
-			goto done;
-		bad = ct_equal(k[0].b, k[0].b + HALF_LEN, HALF_LEN);
-		for (unsigned i = 0; i < 2; i++)
-			bad = bad || weak(k[i].b) || weak(k[i].b + HALF_LEN);
-	} while (bad);
-	for (unsigned i = 0; !e && i < 2; i++)
-		e = object_create(t, &born[i], CKK_DES2, k[i].b, BDK_LEN, may);
-done:
-	wipe(k, sizeof k);
+		e = token_random(t, bdk.b, BDK_LEN);
+		if (!e)
+			e = construct_given(t, born, &bdk, DUKPT_TDES, may);
+	} while (e == E_KEY);
+	wipe(&bdk, sizeof bdk);
 	return e;
 }
 

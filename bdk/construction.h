@@ -18,6 +18,17 @@ uint8_t construct_parts(enum dukpt_scheme scheme);
 MUST_USE enum err construct_tdes(struct token *t, CK_OBJECT_HANDLE born[static 2], unsigned may);
 MUST_USE enum err construct_aes(struct token *t, CK_OBJECT_HANDLE born[static 2], uint8_t len, unsigned may);
 
+/*
+ * construct_given - a BDK that is there in the clear as session objects: itself, and for TDES its variant
+ *
+ *   bdk  in  dukpt_key_len(scheme) bytes; TDES of any parity: the objects get odd parity
+ *
+ *   E_KEY (another length, or what clear_key_fit() refuses, of the variant too). On an error nothing or the first of both
+ *   is there, to be destroyed as always
+ */
+MUST_USE enum err construct_given(struct token *t, CK_OBJECT_HANDLE born[static 2], const struct key *bdk,
+				  enum dukpt_scheme scheme, unsigned may);
+
 /* construct_xor - a DES2 session object: the base, which MAY_MIX, xor mask */
 MUST_USE enum err construct_xor(struct token *t, CK_OBJECT_HANDLE *h, CK_OBJECT_HANDLE base,
 				const uint8_t mask[static BDK_LEN], unsigned may);

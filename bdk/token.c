@@ -1,5 +1,6 @@
 #include "bdk/token.h"
 #include "base/wipe.h"
+#include "bdk/clear_key.h"
 #include "bdk/construction.h"
 #include "bdk/kek.h"
 #include "bdk/object.h"
@@ -174,6 +175,47 @@ enum err token_take_bdk(struct token *t, struct kcv *kcv, const struct wrapped *
 	object_destroy(t, &kek[0]);
 	object_destroy(t, &kek[1]);
 	kek_end(t, &k);
+	return e;
+}
+
+enum err token_place_bdk(struct token *t, struct kcv *kcv, const struct key *bdk, const struct key_set_id *set,
+			 const struct kcv *paper)
+{
+	CK_OBJECT_HANDLE born[2] = { 0, 0 }, h;
+	struct kcv value = { .len = 0 };
+	struct bdk_names b = { .n = 0 };
+	bool keep = !paper || paper->len;
+	enum err e = name_bdk(&b, set);
+
+	if (!e)
+		e = absent_bdk(t, &b);
+	if (!e)
+		e = construct_given(t, born, bdk, set->scheme, MAY_ENCRYPT | MAY_BE_COPIED);
+	if (!e)
+		e = check_value(t, &value, born[0], set->scheme);
+	if (!e && paper && keep && (paper->len != value.len || !ct_equal(paper->b, value.b, value.len)))
+		e = E_MAC;
+	for (unsigned i = 0; !e && keep && i < b.n; i++) {
+		e = construct_settle(t, &h, born[i], b.label[i]);
+		if (e && drop_bdk(t, &b))
+			e = E_TOKEN;
+	}
+	*kcv = e ? (struct kcv){ .len = 0 } : value;
+	object_destroy(t, &born[0]);
+	object_destroy(t, &born[1]);
+	return e;
+}
+
+enum err token_enter_bdk(struct token *t, struct kcv *kcv, const struct key part[], uint8_t parts,
+			 const struct key_set_id *set, const struct kcv *paper)
+{
+	struct key bdk;
+	enum err e = clear_key_join(&bdk, part, parts, set->scheme == DUKPT_TDES);
+
+	*kcv = (struct kcv){ .len = 0 };
+	if (!e)
+		e = token_place_bdk(t, kcv, &bdk, set, paper);
+	wipe(&bdk, sizeof bdk);
 	return e;
 }
 

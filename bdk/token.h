@@ -103,9 +103,25 @@ MUST_USE enum err token_make_bdk(struct token *t, struct kcv *kcv, struct wrappe
 MUST_USE enum err token_take_bdk(struct token *t, struct kcv *kcv, const struct wrapped *item, uint8_t items,
 				 const uint8_t point[static P256_POINT], const uint8_t ctx[static 32],
 				 const struct key_set_id *set);
+MUST_USE enum err token_enter_bdk(struct token *t, struct kcv *kcv, const struct key part[], uint8_t parts,
+				  const struct key_set_id *set, const struct kcv *paper);
 MUST_USE enum err token_drop_bdk(struct token *t, const struct key_set_id *set);
 MUST_USE enum err token_initial_key(struct token *t, struct key *ik, const struct key_set_id *set,
 				    const struct ksn *iksn);
+
+/*
+ * token_place_bdk - a key set's objects of a BDK that is there in the clear, in this process alone: the BDK, and for TDES
+ * its variant, which may derive and can never leave. The caller wipes bdk.
+ *
+ *   kcv    out  len 0 on an error
+ *   bdk    in   of the scheme's length; TDES of any parity
+ *   paper  in   what the check value has to be, NULL where nobody said; len 0: it is wanted alone, and nothing is kept
+ *
+ *   E_OK, E_EXISTS, E_SCHEME, E_KEY (not a key to go by: clear_key_fit()), E_MAC (another check value), E_TOKEN. Nothing
+ *   stays in the token on an error, session objects neither.
+ */
+MUST_USE enum err token_place_bdk(struct token *t, struct kcv *kcv, const struct key *bdk, const struct key_set_id *set,
+				  const struct kcv *paper);
 
 /*
  * token_mark - the room's mark (bdk/mark.h): of several the one whose bytes are the highest. E_KEY (none)

@@ -1,6 +1,7 @@
 #include "bdk/worker.h"
 #include "base/host/fail.h"
 #include "base/wipe.h"
+#include "bdk/clear_key.h"
 #include "bdk/login.h"
 #include "bdk/process.h"
 #include "bdk/token.h"
@@ -46,6 +47,7 @@ enum act {
 	ACT_MAKE_KEY,
 	ACT_MARK,
 	ACT_SET_MARK,
+	ACT_ENTER_BDK,
 	ACTS
 };
 
@@ -136,6 +138,24 @@ static void rd_items(struct rd *r, struct wrapped item[static 2], uint8_t *items
 		*items = 0;
 }
 
+static void wr_parts(struct wr *w, const struct key part[], uint8_t parts)
+{
+	wr_u8(w, parts);
+	for (unsigned i = 0; i < parts; i++)
+		wr_span8(w, (struct span){ part[i].b, part[i].len });
+}
+
+static void rd_parts(struct rd *r, struct key part[static COMPONENTS_MOST], uint8_t *parts)
+{
+	*parts = rd_u8(r);
+	if (*parts > COMPONENTS_MOST && !r->e)
+		r->e = E_FORMAT;
+	for (unsigned i = 0; !r->e && i < *parts; i++)
+		part[i].len = rd_short(r, part[i].b, sizeof part[i].b);
+	if (r->e)
+		*parts = 0;
+}
+
 /* --- In the worker: one function an act, one table --------------------------------------------------------------- */
 
 /* What the acts read, in whichever combination. */
@@ -147,6 +167,7 @@ struct args {
 	struct ksn iksn;
 	struct wrapped item[2];
 	uint8_t items;
+	struct key part[COMPONENTS_MOST];
 	uint8_t out[RANDOM_MAX];
 };
 
@@ -301,6 +322,22 @@ static enum err do_take_bdk(struct token *t, struct rd *r, struct wr *w, struct 
 	return e;
 }
 
+static enum err do_enter_bdk(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	struct kcv kcv = { .len = 0 }, paper;
+	uint8_t parts;
+	enum err e;
+
+	rd_parts(r, a->part, &parts);
+	rd_set(r, &a->set);
+	rd_kcv(r, &paper);
+	e = rd_end(r);
+	if (!e)
+		e = token_enter_bdk(t, &kcv, a->part, parts, &a->set, &paper);
+	wr_kcv(w, &kcv);
+	return e;
+}
+
 static enum err do_drop_bdk(struct token *t, struct rd *r, struct wr *w, struct args *a)
 {
 	enum err e;
@@ -362,6 +399,7 @@ static const struct {
 	[ACT_FORGET]		= { do_forget,		 IN(ROOM_LOAD) },
 	[ACT_MAKE_BDK]		= { do_make_bdk,	 IN(ROOM_LOAD) },
 	[ACT_TAKE_BDK]		= { do_take_bdk,	 IN(ROOM_ACQUIRER) },
+	[ACT_ENTER_BDK]		= { do_enter_bdk,	 IN(ROOM_LOAD) | IN(ROOM_ACQUIRER) },
 	[ACT_DROP_BDK]		= { do_drop_bdk,	 IN(ROOM_LOAD) | IN(ROOM_ACQUIRER) },
 	[ACT_INITIAL_KEY]	= { do_initial_key,	 IN(ROOM_ACQUIRER) },
 	[ACT_MAKE_KEY]		= { do_make_key,	 IN(ROOM_LOAD) },
@@ -796,6 +834,22 @@ enum err worker_take_bdk(struct worker *w, struct kcv *kcv, const struct wrapped
 	wr_copy(&c.w, point, P256_POINT);
 	wr_copy(&c.w, ctx, 32);
 	wr_set(&c.w, set);
+	ask(w, &c);
+	rd_kcv(&c.r, kcv);
+	return end(w, &c);
+}
+
+enum err worker_enter_bdk(struct worker *w, struct kcv *kcv, const struct key part[], uint8_t parts,
+			  const struct key_set_id *set, const struct kcv *paper)
+{
+	struct call c;
+
+	begin(&c, ACT_ENTER_BDK);
+	if (parts > COMPONENTS_MOST)
+		c.w.e = E_RANGE;
+	wr_parts(&c.w, part, parts > COMPONENTS_MOST ? 0 : parts);
+	wr_set(&c.w, set);
+	wr_kcv(&c.w, paper);
 	ask(w, &c);
 	rd_kcv(&c.r, kcv);
 	return end(w, &c);

@@ -175,7 +175,20 @@ MUST_USE enum err worker_take_bdk(struct worker *w, struct kcv *kcv, const struc
 				  const uint8_t point[static P256_POINT], const uint8_t ctx[static 32],
 				  const struct key_set_id *set);
 
-/* worker_drop_bdk - destroy a key set's objects: undoes a worker_make_bdk() or worker_take_bdk() whose record failed.
+/*
+ * worker_enter_bdk - put a BDK together of its components and make a key set's token objects of it; load and acquirer rooms.
+ * The BDK is clear in the worker alone, and for this one act; the components are the caller's to wipe
+ *
+ *   part   in  parts (2 to 9) of the scheme's length
+ *   paper  in  what the check value has to be; len 0: it is wanted alone, and nothing is kept
+ *
+ *   E_EXISTS, E_SCHEME, E_RANGE, E_KEY (clear_key_join() refuses them), E_MAC (another check value), E_DENIED (a ca room).
+ *   Nothing stays in the token on an error
+ */
+MUST_USE enum err worker_enter_bdk(struct worker *w, struct kcv *kcv, const struct key part[], uint8_t parts,
+				   const struct key_set_id *set, const struct kcv *paper);
+
+/* worker_drop_bdk - destroy a key set's objects: undoes a worker_make_bdk(), worker_take_bdk() or worker_enter_bdk() whose record failed.
  * Fine if there are none. Not in a ca room. E_SCHEME */
 MUST_USE enum err worker_drop_bdk(struct worker *w, const struct key_set_id *set);
 

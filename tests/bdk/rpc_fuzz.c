@@ -5,6 +5,7 @@
  * Input: one byte says which end (and the room's purpose, or the call), the rest are records with two bytes of length.
  * The socket, the process and the token are stubs: worker.c is compiled into this program with other names for them.
  */
+#include "bdk/clear_key.h"
 #include "bdk/token.h"
 #include "tests/lib/test.h"
 
@@ -138,6 +139,17 @@ static enum err stub_take_bdk(struct token *t, struct kcv *kcv, const struct wra
 	return E_OK;
 }
 
+static enum err stub_enter_bdk(struct token *t, struct kcv *kcv, const struct key *part, uint8_t parts,
+			       const struct key_set_id *set, const struct kcv *paper)
+{
+	must(t && parts <= COMPONENTS_MOST && paper->len <= sizeof paper->b);
+	for (unsigned i = 0; i < parts; i++)
+		must(part[i].len <= sizeof part[i].b);
+	look_at_set(set);
+	kcv->len = sizeof kcv->b;
+	return E_OK;
+}
+
 static enum err stub_drop_bdk(struct token *t, const struct key_set_id *set)
 {
 	(void)t;
@@ -167,6 +179,7 @@ static enum err stub_initial_key(struct token *t, struct key *ik, const struct k
 #define token_wrap_initial_key stub_wrap
 #define token_make_bdk stub_make_bdk
 #define token_take_bdk stub_take_bdk
+#define token_enter_bdk stub_enter_bdk
 #define token_drop_bdk stub_drop_bdk
 #define token_initial_key stub_initial_key
 #include "bdk/worker.c"
@@ -200,6 +213,7 @@ static void call(unsigned which)
 	size_t len;
 	struct kcv kcv = { .len = 0 };
 	uint64_t handle = 0;
+	const struct key parts[2] = { { { 1 }, 16 }, { { 2 }, 16 } };
 	struct key ik = none;
 	enum err e;
 
@@ -230,6 +244,10 @@ static void call(unsigned which)
 		break;
 	case ACT_TAKE_BDK:
 		e = worker_take_bdk(&w, &kcv, item, 1, point, ctx, &set);
+		must(kcv.len <= sizeof kcv.b);
+		break;
+	case ACT_ENTER_BDK:
+		e = worker_enter_bdk(&w, &kcv, parts, 2, &set, &kcv);
 		must(kcv.len <= sizeof kcv.b);
 		break;
 	case ACT_DROP_BDK:

@@ -10,6 +10,7 @@
 #include "tests/lib/token_folder.h"
 #include "tests/shim/lies.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct token_folder folder;
@@ -263,45 +264,48 @@ START_TEST(a_wrapped_initial_key_is_the_one_software_derives)
 }
 END_TEST
 
-START_TEST(a_bdk_in_the_token_may_derive_and_nothing_else)
+static void may_derive_alone(const char *label)
 {
 	static const CK_ATTRIBUTE_TYPE no[] = { CKA_EXTRACTABLE, CKA_MODIFIABLE, CKA_ENCRYPT, CKA_DECRYPT,
 						CKA_SIGN,        CKA_VERIFY,     CKA_WRAP,    CKA_UNWRAP },
 				       yes[] = { CKA_TOKEN, CKA_PRIVATE, CKA_SENSITIVE, CKA_DERIVE };
-	static const char *const label[] = { "bdk-FFFF4B4559", "bdk-variant-FFFF4B4559", "bdk-4B455931" };
+	CK_OBJECT_HANDLE h = object(label, CKO_SECRET_KEY), child;
 	CK_BYTE value[64];
+	CK_BBOOL on = CK_TRUE, b;
+	CK_ATTRIBUTE read = { CKA_VALUE, value, sizeof value }, a = { 0, &b, sizeof b },
+		     change = { CKA_EXTRACTABLE, &on, sizeof on };
+	CK_MECHANISM_TYPE list[4];
+	CK_ATTRIBUTE allowed = { CKA_ALLOWED_MECHANISMS, list, sizeof list };
+	CK_AES_CBC_ENCRYPT_DATA_PARAMS cbc = { { 0 }, value, 16 };
+	CK_MECHANISM other = { CKM_AES_CBC_ENCRYPT_DATA, &cbc, sizeof cbc };
+
+	for (unsigned i = 0; i < sizeof no / sizeof *no; i++) {
+		a.type = no[i];
+		ck_assert_uint_eq(t.f->C_GetAttributeValue(t.session, h, &a, 1), CKR_OK);
+		ck_assert_msg(!b, "%s has attribute %#lx", label, no[i]);
+	}
+	for (unsigned i = 0; i < sizeof yes / sizeof *yes; i++) {
+		a.type = yes[i];
+		ck_assert_uint_eq(t.f->C_GetAttributeValue(t.session, h, &a, 1), CKR_OK);
+		ck_assert_msg(b, "%s lacks attribute %#lx", label, yes[i]);
+	}
+	ck_assert_uint_eq(t.f->C_GetAttributeValue(t.session, h, &allowed, 1), CKR_OK);
+	ck_assert_uint_eq(allowed.ulValueLen, 2 * sizeof *list);
+	ck_assert_uint_eq(t.f->C_DeriveKey(t.session, &other, h, &read, 0, &child), CKR_MECHANISM_INVALID);
+	ck_assert_uint_eq(t.f->C_GetAttributeValue(t.session, h, &read, 1), CKR_ATTRIBUTE_SENSITIVE);
+	ck_assert_uint_ne(t.f->C_SetAttributeValue(t.session, h, &change, 1), CKR_OK);
+}
+
+START_TEST(a_bdk_in_the_token_may_derive_and_nothing_else)
+{
 	struct key bdk, variant;
 	struct kcv kcv;
 
 	make_set(&sets[0], &bdk, &variant, &kcv);
 	make_set(&sets[1], &bdk, &variant, &kcv);
-	for (unsigned l = 0; l < 3; l++) {
-		CK_OBJECT_HANDLE h = object(label[l], CKO_SECRET_KEY);
-		CK_BBOOL on = CK_TRUE, b;
-		CK_ATTRIBUTE read = { CKA_VALUE, value, sizeof value }, a = { 0, &b, sizeof b },
-			     change = { CKA_EXTRACTABLE, &on, sizeof on };
-		CK_MECHANISM_TYPE list[4];
-		CK_ATTRIBUTE allowed = { CKA_ALLOWED_MECHANISMS, list, sizeof list };
-		CK_AES_CBC_ENCRYPT_DATA_PARAMS cbc = { { 0 }, value, 16 };
-		CK_MECHANISM other = { CKM_AES_CBC_ENCRYPT_DATA, &cbc, sizeof cbc };
-		CK_OBJECT_HANDLE child;
-
-		for (unsigned i = 0; i < sizeof no / sizeof *no; i++) {
-			a.type = no[i];
-			ck_assert_uint_eq(t.f->C_GetAttributeValue(t.session, h, &a, 1), CKR_OK);
-			ck_assert_msg(!b, "%s has attribute %#lx", label[l], no[i]);
-		}
-		for (unsigned i = 0; i < sizeof yes / sizeof *yes; i++) {
-			a.type = yes[i];
-			ck_assert_uint_eq(t.f->C_GetAttributeValue(t.session, h, &a, 1), CKR_OK);
-			ck_assert_msg(b, "%s lacks attribute %#lx", label[l], yes[i]);
-		}
-		ck_assert_uint_eq(t.f->C_GetAttributeValue(t.session, h, &allowed, 1), CKR_OK);
-		ck_assert_uint_eq(allowed.ulValueLen, 2 * sizeof *list);
-		ck_assert_uint_eq(t.f->C_DeriveKey(t.session, &other, h, &read, 0, &child), CKR_MECHANISM_INVALID);
-		ck_assert_uint_eq(t.f->C_GetAttributeValue(t.session, h, &read, 1), CKR_ATTRIBUTE_SENSITIVE);
-		ck_assert_uint_ne(t.f->C_SetAttributeValue(t.session, h, &change, 1), CKR_OK);
-	}
+	may_derive_alone("bdk-FFFF4B4559");
+	may_derive_alone("bdk-variant-FFFF4B4559");
+	may_derive_alone("bdk-4B455931");
 }
 END_TEST
 
@@ -567,6 +571,52 @@ START_TEST(a_short_or_long_bdk_is_refused)
 }
 END_TEST
 
+/* Whatever speaks against a key set of components or of given bytes, and what is left of it then: nothing. */
+START_TEST(what_is_no_key_leaves_nothing_in_the_token)
+{
+	const struct key_set_id *set = &published[_i].set;
+	struct key bdk = test_key(published[_i].bdk), bad = bdk, part[2] = { bdk, { { 0 }, 16 } };
+	struct kcv kcv, wrong = { { 1, 2, 3, 4, 5 }, set->scheme == DUKPT_TDES ? 3 : 5 }, want = { .len = 0 };
+	unsigned long before = objects(false);
+
+	bad.len = 24;
+	ck_assert_int_eq(token_place_bdk(&t, &kcv, &bad, set, NULL), E_KEY);
+	bad = (struct key){ { 0 }, 16 };
+	ck_assert_int_eq(token_place_bdk(&t, &kcv, &bad, set, NULL), E_KEY);
+	ck_assert_int_eq(token_enter_bdk(&t, &kcv, part, 2, set, &want), E_KEY); /* the second one is nothing */
+	ck_assert_int_eq(token_enter_bdk(&t, &kcv, part, 1, set, &want), E_RANGE);
+	ck_assert_int_eq(token_place_bdk(&t, &kcv, &bdk, set, &wrong), E_MAC);
+	ck_assert_int_eq(token_place_bdk(&t, &kcv, &bdk, set, &want), E_OK); /* asked alone */
+	ck_assert_uint_gt(kcv.len, 0);
+	ck_assert_uint_eq(objects(false), before);
+	ck_assert_int_eq(token_place_bdk(&t, &kcv, &bdk, set, &kcv), E_OK);
+	ck_assert_uint_eq(objects(false), before + (set->scheme == DUKPT_TDES ? 2 : 1));
+	ck_assert_uint_eq(objects(true), 0);
+	ck_assert_int_eq(token_place_bdk(&t, &kcv, &bdk, set, NULL), E_EXISTS);
+	ck_assert_int_eq(token_drop_bdk(&t, set), E_OK);
+	ck_assert_uint_eq(objects(false), before);
+}
+END_TEST
+
+/* As one that was made here: a_bdk_in_the_token_may_derive_and_nothing_else. */
+START_TEST(a_given_bdk_may_derive_and_nothing_else)
+{
+	const struct key_set_id *set = &published[_i].set;
+	struct key bdk = test_key(published[_i].bdk), expected = test_key(published[_i].ik), ik;
+	char id[KEY_SET_TEXT], label[TOKEN_LABEL];
+	struct kcv kcv;
+
+	ck_assert_int_eq(token_place_bdk(&t, &kcv, &bdk, set, NULL), E_OK);
+	key_set_text(id, set);
+	for (unsigned i = 0; i < (set->scheme == DUKPT_TDES ? 2 : 1); i++) {
+		snprintf(label, sizeof label, i ? "bdk-variant-%s" : "bdk-%s", id);
+		may_derive_alone(label);
+	}
+	ck_assert_int_eq(token_initial_key(&t, &ik, set, &published[_i].iksn), E_OK);
+	ck_assert_mem_eq(ik.b, expected.b, 16);
+}
+END_TEST
+
 START_TEST(random_bytes_differ)
 {
 	uint8_t a[32], b[32];
@@ -702,6 +752,8 @@ static Suite *suite(void)
 	tcase_add_loop_test(open, a_taken_bdk_gives_the_published_initial_key, 0, 2);
 	tcase_add_loop_test(open, a_spoiled_package_leaves_nothing_in_the_token, 0, 2);
 	tcase_add_loop_test(open, a_short_or_long_bdk_is_refused, 0, 2);
+	tcase_add_loop_test(open, what_is_no_key_leaves_nothing_in_the_token, 0, 2);
+	tcase_add_loop_test(open, a_given_bdk_may_derive_and_nothing_else, 0, 2);
 	tcase_add_test(open, random_bytes_differ);
 	tcase_add_loop_test(open, a_kek_that_could_have_been_seen_is_never_used, 0, 2);
 	tcase_add_loop_test(open, the_probe_notices_a_token_that_lies, 0, 17);

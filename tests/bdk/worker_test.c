@@ -224,6 +224,7 @@ START_TEST(a_room_is_asked_for_nothing_but_its_purpose)
 	const struct key_set_id *set = &sets[1];
 	const struct key_order order = order_for(set);
 	uint8_t point[P256_POINT], key[MSG_MAX], items;
+	const struct key part[2] = { { { 1 }, 16 }, { { 2 }, 16 } };
 	struct wrapped item[2] = { { .len = 0 } };
 	struct key ik;
 	struct ksn iksn;
@@ -239,6 +240,8 @@ START_TEST(a_room_is_asked_for_nothing_but_its_purpose)
 	ck_assert_int_eq(worker_forget(&w, h), is_load ? E_OK : E_DENIED);
 	ck_assert_int_eq(worker_take_bdk(&w, &kcv, item, 1, terminal, ctx, set), is_acquirer ? E_KEY : E_DENIED);
 	ck_assert_int_eq(worker_initial_key(&w, &ik, set, &iksn), is_acquirer ? E_KEY_SET : E_DENIED);
+	ck_assert_int_eq(worker_enter_bdk(&w, &kcv, part, 2, set, &(struct kcv){ .len = 0 }),
+			 is_load || is_acquirer ? E_OK : E_DENIED);
 	ck_assert_int_eq(worker_drop_bdk(&w, set), is_load || is_acquirer ? E_OK : E_DENIED);
 	ck_assert_int_eq(worker_random(&w, point, 8), E_OK);
 }
@@ -331,6 +334,58 @@ START_TEST(an_acquirer_derives_the_published_initial_keys)
 	ck_assert_int_eq(worker_drop_bdk(&w, &row[_i].set), E_OK);
 	ck_assert_int_eq(worker_take_bdk(&w, &kcv, item, items, terminal, ctx, &row[_i].set), E_UNWRAP);
 	ck_assert_int_eq(worker_take_bdk(&w, &kcv, item, 3, terminal, ctx, &row[_i].set), E_UNWRAP);
+}
+END_TEST
+
+/* A load room and an acquirer room that were given the same components have the published key: what one loads, the other
+ * recovers. */
+START_TEST(two_rooms_that_enter_the_same_components_have_the_same_key)
+{
+	static const struct {
+		struct key_set_id set;
+		struct ksn iksn;
+		const char *bdk, *kcv, *ik;
+	} row[] = {
+		{ { { 0xFF, 0xFF, 0x98, 0x76, 0x54 }, 5, DUKPT_TDES },
+		  { { 0xFF, 0xFF, 0x98, 0x76, 0x54, 0x32, 0x10, 0xE0, 0, 0 }, KSN_TDES },
+		  "0123456789ABCDEFFEDCBA9876543210",
+		  "08D7B4",
+		  "6AC292FAA1315B4D858AB3A3D7D5933A" },
+		{ { { 0x12, 0x34, 0x56, 0x78 }, 4, DUKPT_AES128 },
+		  { { 0x12, 0x34, 0x56, 0x78, 0x90, 0x12, 0x34, 0x56 }, KSN_AES },
+		  "FEDCBA9876543210F1F1F1F1F1F1F1F1",
+		  "FF0BD7C455",
+		  "1273671EA26AC29AFA4D1084127652A1" },
+	};
+	struct key part[3] = { test_key("5D79A1F4298C3BE64C0EF2FD1A76D093"), test_key("A4BC3ECBD65DC2923BB6D95D4FEA80B6"),
+			       test_key(row[_i].bdk) /* xor the two others */ };
+	struct key loaded, recovered, expected = test_key(row[_i].ik);
+	struct kcv kcv, paper = { .len = 0 }, wrong;
+
+	for (unsigned i = 0; i < 16; i++)
+		part[2].b[i] ^= part[0].b[i] ^ part[1].b[i];
+	start(ROOM_LOAD);
+	ck_assert_int_eq(worker_start(&acquirer, &other_folder.at, ROOM_ACQUIRER, TOKEN_FOLDER_PIN), E_OK);
+	/* the check value alone, before anything is kept */
+	ck_assert_int_eq(worker_enter_bdk(&w, &kcv, part, 3, &row[_i].set, &paper), E_OK);
+	paper.len = (uint8_t)test_hex(paper.b, sizeof paper.b, row[_i].kcv);
+	ck_assert_uint_eq(kcv.len, paper.len);
+	ck_assert_mem_eq(kcv.b, paper.b, kcv.len);
+	ck_assert_int_eq(worker_initial_key(&acquirer, &recovered, &row[_i].set, &row[_i].iksn), E_KEY_SET);
+	wrong = paper;
+	wrong.b[wrong.len - 1] ^= 1;
+	ck_assert_int_eq(worker_enter_bdk(&acquirer, &kcv, part, 3, &row[_i].set, &wrong), E_MAC);
+	ck_assert_uint_eq(kcv.len, 0);
+	ck_assert_int_eq(worker_initial_key(&acquirer, &recovered, &row[_i].set, &row[_i].iksn), E_KEY_SET);
+	ck_assert_int_eq(worker_enter_bdk(&w, &kcv, part, 3, &row[_i].set, &paper), E_OK);
+	ck_assert_int_eq(worker_enter_bdk(&acquirer, &kcv, part, 3, &row[_i].set, &paper), E_OK);
+	ck_assert_mem_eq(kcv.b, paper.b, kcv.len);
+	ck_assert_int_eq(worker_enter_bdk(&acquirer, &kcv, part, 3, &row[_i].set, &paper), E_EXISTS);
+	ck_assert_int_eq(worker_enter_bdk(&acquirer, &kcv, part, 10, &row[_i].set, &paper), E_RANGE);
+	loaded = load(&row[_i].set, &row[_i].iksn);
+	ck_assert_int_eq(worker_initial_key(&acquirer, &recovered, &row[_i].set, &row[_i].iksn), E_OK);
+	ck_assert_mem_eq(loaded.b, expected.b, 16);
+	ck_assert_mem_eq(recovered.b, expected.b, 16);
 }
 END_TEST
 
@@ -701,6 +756,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, a_load_room_never_gives_an_initial_key, 0, NSETS);
 	tcase_add_loop_test(t, an_acquirer_recovers_what_a_load_room_loads, 0, NSETS);
 	tcase_add_loop_test(t, an_acquirer_derives_the_published_initial_keys, 0, 2);
+	tcase_add_loop_test(t, two_rooms_that_enter_the_same_components_have_the_same_key, 0, 2);
 	tcase_add_loop_test(t, a_killed_worker_is_one_failed_call_and_key_sets_stay, 0, NSETS);
 	tcase_add_test(t, a_worker_that_hangs_is_given_up);
 	tcase_add_loop_test(t, a_whole_key_is_made_in_one_act, 0, NSETS);
