@@ -152,7 +152,7 @@ UNIT := $(foreach a,$(filter-out crypto dukpt,$(AREAS)),$(call tests_of,$a,test)
 	$(foreach b,$(BACKENDS),$(addsuffix .$b,$(call tests_of,crypto,test) $(call tests_of,dukpt,test)))
 FUZZ := $(foreach a,$(filter-out crypto dukpt,$(AREAS)),$(call tests_of,$a,fuzz)) \
 	$(addsuffix .bearssl,$(call tests_of,crypto,fuzz) $(call tests_of,dukpt,fuzz))
-TOOLS := $(patsubst tests/tools/%.c,$(B)/test/tools/%,$(wildcard tests/tools/*.c)) $(B)/test/tty-shim.so $(B)/test/tools/lab-bearssl
+TOOLS := $(patsubst tests/tools/%.c,$(B)/test/tools/%,$(wildcard tests/tools/*.c)) $(B)/test/tty-shim.so $(B)/test/tools/lab-bearssl $(B)/test/bdk/stations
 ALGORITHMS := $(B)/test/ctime/ctime $(B)/test/independent/driver $(B)/test/long/registers
 SYSTEM := $(wildcard tests/system/*.sh)
 
