@@ -20,8 +20,6 @@ void cmac_double(uint8_t out[static 16], const uint8_t in[static 16])
 	dbl(out, in, 16, 0x87);
 }
 
-typedef enum err ecb_fn(uint8_t *out, const struct key *key, enum dir dir, const uint8_t *in, size_t blocks);
-
 static void xor_into(uint8_t *out, const uint8_t *in, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
@@ -29,16 +27,15 @@ static void xor_into(uint8_t *out, const uint8_t *in, size_t len)
 }
 
 /* SP 800-38B 6.2. The last block is kept back: it takes K1 if it is whole, else padding and K2. */
-static enum err cmac(uint8_t *out, ecb_fn *ecb, size_t block, uint8_t r, const struct key *key, const uint8_t *in,
-		     size_t len)
+enum err cmac_by(uint8_t *out, size_t block, cmac_ecb *ecb, void *ctx, const uint8_t *in, size_t len)
 {
-	uint8_t sub[16] = { 0 }, x[16] = { 0 };
+	uint8_t sub[16] = { 0 }, x[16] = { 0 }, r = block == 8 ? 0x1b : 0x87;
 	size_t last = len ? (len - 1) % block + 1 : 0;
-	enum err e = ecb(sub, key, ENCRYPT, sub, 1);
+	enum err e = ecb(ctx, sub, sub, 1);
 
 	for (size_t at = 0; !e && at < len - last; at += block) {
 		xor_into(x, in + at, block);
-		e = ecb(x, key, ENCRYPT, x, 1);
+		e = ecb(ctx, x, x, 1);
 	}
 	if (e)
 		goto done;
@@ -50,7 +47,7 @@ static enum err cmac(uint8_t *out, ecb_fn *ecb, size_t block, uint8_t r, const s
 	if (last)
 		xor_into(x, in + (len - last), last);
 	xor_into(x, sub, block);
-	e = ecb(x, key, ENCRYPT, x, 1);
+	e = ecb(ctx, x, x, 1);
 done:
 	if (e)
 		wipe(out, block);
@@ -61,9 +58,19 @@ done:
 	return e;
 }
 
+enum err cmac_ecb_aes(void *key, uint8_t *out, const uint8_t *in, size_t blocks)
+{
+	return aes_ecb(out, key, ENCRYPT, in, blocks);
+}
+
+enum err cmac_ecb_tdes(void *key, uint8_t *out, const uint8_t *in, size_t blocks)
+{
+	return des_ecb(out, key, ENCRYPT, in, blocks);
+}
+
 enum err cmac_aes(uint8_t out[static 16], const struct key *key, const uint8_t *in, size_t len)
 {
-	return cmac(out, aes_ecb, 16, 0x87, key, in, len);
+	return cmac_by(out, 16, cmac_ecb_aes, (void *)key, in, len);
 }
 
 enum err cmac_tdes(uint8_t out[static 8], const struct key *key, const uint8_t *in, size_t len)
@@ -72,5 +79,5 @@ enum err cmac_tdes(uint8_t out[static 8], const struct key *key, const uint8_t *
 		wipe(out, 8);
 		return E_KEY;
 	}
-	return cmac(out, des_ecb, 8, 0x1b, key, in, len);
+	return cmac_by(out, 8, cmac_ecb_tdes, (void *)key, in, len);
 }

@@ -255,52 +255,79 @@ done:
 
 /* --- Keys, cipher, MAC ------------------------------------------------------------------------------------------ */
 
-/* TR-31's two ways from the KBPK to the key of one use: xor a letter, or CMAC of what the key is for, block by block */
-static enum err use_key(struct key *out, const struct version *v, const struct key *kbpk, uint8_t use)
+static bool kbpk_ok(const struct version *v, size_t len)
 {
-	uint8_t algorithm = (uint8_t)(v->block == 8 ? kbpk->len / 8 - 2 : kbpk->len / 8);
-	uint8_t input[8] = { 0, 0, use, 0, 0, algorithm, 0, (uint8_t)(8 * kbpk->len) }, mac[16];
-	struct key k = { { 0 }, kbpk->len };
+	return len == 16 || len == 24 || (len == 32 && v->block == 16);
+}
+
+/* The key of one use by CMAC of what it is for, block by block */
+static enum err derive(struct key *out, const struct version *v, uint8_t len, uint8_t use, cmac_ecb *ecb, void *ctx)
+{
+	uint8_t algorithm = (uint8_t)(v->block == 8 ? len / 8 - 2 : len / 8);
+	uint8_t input[8] = { 0, 0, use, 0, 0, algorithm, len == 32 /* 256 bits are 0100 */, (uint8_t)(8 * len) }, mac[16];
 	enum err e = E_OK;
 
-	/* 256 bits are 0100 */
-	input[6] = kbpk->len == 32;
-	for (uint8_t at = 0; !e && at < k.len; at = (uint8_t)(at + v->block)) {
-		uint8_t left = (uint8_t)(k.len - at), n = left < v->block ? left : v->block;
+	out->len = len;
+	for (uint8_t at = 0; !e && at < len; at = (uint8_t)(at + v->block)) {
+		uint8_t left = (uint8_t)(len - at), n = left < v->block ? left : v->block;
 
 		input[0]++;
-		if (v->variant)
-			for (uint8_t i = 0; i < n; i++)
-				mac[i] = (uint8_t)(kbpk->b[at + i] ^ (use == USE_MAC ? 'M' : 'E'));
-		else
-			e = v->block == 8 ? cmac_tdes(mac, kbpk, input, 8) : cmac_aes(mac, kbpk, input, 8);
+		e = cmac_by(mac, v->block, ecb, ctx, input, sizeof input);
 		if (!e)
-			memcpy(k.b + at, mac, n);
+			memcpy(out->b + at, mac, n);
 	}
-	if (!e)
-		*out = k;
-	wipe(&k, sizeof k);
 	wipe(mac, sizeof mac);
 	return e;
 }
 
+enum err keyblock_derive(struct keyblock_keys *k, char version, uint8_t len, cmac_ecb *ecb, void *ctx)
+{
+	const struct version *v = version_of(version);
+	enum err e = !v || v->variant ? E_VERSION : kbpk_ok(v, len) ? E_OK : E_KEY;
+
+	wipe(k, sizeof *k);
+	if (!e)
+		e = derive(&k->cipher, v, len, v->cipher_use, ecb, ctx);
+	if (!e)
+		e = derive(&k->mac, v, len, USE_MAC, ecb, ctx);
+	if (e)
+		wipe(k, sizeof *k);
+	else
+		k->version = version;
+	return e;
+}
+
+/* TR-31's two ways from the KBPK to the keys: derived, or each byte of it xor a letter */
+static enum err keys_of(struct keyblock_keys *k, const struct version *v, const struct key *kbpk)
+{
+	if (!v->variant)
+		return keyblock_derive(k, v->id, kbpk->len, v->block == 8 ? cmac_ecb_tdes : cmac_ecb_aes, (void *)kbpk);
+	if (!kbpk_ok(v, kbpk->len))
+		return E_KEY;
+	k->version = v->id;
+	k->cipher = k->mac = *kbpk;
+	for (uint8_t i = 0; i < kbpk->len; i++) {
+		k->cipher.b[i] ^= 'E';
+		k->mac.b[i] ^= 'M';
+	}
+	return E_OK;
+}
+
 /* The MAC over len bytes, whole blocks for CBC-MAC: n bytes of it count */
-static enum err make_mac(uint8_t mac[static 16], const struct version *v, const struct key *kbpk, const uint8_t *p,
+static enum err make_mac(uint8_t mac[static 16], const struct version *v, const struct key *k, const uint8_t *p,
 			 size_t len)
 {
-	struct key k = { { 0 }, 0 };
 	uint8_t b[16] = { 0 };
-	enum err e = use_key(&k, v, kbpk, USE_MAC);
+	enum err e = E_OK;
 
-	if (!e && !v->variant)
-		e = v->block == 8 ? cmac_tdes(b, &k, p, len) : cmac_aes(b, &k, p, len);
+	if (!v->variant)
+		e = v->block == 8 ? cmac_tdes(b, k, p, len) : cmac_aes(b, k, p, len);
 	for (size_t at = 0; !e && v->variant && at < len; at += 8) {
 		for (unsigned i = 0; i < 8; i++)
 			b[i] = (uint8_t)(b[i] ^ p[at + i]);
-		e = des_ecb(b, &k, ENCRYPT, b, 1);
+		e = des_ecb(b, k, ENCRYPT, b, 1);
 	}
 	memcpy(mac, b, sizeof b);
-	wipe(&k, sizeof k);
 	wipe(b, sizeof b);
 	return e;
 }
@@ -323,29 +350,16 @@ static enum err ctr(uint8_t *p, const struct key *k, const uint8_t iv[static 16]
 }
 
 /* len bytes in place; head: the header's first bytes */
-static enum err cipher(uint8_t *p, size_t len, const struct version *v, const struct key *kbpk, enum dir dir,
+static enum err cipher(uint8_t *p, size_t len, const struct version *v, const struct key *k, enum dir dir,
 		       const uint8_t mac[static 16], const uint8_t *head)
 {
 	const uint8_t *iv = v->variant ? head : mac;
-	struct key k = { { 0 }, 0 };
-	enum err e = use_key(&k, v, kbpk, v->cipher_use);
 
-	if (e)
-		goto done;
 	if (v->cipher_use == USE_CTR)
-		e = ctr(p, &k, mac, len);
-	else if (v->block == 16)
-		e = aes_cbc(p, &k, dir, iv, p, len / 16);
-	else
-		e = des_cbc(p, &k, dir, iv, p, len / 8);
-done:
-	wipe(&k, sizeof k);
-	return e;
-}
-
-static bool kbpk_ok(const struct version *v, const struct key *kbpk)
-{
-	return kbpk->len == 16 || kbpk->len == 24 || (kbpk->len == 32 && v->block == 16);
+		return ctr(p, k, mac, len);
+	if (v->block == 16)
+		return aes_cbc(p, k, dir, iv, p, len / 16);
+	return des_cbc(p, k, dir, iv, p, len / 8);
 }
 
 size_t keyblock_room(const struct keyblock *b)
@@ -353,7 +367,8 @@ size_t keyblock_room(const struct keyblock *b)
 	return b->head.len + b->enciphered.len / 2;
 }
 
-enum err keyblock_open(struct span *key, uint8_t *work, size_t size, const struct keyblock *b, const struct key *kbpk)
+enum err keyblock_open_by(struct span *key, uint8_t *work, size_t size, const struct keyblock *b,
+			  const struct keyblock_keys *keys)
 {
 	const struct version *v = version_of(b->header.version);
 	size_t head = b->head.len, len, bits;
@@ -364,7 +379,7 @@ enum err keyblock_open(struct span *key, uint8_t *work, size_t size, const struc
 	if (!v)
 		goto done;
 	e = E_KEY;
-	if (!kbpk_ok(v, kbpk))
+	if (keys->version != v->id)
 		goto done;
 	e = E_SPACE;
 	if (size < keyblock_room(b))
@@ -380,13 +395,13 @@ enum err keyblock_open(struct span *key, uint8_t *work, size_t size, const struc
 	/* What is under the MAC is the clear text or the enciphered one; either way it is verified before it is looked
 	 * at. */
 	if (!v->variant)
-		e = cipher(clear, len, v, kbpk, DECRYPT, theirs, work);
+		e = cipher(clear, len, v, &keys->cipher, DECRYPT, theirs, work);
 	if (!e)
-		e = make_mac(ours, v, kbpk, work, head + len);
+		e = make_mac(ours, v, &keys->mac, work, head + len);
 	if (!e && !ct_equal(ours, theirs, v->mac))
 		e = E_MAC;
 	if (!e && v->variant)
-		e = cipher(clear, len, v, kbpk, DECRYPT, theirs, work);
+		e = cipher(clear, len, v, &keys->cipher, DECRYPT, theirs, work);
 	if (e)
 		goto done;
 	bits = get_be16(clear);
@@ -399,6 +414,22 @@ done:
 	if (e)
 		wipe(work, size);
 	wipe(ours, sizeof ours);
+	return e;
+}
+
+enum err keyblock_open(struct span *key, uint8_t *work, size_t size, const struct keyblock *b, const struct key *kbpk)
+{
+	const struct version *v = version_of(b->header.version);
+	struct keyblock_keys keys = { 0 };
+	enum err e = v ? keys_of(&keys, v, kbpk) : E_VERSION;
+
+	if (!e) {
+		e = keyblock_open_by(key, work, size, b, &keys);
+	} else {
+		*key = (struct span){ NULL, 0 };
+		wipe(work, size);
+	}
+	wipe(&keys, sizeof keys);
 	return e;
 }
 
@@ -447,11 +478,12 @@ static bool put_padding(struct wr *w, const struct version *v)
 	return true;
 }
 
-static enum err strong(const struct keyblock_header *h, const struct version *v, const struct key *kbpk, size_t len)
+bool keyblock_protects(char version, size_t kbpk, char algorithm, size_t len)
 {
-	char own = v->block == 8 ? 'T' : 'A';
+	const struct version *v = version_of(version);
+	char own = v && v->block == 8 ? 'T' : 'A';
 
-	return (h->algorithm == 'A' && own == 'T') || (h->algorithm == own && len > kbpk->len) ? E_STRENGTH : E_OK;
+	return v && !(algorithm == 'A' && own == 'T') && !(algorithm == own && len > kbpk);
 }
 
 /* bytes to hexadecimal digits in their own place, from the end on */
@@ -468,9 +500,9 @@ static void spread(char *p, size_t bytes)
 	wipe(text, sizeof text);
 }
 
-enum err keyblock_write(char *out, size_t size, size_t *len, const struct keyblock_header *h,
-			const struct keyblock_option *options, size_t n, const struct key *kbpk, struct span key,
-			const uint8_t random[static KEYBLOCK_RANDOM], enum keyblock_policy policy)
+enum err keyblock_write_by(char *out, size_t size, size_t *len, const struct keyblock_header *h,
+			   const struct keyblock_option *options, size_t n, const struct keyblock_keys *keys,
+			   struct span key, const uint8_t random[static KEYBLOCK_RANDOM], enum keyblock_policy policy)
 {
 	const struct version *v = version_of(h->version);
 	uint8_t mac[16] = { 0 }, *head = (uint8_t *)out;
@@ -485,10 +517,10 @@ enum err keyblock_write(char *out, size_t size, size_t *len, const struct keyblo
 	if (!key.len || key.len > KEY_MAX || n > OPTIONS_MAX)
 		goto done;
 	e = E_KEY;
-	if (!kbpk_ok(v, kbpk))
+	if (keys->version != v->id)
 		goto done;
-	e = strong(h, v, kbpk, key.len);
-	if (e)
+	e = E_STRENGTH;
+	if (!keyblock_protects(v->id, keys->cipher.len, h->algorithm, key.len))
 		goto done;
 	e = E_FORMAT;
 	if (!header_ok(h))
@@ -528,11 +560,11 @@ enum err keyblock_write(char *out, size_t size, size_t *len, const struct keyblo
 	put_decimal(head + 12, 2, n);
 
 	if (v->variant)
-		e = cipher(head + at, clear, v, kbpk, ENCRYPT, mac, head);
+		e = cipher(head + at, clear, v, &keys->cipher, ENCRYPT, mac, head);
 	if (!e)
-		e = make_mac(mac, v, kbpk, head, at + clear);
+		e = make_mac(mac, v, &keys->mac, head, at + clear);
 	if (!e && !v->variant)
-		e = cipher(head + at, clear, v, kbpk, ENCRYPT, mac, head);
+		e = cipher(head + at, clear, v, &keys->cipher, ENCRYPT, mac, head);
 	if (e)
 		goto done;
 	memcpy(head + at + clear, mac, v->mac);
@@ -542,5 +574,22 @@ done:
 	if (e)
 		wipe(out, size);
 	wipe(mac, sizeof mac);
+	return e;
+}
+
+enum err keyblock_write(char *out, size_t size, size_t *len, const struct keyblock_header *h,
+			const struct keyblock_option *options, size_t n, const struct key *kbpk, struct span key,
+			const uint8_t random[static KEYBLOCK_RANDOM], enum keyblock_policy policy)
+{
+	const struct version *v = version_of(h->version);
+	struct keyblock_keys keys = { 0 };
+	enum err e = v ? keys_of(&keys, v, kbpk) : E_VERSION;
+
+	/* what is wrong with the rest is said first */
+	if (!e || e == E_KEY)
+		e = keyblock_write_by(out, size, len, h, options, n, &keys, key, random, policy);
+	else
+		wipe(out, size);
+	wipe(&keys, sizeof keys);
 	return e;
 }

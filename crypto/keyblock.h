@@ -24,7 +24,7 @@
 #ifndef KEYROOM_CRYPTO_KEYBLOCK_H
 #define KEYROOM_CRYPTO_KEYBLOCK_H
 
-#include "crypto/key.h"
+#include "crypto/cmac.h"
 
 #include <stdbool.h>
 
@@ -95,6 +95,23 @@ bool keyblock_find(struct span *data, const struct keyblock *b, const char *id);
 /* keyblock_room - bytes of working memory that keyblock_open() needs: at most KEYBLOCK_MAX */
 size_t keyblock_room(const struct keyblock *b);
 
+/* What a KBPK does in one version: the keys of the cipher and of the MAC. To be wiped after use. */
+struct keyblock_keys {
+	char version;
+	struct key cipher, mac; /* as long as the KBPK */
+};
+
+/*
+ * keyblock_derive - these keys of a KBPK that is not at hand, such as a token's, of which blocks can be enciphered
+ *
+ *   k    out  wiped on an error
+ *   len  in   bytes of the KBPK: 16 or 24 for B; 16, 24 or 32 for D and E
+ *   ecb  in   enciphers blocks of 8 (B) or 16 bytes under it
+ *
+ *   E_OK, E_VERSION (not B, D or E), E_KEY (len), or what ecb gives
+ */
+MUST_USE enum err keyblock_derive(struct keyblock_keys *k, char version, uint8_t len, cmac_ecb *ecb, void *ctx);
+
 /*
  * keyblock_open - verify a key block and decipher its key
  *
@@ -112,6 +129,14 @@ size_t keyblock_room(const struct keyblock *b);
  */
 MUST_USE enum err keyblock_open(struct span *key, uint8_t *work, size_t size, const struct keyblock *b,
 				const struct key *kbpk);
+
+/* keyblock_open_by - the same with keys that were derived already. E_KEY: they are of another version */
+MUST_USE enum err keyblock_open_by(struct span *key, uint8_t *work, size_t size, const struct keyblock *b,
+				   const struct keyblock_keys *keys);
+
+/* keyblock_protects - may a key of so many bytes and this algorithm ('A', 'T' or another) stand in a block of this version
+ * under a KBPK of kbpk bytes? Not an AES key under a TDES KBPK, nor one longer than a KBPK of its own algorithm */
+bool keyblock_protects(char version, size_t kbpk, char algorithm, size_t len);
 
 #define KEYBLOCK_RANDOM 16
 
@@ -135,12 +160,18 @@ enum keyblock_policy {
  *   E_VERSION   no such version, or not one that policy permits
  *   E_FORMAT    a header field or an option that keyblock_parse() would refuse
  *   E_RANGE     key is empty or too long, or more than 98 options
- *   E_STRENGTH  an AES key under a TDES kbpk, or a TDES or AES key longer than a kbpk of its own algorithm
+ *   E_STRENGTH  keyblock_protects() says no
  *   E_KEY, E_SPACE (out, or the four digits, do not hold it), E_CRYPTO
  */
 MUST_USE enum err keyblock_write(char *out, size_t size, size_t *len, const struct keyblock_header *h,
 				 const struct keyblock_option *options, size_t n, const struct key *kbpk,
 				 struct span key, const uint8_t random[static KEYBLOCK_RANDOM],
 				 enum keyblock_policy policy);
+
+/* keyblock_write_by - the same with keys that were derived already. E_KEY: they are of another version */
+MUST_USE enum err keyblock_write_by(char *out, size_t size, size_t *len, const struct keyblock_header *h,
+				    const struct keyblock_option *options, size_t n, const struct keyblock_keys *keys,
+				    struct span key, const uint8_t random[static KEYBLOCK_RANDOM],
+				    enum keyblock_policy policy);
 
 #endif

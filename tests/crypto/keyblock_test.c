@@ -4,6 +4,7 @@
  */
 #include "crypto/keyblock.h"
 #include "base/hex.h"
+#include "crypto/aes.h"
 #include "crypto/des.h"
 #include "tests/lib/test.h"
 
@@ -139,6 +140,73 @@ START_TEST(another_protection_key_opens_nothing)
 	ck_assert_int_eq(keyblock_parse(&b, text), E_OK);
 	ck_assert_int_eq(keyblock_open(&key, work, keyblock_room(&b) - 1, &b, &kbpk), E_SPACE);
 	ck_assert_int_eq(keyblock_open(&key, work, keyblock_room(&b), &b, &kbpk), E_OK);
+}
+END_TEST
+
+/* A token's KBPK: it enciphers blocks, and nobody has its bytes. */
+struct far {
+	const struct key *kbpk;
+	size_t block;
+	unsigned asked, fails_at;
+};
+
+static enum err encipher_far(void *ctx, uint8_t *out, const uint8_t *in, size_t blocks)
+{
+	struct far *f = ctx;
+
+	if (++f->asked == f->fails_at)
+		return E_TOKEN;
+	return f->block == 8 ? des_ecb(out, f->kbpk, ENCRYPT, in, blocks) : aes_ecb(out, f->kbpk, ENCRYPT, in, blocks);
+}
+
+START_TEST(a_kbpk_that_only_enciphers_opens_and_writes_the_same)
+{
+	const struct stanza *r = &rows[_i];
+	static char text[KEYBLOCK_MAX], same[KEYBLOCK_MAX];
+	static const uint8_t random[KEYBLOCK_RANDOM] = { 9 };
+	struct key kbpk = test_key(stanza_get(r, "kbpk"));
+	struct keyblock b;
+	struct keyblock_keys keys, zero = { 0 };
+	struct far f = { &kbpk, 0, 0, 0 };
+	struct span key, again;
+	static uint8_t mine[KEYBLOCK_MAX];
+	size_t len, n;
+
+	if (!is_ok(r))
+		return;
+	ck_assert_int_eq(keyblock_parse(&b, text_of(stanza_get(r, "key_block"))), E_OK);
+	f.block = b.header.version == 'B' ? 8 : 16;
+	if (b.header.version == 'A' || b.header.version == 'C') {
+		ck_assert_int_eq(keyblock_derive(&keys, b.header.version, kbpk.len, encipher_far, &f), E_VERSION);
+		ck_assert_mem_eq(&keys, &zero, sizeof keys);
+		return;
+	}
+	ck_assert_int_eq(keyblock_derive(&keys, b.header.version, kbpk.len, encipher_far, &f), E_OK);
+	ck_assert_int_eq(keyblock_open_by(&key, mine, sizeof mine, &b, &keys), E_OK);
+	ck_assert_int_eq(open_text(&again, text_of(stanza_get(r, "key_block")), &kbpk), E_OK);
+	ck_assert_uint_eq(key.len, again.len);
+	ck_assert_mem_eq(key.p, again.p, key.len);
+	if (keyblock_protects(b.header.version, kbpk.len, b.header.algorithm, key.len)) {
+		ck_assert_int_eq(keyblock_write_by(text, sizeof text, &len, &b.header, NULL, 0, &keys, key, random,
+						   KEYBLOCK_ANY), E_OK);
+		ck_assert_int_eq(keyblock_write(same, sizeof same, &n, &b.header, NULL, 0, &kbpk, key, random,
+						KEYBLOCK_ANY), E_OK);
+		ck_assert_uint_eq(len, n);
+		ck_assert_mem_eq(text, same, n);
+	}
+	/* the keys of another version are none of this one */
+	keys.version = b.header.version == 'D' ? 'E' : 'D';
+	ck_assert_int_eq(keyblock_open_by(&key, mine, sizeof mine, &b, &keys), E_KEY);
+	ck_assert_uint_eq(key.len, 0);
+	/* and a token that fails anywhere leaves nothing */
+	for (unsigned at = 1, asked = f.asked; at <= asked; at++) {
+		f.asked = 0;
+		f.fails_at = at;
+		memset(&keys, 0x55, sizeof keys);
+		ck_assert_int_eq(keyblock_derive(&keys, b.header.version, kbpk.len, encipher_far, &f), E_TOKEN);
+		ck_assert_mem_eq(&keys, &zero, sizeof keys);
+	}
+	ck_assert_int_eq(keyblock_derive(&keys, b.header.version, 8, encipher_far, &f), E_KEY);
 }
 END_TEST
 
@@ -496,6 +564,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, no_character_may_change, 0, (int)nrows);
 	tcase_add_loop_test(t, no_length_but_its_own_is_taken, 0, (int)nrows);
 	tcase_add_loop_test(t, another_protection_key_opens_nothing, 0, (int)nrows);
+	tcase_add_loop_test(t, a_kbpk_that_only_enciphers_opens_and_writes_the_same, 0, (int)nrows);
 	tcase_add_test(t, a_length_field_that_lies_is_refused);
 	tcase_add_loop_test(t, writes_what_is_published, 0, (int)nrows);
 	tcase_add_test(t, all_optional_blocks_come_back);
