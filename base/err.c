@@ -40,6 +40,7 @@ static const struct row {
 	ROW(E_RANDOM, UNAVAILABLE, "no good random bytes", "check the entropy source"),
 	ROW(E_PIN_BLOCK, DATAERR, "PIN block not well-formed", ""),
 	ROW(E_MAC, DATAERR, "MAC wrong", ""),
+	ROW(E_PUBLISHED, NOPERM, "a published test key", "make a new key: everybody knows this one"),
 	ROW(E_VERSION, PROTOCOL, "the other side speaks another version or suite", "update the older side"),
 	ROW(E_ENVIRONMENT, NOPERM, "the other side belongs to another environment", "use the room this terminal was enrolled for"),
 	ROW(E_CERTIFICATE, NOPERM, "certificate not issued by the CA that counts here", "enrol the terminal in this environment's ca room"),

@@ -32,6 +32,7 @@ enum err {
 	E_RANDOM = 18,		/* no good random bytes */
 	E_PIN_BLOCK = 19,	/* PIN block not well-formed: the one answer for every reason */
 	E_MAC = 20,		/* MAC wrong */
+	E_PUBLISHED = 21,	/* a test key that everybody knows */
 	/* protocol */
 	E_VERSION = 30,		/* protocol version or suite not spoken here */
 	E_ENVIRONMENT = 31,	/* the other side belongs to another environment */

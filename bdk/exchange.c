@@ -1,5 +1,6 @@
 #include "bdk/exchange.h"
 #include "base/wipe.h"
+#include "bdk/fingerprint.h"
 #include "bdk/list.h"
 
 #include <stdio.h>
@@ -19,12 +20,6 @@ struct package {
 	struct span head;	/* up to and with the point */
 	struct span body;
 	const uint8_t *sig;
-};
-
-/* The KIF certificate that a package came under. */
-struct maker {
-	uint8_t number[20];
-	const char *name;
 };
 
 static uint8_t items_of(enum dukpt_scheme scheme)
@@ -157,29 +152,6 @@ static enum err make(uint8_t *b, size_t *len, struct kcv *kcv, bool *made, struc
 	return e;
 }
 
-/* Record a key set that the token has, with its package where it was made here, or with its maker where it was taken; if
- * that fails the token shall not have it either. */
-static enum err record(struct key_set *s, struct room *r, struct span package, const struct maker *maker)
-{
-	char text[KEY_SET_TEXT];
-	enum err e = room_sync(r);
-
-	key_set_text(text, &s->id);
-	if (!e)
-		e = journal_begin(r->journal);
-	if (!e)
-		e = journal_key_set_add(r->journal, s);
-	if (!e && package.len)
-		e = journal_package_add(r->journal, text, package);
-	if (!e && maker)
-		e = journal_maker_add(r->journal, text, maker->number, maker->name);
-	if (!e)
-		e = journal_commit(r->journal);
-	if (e)
-		journal_rollback(r->journal);
-	return e ? e : journal_key_set(s, r->journal, text);
-}
-
 enum err exchange_drop(struct room *r, const struct key_set_id *id)
 {
 	struct worker *w;
@@ -191,6 +163,32 @@ enum err exchange_drop(struct room *r, const struct key_set_id *id)
 static enum err drop(struct room *r, const struct key_set_id *id, enum err e)
 {
 	return exchange_drop(r, id) ? E_TOKEN : e;
+}
+
+enum err exchange_keep(struct key_set *s, struct room *r, const struct key_set_origin *from, char why[static EXCHANGE_WHY])
+{
+	char text[KEY_SET_TEXT], label[KEY_LABEL];
+	enum err e = room_sync(r);
+
+	key_set_text(text, &s->id);
+	snprintf(label, sizeof label, "bdk-%s", text);
+	if (!e)
+		e = journal_begin(r->journal);
+	if (!e)
+		e = fingerprint_admit(r, label, why);
+	if (!e)
+		e = journal_key_set_add(r->journal, s);
+	if (!e && from->package.len)
+		e = journal_package_add(r->journal, text, from->package);
+	if (!e && from->number)
+		e = journal_maker_add(r->journal, text, from->number, from->name);
+	if (!e)
+		e = journal_commit(r->journal);
+	if (e)
+		journal_rollback(r->journal);
+	if (!e)
+		e = journal_key_set(s, r->journal, text);
+	return e ? drop(r, &s->id, e) : E_OK;
 }
 
 static void say_orphan(char why[static EXCHANGE_WHY], const struct key_set_id *id)
@@ -243,10 +241,9 @@ enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, st
 	e = make(b, &n, &s.kcv, &in_token, r, w, &s.id, &to);
 	if (e == E_EXISTS)
 		say_orphan(why, &s.id);
-	if (!e)
-		e = record(&s, r, (struct span){ b, n }, NULL);
-	if (e && in_token)
-		e = drop(r, &s.id, e);
+	if (e)
+		return in_token ? drop(r, &s.id, e) : e;
+	e = exchange_keep(&s, r, &(struct key_set_origin){ .package = { b, n } }, why);
 	if (!e) {
 		memcpy(package, b, n);
 		*len = n;
@@ -336,10 +333,9 @@ enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], str
 			 char why[static EXCHANGE_WHY])
 {
 	struct key_set s = { .state = KEY_SET_ACTIVE };
-	uint8_t ctx[32];
+	uint8_t ctx[32], number[20];
 	struct package p;
 	struct cert maker;
-	struct maker by = { .name = maker.name };
 	struct worker *w;
 	struct kcv kcv;
 	enum err e;
@@ -354,7 +350,7 @@ enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], str
 	if (!e)
 		e = list_check(r, room_utc(), why);
 	if (!e)
-		e = verify(&maker, by.number, &p, r, why);
+		e = verify(&maker, number, &p, r, why);
 	if (!e)
 		e = check_new(r->journal, &p.set, why);
 	if (!e)
@@ -377,12 +373,11 @@ enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], str
 	s.kcv = kcv;
 	if (kcv.len != p.kcv.len || !ct_equal(kcv.b, p.kcv.b, kcv.len)) {
 		snprintf(why, EXCHANGE_WHY, "the key's check value is not the one announced");
-		e = E_MAC;
+		return drop(r, &p.set, E_MAC);
 	}
-	if (!e)
-		e = record(&s, r, (struct span){ NULL, 0 }, &by);
+	e = exchange_keep(&s, r, &(struct key_set_origin){ .number = number, .name = maker.name }, why);
 	if (e)
-		return drop(r, &p.set, e);
+		return e;
 	*taken = s;
 	snprintf(from, CERT_TEXT, "%s", maker.name);
 	return E_OK;

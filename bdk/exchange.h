@@ -23,7 +23,7 @@
  *                random bits)
  *
  *   E_OK, E_NOT_READY, E_CERTIFICATE/E_EXPIRED/E_REVOKED (cert is no exchange certificate of this environment),
- *   E_EXISTS, E_SCHEME, E_STRENGTH, E_JOURNAL, E_TOKEN
+ *   E_EXISTS, E_SCHEME, E_STRENGTH, E_PUBLISHED, E_JOURNAL, E_TOKEN
  */
 MUST_USE enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, struct key_set *made,
 				    struct room *r, struct key_set_id *set, struct span cert,
@@ -36,10 +36,28 @@ MUST_USE enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t
  *
  *   E_OK, E_NOT_READY, E_SHORT/E_FORMAT, E_CERTIFICATE/E_EXPIRED/E_REVOKED (not from a load room of this environment),
  *   E_SIGNATURE, E_KEY (wrapped for another room), E_UNWRAP, E_MAC (check value differs from what was announced),
- *   E_EXISTS, E_JOURNAL, E_TOKEN. Nothing stays in the token on an error.
+ *   E_PUBLISHED, E_EXISTS (the id, or the key under another id), E_JOURNAL, E_TOKEN. Nothing stays in the token on an error.
  */
 MUST_USE enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], struct room *r,
 				  struct span package, char why[static EXCHANGE_WHY]);
+
+/* Where a key set has come from. */
+struct key_set_origin {
+	struct span package;		/* load room: what it was handed over in, at birth; len 0: in nothing */
+	const uint8_t *number;		/* acquirer room: of the KIF certificate that it came under, 20 bytes; NULL: of none */
+	const char *name;		/* that certificate's CN */
+};
+
+/*
+ * exchange_keep - a key set whose objects have just come into the token is written down, if its key may be in this room
+ * (fingerprint_admit()); else its objects go again. Whoever puts a BDK into the token ends with this.
+ *
+ *   s  in/out  id, state and kcv in; as it stands in the journal out
+ *
+ *   E_OK, E_PUBLISHED, E_EXISTS (that key, or that id, is here), E_JOURNAL, E_IO, E_TOKEN (also: an object that had to go stays)
+ */
+MUST_USE enum err exchange_keep(struct key_set *s, struct room *r, const struct key_set_origin *from,
+				char why[static EXCHANGE_WHY]);
 
 /* exchange_drop - a key set that was made or taken and cannot be written down goes out of the token again. E_OK, E_TOKEN */
 MUST_USE enum err exchange_drop(struct room *r, const struct key_set_id *id);

@@ -111,7 +111,11 @@ static const char *const steps[JOURNAL_VERSION] = {
 		"  state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 6), utc INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;"
 		"CREATE INDEX key_state_key_set ON key_state(key_set);"
 		"INSERT INTO key_state(key_set, state, utc, reason) SELECT id, state, utc, '' FROM key_set ORDER BY row;"
-		"ALTER TABLE key_set DROP COLUMN state;",
+		"ALTER TABLE key_set DROP COLUMN state;"
+		/* which keys were ever here (bdk/fingerprint.h), by the label of the token's object; NULL: one that stands here
+		 * under another label too, since a time when nobody looked */
+		"CREATE TABLE fingerprint(label TEXT PRIMARY KEY, value BLOB UNIQUE CHECK(length(value) = 16))"
+		"  STRICT, WITHOUT ROWID;",
 };
 
 /* Each connection. What undoes a part of a group may outgrow SQLite's buffer, and no file may come about outside the room. */
@@ -141,7 +145,7 @@ enum statement {
 	BEGIN, COMMIT, ROLLBACK, BEGIN_PART, COMMIT_PART, ROLLBACK_PART, META_GET, META_SET, AUDIT_HEAD, AUDIT_AFTER, AUDIT_ADD,
 	HEAD_ADD, HEAD_LAST, HEAD_AFTER, ALL_KEY_SETS, ALL_KEY_STATES, ALL_DEVICES,
 	ALL_LOADS, ALL_EVENTS, SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE,
-	PACKAGE_GET, PACKAGE_ADD, DEVICE_BY_SERIAL, DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_ADD,
+	PACKAGE_GET, PACKAGE_ADD, FINGERPRINT_ADD, FINGERPRINT_HAS, FINGERPRINT_OF, DEVICE_BY_SERIAL, DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_ADD,
 	LOAD_BY_ROW, LOAD_LAST, LOAD_COUNT, LOAD_AFTER, LOAD_NEWEST_AFTER, EVENT_ADD, SENT_ADD, SENT_HAS, SENT_NEXT, WIPE_ADD, WIPE_NEXT,
 	WIPED, CERTIFIED_PUT, CERTIFIED_REVOKE, CERTIFIED_AFTER, MAKER_ADD, MAKER_GET, HANDED_PUT, HANDED_GET,
 	PERSON_BY_NAME, PERSON_BY_UID, PERSON_AFTER, PERSON_ADD, PERSON_SET, PERSON_REMOVE,
@@ -177,6 +181,9 @@ static const char *const sql[STATEMENTS] = {
 	[KEY_SET_ADD] = "INSERT INTO key_set(id, scheme, kcv, utc) VALUES(?, ?, ?, ?)",
 	[PACKAGE_GET] = "SELECT bytes FROM package WHERE key_set = ?",
 	[PACKAGE_ADD] = "INSERT INTO package(key_set, bytes) VALUES(?, ?)",
+	[FINGERPRINT_ADD] = "INSERT INTO fingerprint(label, value) VALUES(?, nullif(?, x''))",
+	[FINGERPRINT_HAS] = "SELECT 1 FROM fingerprint WHERE label = ?",
+	[FINGERPRINT_OF] = "SELECT label FROM fingerprint WHERE value = ?",
 	[KEY_SET_STATE] = "INSERT INTO key_state(key_set, state, utc, reason) SELECT id, ?, ?, ? FROM key_set WHERE id = ?",
 	[DEVICE_BY_SERIAL] = DEVICE "WHERE serial = ?",
 	[DEVICE_BY_SPKI] = DEVICE "WHERE spki = ?",
@@ -1080,6 +1087,42 @@ enum err journal_key_set_add(struct journal *j, const struct key_set *s)
 	if (e)
 		journal_rollback(j);
 	return e;
+}
+
+enum err journal_fingerprint_add(struct journal *j, const char *label, struct span fp)
+{
+	struct query q = query(j, FINGERPRINT_ADD);
+
+	put_text(&q, label);
+	put_blob(&q, fp.p, fp.len);
+	query_row(&q);
+	return query_end_unique(&q, E_EXISTS);
+}
+
+enum err journal_fingerprint_has(struct journal *j, const char *label)
+{
+	struct query q = query(j, FINGERPRINT_HAS);
+	bool found;
+	enum err e;
+
+	put_text(&q, label);
+	found = query_row(&q);
+	e = query_end(&q);
+	return e || found ? e : E_SHORT;
+}
+
+enum err journal_fingerprint_of(char label[static KEY_LABEL], struct journal *j, struct span fp)
+{
+	struct query q = query(j, FINGERPRINT_OF);
+	bool found;
+	enum err e;
+
+	put_blob(&q, fp.p, fp.len);
+	found = query_row(&q);
+	if (found)
+		get_text(&q, label, KEY_LABEL);
+	e = query_end(&q);
+	return e || found ? e : E_SHORT;
 }
 
 enum err journal_package_add(struct journal *j, const char *id, struct span package)

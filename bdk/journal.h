@@ -4,7 +4,7 @@
  *
  * An I/O error ends issuing: every function here gives E_JOURNAL and has changed nothing. What allocates is committed
  * and read back before it returns. Tables: meta, audit, key_set, key_state (a key set's life), package (what a key set
- * was handed over in), device, load, event (what became of a load), sent (h after each KEY), wipe (each ZEROIZE, and h
+ * was handed over in), fingerprint (which keys were ever here), device, load, event (what became of a load), sent (h after each KEY), wipe (each ZEROIZE, and h
  * after it), seen (nonces and points); of device ids lease, manifest (what is dictated), chain (which key set follows
  * which), tally (loads a day), claim (what may be issued now) and skipped (what never will be).
  */
@@ -182,6 +182,20 @@ MUST_USE enum err journal_key_set_add(struct journal *j, const struct key_set *s
 /* journal_key_set_state - a new state, kept with those before it: a key set's newest is the one it is in. Whether it may follow
  * the one before is the caller's to know. E_OK, E_KEY_SET, E_JOURNAL */
 MUST_USE enum err journal_key_set_state(struct journal *j, const char *id, enum key_set_state state, const char *reason);
+
+/*
+ * Fingerprints of keys (bdk/fingerprint.h), by the label of the token's object; one that was written down stays when its key is
+ * destroyed.
+ *
+ * journal_fingerprint_add - fp of 16 bytes, or of none: the same as another label's. E_OK, E_EXISTS (that fingerprint, or that
+ *   label), E_JOURNAL
+ * journal_fingerprint_has - is there one of that label? E_OK, E_SHORT (no), E_JOURNAL
+ * journal_fingerprint_of - whose is it? E_OK, E_SHORT (nobody's), E_JOURNAL
+ */
+#define KEY_LABEL 24			/* of an object in the token, with its NUL */
+MUST_USE enum err journal_fingerprint_add(struct journal *j, const char *label, struct span fp);
+MUST_USE enum err journal_fingerprint_has(struct journal *j, const char *label);
+MUST_USE enum err journal_fingerprint_of(char label[static KEY_LABEL], struct journal *j, struct span fp);
 
 /* journal_package_add - keep the hand-over package of a key set: wrapped for one recipient, and made only once.
  * E_EXISTS */

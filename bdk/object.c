@@ -133,6 +133,14 @@ enum err object_encrypt(struct token *t, uint8_t *out, CK_OBJECT_HANDLE key, CK_
 	return e;
 }
 
+enum err object_read(struct token *t, uint8_t *out, size_t len, CK_OBJECT_HANDLE h)
+{
+	CK_ATTRIBUTE a = { CKA_VALUE, out, len };
+	enum err e = token_check(t, "C_GetAttributeValue", t->f->C_GetAttributeValue(t->session, h, &a, 1));
+
+	return !e && a.ulValueLen != len ? token_refuse(t, "a derived key of another length") : e;
+}
+
 /* --- Token objects ----------------------------------------------------------------------------------------------- */
 
 /* The one token object of that class and label. E_OK, E_KEY (none), E_TOKEN (also: more than one) */

@@ -64,6 +64,9 @@ MUST_USE enum err object_derive(struct token *t, CK_OBJECT_HANDLE *child, CK_OBJ
 MUST_USE enum err object_encrypt(struct token *t, uint8_t *out, CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE ecb,
 				 const uint8_t *in, size_t len);
 
+/* object_read - the value of one that MAY_BE_READ, which has len bytes */
+MUST_USE enum err object_read(struct token *t, uint8_t *out, size_t len, CK_OBJECT_HANDLE h);
+
 /* --- Token objects, by class and label ---------------------------------------------------------------------------- */
 
 /* object_find - the only one. E_KEY (none); more than one is E_TOKEN */

@@ -3,6 +3,7 @@
 #include "base/host/database.h"
 #include "base/host/file.h"
 #include "base/wipe.h"
+#include "bdk/fingerprint.h"
 #include "bdk/list.h"
 #include "crypto/sha256.h"
 
@@ -924,6 +925,8 @@ enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
 		e = E_TOKEN;
 	}
 	if (!e && r->config.test)
+		e = fingerprint_open(r);
+	if (!e && r->config.test)
 		mark_open(r);
 	if (e)
 		room_close(r);
@@ -938,6 +941,8 @@ enum err room_unlock(struct room *r, const uint8_t pin[static SHARE_SECRET], cha
 	e = write_pin(&r->pin, pin);
 	if (!e)
 		e = start_workers(r, why);
+	if (!e)
+		e = fingerprint_open(r);
 	r->sealed = e;
 	if (e)
 		room_lock(r);

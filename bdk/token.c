@@ -294,11 +294,7 @@ enum err token_initial_key(struct token *t, struct key *ik, const struct key_set
 	if (!e && join)
 		e = construct_join(t, &part[2], part, MAY_BE_READ);
 	for (unsigned i = join ? 2 : 0; !e && i < (join ? 3 : parts); i++) {
-		CK_ATTRIBUTE a = { CKA_VALUE, out.b + out.len, each };
-
-		e = token_check(t, "C_GetAttributeValue", t->f->C_GetAttributeValue(t->session, part[i], &a, 1));
-		if (!e && a.ulValueLen != each)
-			e = token_refuse(t, "an initial key of another length");
+		e = object_read(t, out.b + out.len, each, part[i]);
 		out.len = (uint8_t)(out.len + each);
 	}
 	if (e)

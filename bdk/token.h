@@ -109,6 +109,9 @@ MUST_USE enum err token_drop_bdk(struct token *t, const struct key_set_id *set);
 MUST_USE enum err token_initial_key(struct token *t, struct key *ik, const struct key_set_id *set,
 				    const struct ksn *iksn);
 
+/* token_fingerprint - worker_fingerprint(); the key under which fingerprints are, "fingerprint", is made with the first */
+MUST_USE enum err token_fingerprint(struct token *t, uint8_t fp[static FINGERPRINT], bool *published, const char *label);
+
 /*
  * token_place_bdk - a key set's objects of a BDK that is there in the clear, in this process alone: the BDK, and for TDES
  * its variant, which may derive and can never leave. The caller wipes bdk.

@@ -48,6 +48,7 @@ enum act {
 	ACT_MARK,
 	ACT_SET_MARK,
 	ACT_ENTER_BDK,
+	ACT_FINGERPRINT,
 	ACTS
 };
 
@@ -383,6 +384,20 @@ static enum err do_set_mark(struct token *t, struct rd *r, struct wr *w, struct 
 	return e ? e : token_set_mark(t, a->out, a->out + TOKEN_MARK, a->out + sizeof(uint8_t[2][TOKEN_MARK]));
 }
 
+static enum err do_fingerprint(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	bool published = false;
+	enum err e;
+
+	rd_label(r, a->label);
+	e = rd_end(r);
+	if (!e)
+		e = token_fingerprint(t, a->out, &published, a->label);
+	wr_copy(w, a->out, FINGERPRINT);
+	wr_u8(w, published);
+	return e;
+}
+
 #define IN(room) (1u << (room))
 #define IN_ANY (IN(ROOM_CA) | IN(ROOM_LOAD) | IN(ROOM_ACQUIRER))
 
@@ -405,6 +420,7 @@ static const struct {
 	[ACT_MAKE_KEY]		= { do_make_key,	 IN(ROOM_LOAD) },
 	[ACT_MARK]		= { do_mark,		 IN(ROOM_LOAD) },
 	[ACT_SET_MARK]		= { do_set_mark,	 IN(ROOM_LOAD) },
+	[ACT_FINGERPRINT]	= { do_fingerprint,	 IN(ROOM_LOAD) | IN(ROOM_ACQUIRER) },
 };
 /* clang-format on */
 
@@ -901,5 +917,17 @@ enum err worker_set_mark(struct worker *w, const uint8_t mark[static TOKEN_MARK]
 	wr_copy(&c.w, known, TOKEN_MARK);
 	wr_copy(&c.w, tried, TOKEN_MARK);
 	ask(w, &c);
+	return end(w, &c);
+}
+
+enum err worker_fingerprint(struct worker *w, uint8_t fp[static FINGERPRINT], bool *published, const char *label)
+{
+	struct call c;
+
+	begin(&c, ACT_FINGERPRINT);
+	wr_text(&c.w, label);
+	ask(w, &c);
+	rd_copy(&c.r, fp, FINGERPRINT);
+	*published = rd_u8(&c.r);
 	return end(w, &c);
 }

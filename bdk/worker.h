@@ -192,6 +192,17 @@ MUST_USE enum err worker_enter_bdk(struct worker *w, struct kcv *kcv, const stru
  * Fine if there are none. Not in a ca room. E_SCHEME */
 MUST_USE enum err worker_drop_bdk(struct worker *w, const struct key_set_id *set);
 
+/*
+ * worker_fingerprint - of the secret key of that label, "bdk-ID" or "kbpk-NAME": which key it is, and nothing more
+ *
+ *   fp         out  16 bytes under a key that never leaves the token: the same for the same key, whatever its label is
+ *   published  out  is it one of the test keys that everybody knows (bdk/fingerprint.h)?
+ *
+ *   E_KEY (no such label), E_SCHEME (neither AES nor TDES). Not in a ca room
+ */
+#define FINGERPRINT 16
+MUST_USE enum err worker_fingerprint(struct worker *w, uint8_t fp[static FINGERPRINT], bool *published, const char *label);
+
 /* worker_initial_key - derive an initial key and give it out in the clear; acquirer room only. E_KEY_SET, E_SCHEME,
  * E_DENIED */
 MUST_USE enum err worker_initial_key(struct worker *w, struct key *ik, const struct key_set_id *set,

@@ -372,7 +372,7 @@ START_TEST(an_import_that_was_cut_off_can_be_done_again)
 	bytes.len = room_sim_package_bytes(&sim, package, &p);
 	ck_assert_int_eq(exchange_import(&taken, from, &sim.acquirer, bytes, why), E_OK);
 	ck_assert_int_eq(exchange_import(&taken, from, &sim.acquirer, bytes, why), E_EXISTS);
-	room_sim_meddle(&sim.acquirer, "DELETE FROM maker; DELETE FROM key_set");
+	room_sim_meddle(&sim.acquirer, "DELETE FROM maker; DELETE FROM fingerprint; DELETE FROM key_state; DELETE FROM key_set");
 	room_sim_reopen(&sim.acquirer);
 	ck_assert_int_eq(exchange_import(&taken, from, &sim.acquirer, bytes, why), E_OK);
 	ck_assert_mem_eq(taken.kcv.b, p.kcv.b, p.kcv.len);
