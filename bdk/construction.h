@@ -34,7 +34,8 @@ MUST_USE enum err construct_xor(struct token *t, CK_OBJECT_HANDLE *h, CK_OBJECT_
 				const uint8_t mask[static BDK_LEN], unsigned may);
 
 /* construct_settle - the copy that stays: a token object of that label, or with label NULL a session object, that may
- * derive and can never leave. Its list of mechanisms it inherits. */
+ * derive and can never leave. Its list of mechanisms it inherits. born MAY_LEAVE: SoftHSM takes no CKA_EXTRACTABLE, not even
+ * false, for the copy of an object that may not. */
 MUST_USE enum err construct_settle(struct token *t, CK_OBJECT_HANDLE *h, CK_OBJECT_HANDLE born, const char *label);
 
 /* construct_join - both halves of a TDES initial key, which MAY_MIX, as one session object */

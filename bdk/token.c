@@ -190,7 +190,7 @@ enum err token_place_bdk(struct token *t, struct kcv *kcv, const struct key *bdk
 	if (!e)
 		e = absent_bdk(t, &b);
 	if (!e)
-		e = construct_given(t, born, bdk, set->scheme, MAY_ENCRYPT | MAY_BE_COPIED);
+		e = construct_given(t, born, bdk, set->scheme, MAY_ENCRYPT | MAY_LEAVE | MAY_BE_COPIED);
 	if (!e)
 		e = check_value(t, &value, born[0], set->scheme);
 	if (!e && paper && keep && (paper->len != value.len || !ct_equal(paper->b, value.b, value.len)))
