@@ -85,6 +85,10 @@ enum err {
 	E_TIMEOUT = 92,		/* nothing answers */
 	E_GONE = 93,		/* the port vanished */
 	E_IO = 94,		/* reading or writing a file failed */
+	/* tamper-evident bags */
+	E_BAG = 110,		/* no bag of that number */
+	E_BAG_STATE = 111,	/* not with this bag, as it is */
+	E_MEDIA = 112,		/* media without a disposition */
 	/* people of a room */
 	E_PERSON = 100,		/* no such person in this room */
 	E_LOGIN = 101,		/* whoever asks has to give a passphrase first */

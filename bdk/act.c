@@ -44,6 +44,9 @@ static const struct label {
 	{ F_NAME,        WORD,   "name" },
 	{ F_UID,         NUMBER, "uid" },
 	{ F_CARD,        BYTES,  "card" },
+	{ F_BAG,         WORD,   "bag" },
+	{ F_DISPOSITION, WORD,   "disposition" },
+	{ F_PLACE,       TEXT,   "place" },
 	/* clang-format on */
 };
 
@@ -67,6 +70,7 @@ static const struct {
 	{ OP_OPEN,     { F_KEY_SET, F_SLOT, F_SERIAL } },
 	{ OP_APPOINT,  { F_NAME, F_UID, F_ROLE, F_CARD } },
 	{ OP_DISMISS,  { F_NAME } },
+	{ OP_BAG_MOVE, { F_BAG, F_DISPOSITION, F_PLACE } },
 	/* clang-format on */
 };
 enum { TAKES = sizeof takes / sizeof *takes, TAGS = sizeof takes->tag / sizeof *takes->tag };

@@ -21,6 +21,7 @@
 #define CEREMONY_RECORDS 4000
 #define CEREMONY_TITLE 128
 #define CEREMONY_WHY 160
+#define CEREMONY_OPEN "ceremony open"	/* number in the journal: the record that opened the one which is open; 0: none is */
 
 struct ceremony {
 	char room[CERT_TEXT], purpose[16], title[CEREMONY_TITLE];

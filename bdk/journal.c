@@ -115,7 +115,18 @@ static const char *const steps[JOURNAL_VERSION] = {
 		/* which keys were ever here (bdk/fingerprint.h), by the label of the token's object; NULL: one that stands here
 		 * under another label too, since a time when nobody looked */
 		"CREATE TABLE fingerprint(label TEXT PRIMARY KEY, value BLOB UNIQUE CHECK(length(value) = 16))"
-		"  STRICT, WITHOUT ROWID;",
+		"  STRICT, WITHOUT ROWID;"
+		/* tamper-evident bags (bdk/media.h): a number is used once; what became of one is its newest row of bag_state.
+		 * ceremony: the audit's record that opened the one it happened in, 0: none was open */
+		"CREATE TABLE bag(row INTEGER PRIMARY KEY AUTOINCREMENT, number TEXT NOT NULL UNIQUE,"
+		"  medium INTEGER NOT NULL CHECK(medium BETWEEN 1 AND 5), part INTEGER NOT NULL, parts INTEGER NOT NULL"
+		"  CHECK(part BETWEEN (parts > 0) AND parts), holds TEXT NOT NULL, purpose TEXT NOT NULL, keeper TEXT NOT NULL,"
+		"  utc INTEGER NOT NULL) STRICT;"
+		"CREATE TABLE bag_state(row INTEGER PRIMARY KEY AUTOINCREMENT, bag INTEGER NOT NULL REFERENCES bag(row),"
+		"  condition INTEGER NOT NULL CHECK(condition BETWEEN 1 AND 4), disposition INTEGER NOT NULL"
+		"  CHECK(disposition BETWEEN 0 AND 5), place TEXT NOT NULL, reason TEXT NOT NULL, ceremony INTEGER NOT NULL,"
+		"  utc INTEGER NOT NULL) STRICT;"
+		"CREATE INDEX bag_state_bag ON bag_state(bag);",
 };
 
 /* Each connection. What undoes a part of a group may outgrow SQLite's buffer, and no file may come about outside the room. */
@@ -139,6 +150,10 @@ static const char settings[] = "PRAGMA temp_store = MEMORY; "
 	"  a.sequence - 1), zeroblob(32)) FROM audit a "
 #define PERSON "SELECT row, name, uid, roles, verifier, card, wrong, utc FROM person "
 #define CLAIM "SELECT k.id, k.scheme, c.first, c.last FROM claim c JOIN key_set k ON k.id = c.key_set "
+#define BAG                                                                                                            \
+	"SELECT b.row, b.number, b.medium, b.part, b.parts, b.holds, b.purpose, b.keeper, b.utc, s.condition,"         \
+	"  s.disposition, s.place, s.reason, s.ceremony, s.utc FROM bag b JOIN bag_state s"                            \
+	"  ON s.row = (SELECT max(row) FROM bag_state WHERE bag = b.row) "
 #define SENT "SELECT s.row, s.load, s.h FROM sent s JOIN load l ON l.row = s.load "
 
 enum statement {
@@ -151,7 +166,7 @@ enum statement {
 	PERSON_BY_NAME, PERSON_BY_UID, PERSON_AFTER, PERSON_ADD, PERSON_SET, PERSON_REMOVE,
 	LEASE_ADD, LEASE_NEXT, LEASE_AT, LEASE_OPEN, LEASE_MOVE, LEASE_LEFT, LEASE_EPOCH, ID_TAKEN, DICTATE,
 	DICTATED, CHAIN, FOLLOWER, TALLY_ADD, TALLY, LOAD_WAITS, CLAIM_PUT, CLAIM_OF, CLAIM_ANY, CLAIM_END, CLAIMS_END,
-	SKIP, SKIP_BELOW, SKIP_OVER, SKIPPED, STATEMENTS
+	SKIP, SKIP_BELOW, SKIP_OVER, SKIPPED, BAG_ADD, BAG_STATE_ADD, BAG_BY_NUMBER, BAG_AFTER, STATEMENTS
 };
 
 static const char *const sql[STATEMENTS] = {
@@ -280,6 +295,11 @@ static const char *const sql[STATEMENTS] = {
 	[SKIP_OVER] = "UPDATE lease SET next = min(?3, last) + 1 WHERE key_set = ?1 AND next BETWEEN ?2 AND ?3",
 	[SKIPPED] = "SELECT coalesce(sum(s.last - s.first + 1 - (SELECT count(*) FROM load"
 		    "  WHERE key_set = s.key_set AND id BETWEEN s.first AND s.last)), 0) FROM skipped s WHERE s.key_set = ?",
+	[BAG_ADD] = "INSERT INTO bag(number, medium, part, parts, holds, purpose, keeper, utc) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+	[BAG_STATE_ADD] = "INSERT INTO bag_state(bag, condition, disposition, place, reason, ceremony, utc)"
+			  "  SELECT row, ?, ?, ?, ?, ?, ? FROM bag WHERE row = ?",
+	[BAG_BY_NUMBER] = BAG "WHERE b.number = ?",
+	[BAG_AFTER] = BAG "WHERE b.row > ? ORDER BY b.row LIMIT 1",
 };
 
 struct journal {
@@ -2008,4 +2028,102 @@ enum err journal_person_remove(struct journal *j, uint64_t row)
 
 	put_number(&q, row);
 	return run(&q);
+}
+
+/* --- Bags --------------------------------------------------------------------------------------------------------- */
+
+/* The bag of a query. E_OK, none, E_JOURNAL */
+static enum err find_bag(struct bag *out, struct query *q, enum err none)
+{
+	struct bag b = { 0 };
+	bool found = query_row(q);
+	enum err e;
+
+	if (found) {
+		b.row = get_number(q, INT64_MAX);
+		get_text(q, b.number, sizeof b.number);
+		b.medium = (enum bag_medium)get_number(q, BAG_MAILER);
+		b.part = (uint8_t)get_number(q, UINT8_MAX);
+		b.parts = (uint8_t)get_number(q, UINT8_MAX);
+		get_text(q, b.holds, sizeof b.holds);
+		get_text(q, b.purpose, sizeof b.purpose);
+		get_text(q, b.keeper, sizeof b.keeper);
+		b.made = get_number(q, INT64_MAX);
+		b.condition = (enum bag_condition)get_number(q, BAG_MISSING);
+		b.disposition = (enum bag_disposition)get_number(q, BAG_SENT);
+		get_text(q, b.place, sizeof b.place);
+		get_text(q, b.reason, sizeof b.reason);
+		b.ceremony = get_number(q, INT64_MAX);
+		b.utc = get_number(q, INT64_MAX);
+	}
+	e = query_end(q);
+	if (!e && !found)
+		e = none;
+	if (!e)
+		*out = b;
+	return e;
+}
+
+enum err journal_bag(struct bag *out, struct journal *j, const char *number)
+{
+	struct query q = query(j, BAG_BY_NUMBER);
+
+	put_text(&q, number);
+	return find_bag(out, &q, E_BAG);
+}
+
+enum err journal_bag_next(struct bag *out, struct journal *j, uint64_t *at)
+{
+	struct query q = query(j, BAG_AFTER);
+	enum err e;
+
+	put_number(&q, *at);
+	e = find_bag(out, &q, E_SHORT);
+	if (!e)
+		*at = out->row;
+	return e;
+}
+
+enum err journal_bag_state(struct journal *j, const struct bag *b)
+{
+	struct query q = query(j, BAG_STATE_ADD);
+
+	put_number(&q, b->condition);
+	put_number(&q, b->disposition);
+	put_text(&q, b->place);
+	put_text(&q, b->reason);
+	put_number(&q, b->ceremony);
+	put_number(&q, now());
+	put_number(&q, b->row);
+	return run_update(j, &q, E_BAG);
+}
+
+static enum err add_bag(struct journal *j, struct bag *b)
+{
+	struct query q = query(j, BAG_ADD);
+
+	put_text(&q, b->number);
+	put_number(&q, b->medium);
+	put_number(&q, b->part);
+	put_number(&q, b->parts);
+	put_text(&q, b->holds);
+	put_text(&q, b->purpose);
+	put_text(&q, b->keeper);
+	put_number(&q, now());
+	q.bad |= query_row(&q);
+	b->row = (uint64_t)sqlite3_last_insert_rowid(j->db);
+	return query_end_unique(&q, E_EXISTS);
+}
+
+enum err journal_bag_add(struct journal *j, const struct bag *b)
+{
+	struct bag made = *b;
+	enum err e = journal_begin(j);
+
+	if (e)
+		return e;
+	e = add_bag(j, &made);
+	if (!e)
+		e = journal_bag_state(j, &made);
+	return finish(j, e);
 }

@@ -6,7 +6,8 @@
  * and read back before it returns. Tables: meta, audit, key_set, key_state (a key set's life), package (what a key set
  * was handed over in), fingerprint (which keys were ever here), device, load, event (what became of a load), sent (h after each KEY), wipe (each ZEROIZE, and h
  * after it), seen (nonces and points); of device ids lease, manifest (what is dictated), chain (which key set follows
- * which), tally (loads a day), claim (what may be issued now) and skipped (what never will be).
+ * which), tally (loads a day), claim (what may be issued now) and skipped (what never will be); bag and bag_state (what is in it,
+ * what became of it).
  */
 #ifndef KEYROOM_BDK_JOURNAL_H
 #define KEYROOM_BDK_JOURNAL_H
@@ -406,5 +407,43 @@ struct handed {
  * E_UNKNOWN_DEVICE (no pack named it), E_JOURNAL */
 MUST_USE enum err journal_handed_put(struct journal *j, const struct handed *h);
 MUST_USE enum err journal_handed(struct handed *out, struct journal *j, const struct ksn *iksn);
+
+/* --- tamper-evident bags (bdk/media.h decides) -------------------------------------------------------------------- */
+
+#define BAG_NUMBER 16			/* with its NUL, as all of these */
+#define BAG_HOLDS 25
+#define BAG_TEXT 33
+
+/* As numbered in the journal. */
+enum bag_medium { BAG_COMPONENT = 1, BAG_SHARE, BAG_CARD, BAG_BLOCK, BAG_MAILER };
+enum bag_condition { BAG_SEALED = 1, BAG_OPENED, BAG_DAMAGED, BAG_MISSING };
+enum bag_disposition { BAG_HERE, BAG_REBAGGED, BAG_DESTROYED, BAG_RETURNED, BAG_STORED, BAG_SENT };
+
+struct bag {
+	uint64_t row;
+	char number[BAG_NUMBER];
+	enum bag_medium medium;
+	uint8_t part, parts;		/* component 1 of 3; 0 and 0: it is no part */
+	char holds[BAG_HOLDS];		/* of which key set or KBPK; "" of none: a custodian's share of the room */
+	char purpose[BAG_TEXT], keeper[PERSON_NAME];
+	uint64_t made;
+	/* what became of it last */
+	enum bag_condition condition;
+	enum bag_disposition disposition;
+	char place[BAG_TEXT];		/* of the disposition: the new bag, where, to whom */
+	char reason[BAG_TEXT];
+	uint64_t ceremony;		/* the audit's record that opened the one it happened in; 0: none was open */
+	uint64_t utc;
+};
+
+/* journal_bag_add - row, made and utc are the journal's. E_OK, E_EXISTS (that number), E_JOURNAL */
+MUST_USE enum err journal_bag_add(struct journal *j, const struct bag *b);
+/* journal_bag_state - b->row's new condition, disposition, place, reason and ceremony, kept with those before. E_OK, E_BAG,
+ * E_JOURNAL */
+MUST_USE enum err journal_bag_state(struct journal *j, const struct bag *b);
+/* journal_bag - by number. E_OK, E_BAG, E_JOURNAL. journal_bag_next - in the order they were recorded; *at starts at 0. E_OK,
+ * E_SHORT (no more), E_JOURNAL */
+MUST_USE enum err journal_bag(struct bag *out, struct journal *j, const char *number);
+MUST_USE enum err journal_bag_next(struct bag *out, struct journal *j, uint64_t *at);
 
 #endif

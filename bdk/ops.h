@@ -40,6 +40,13 @@ void ops_hand_out(struct ask *a);
 /* ops_ceremony.c */
 op_handler op_ceremony, op_record;
 
+/* ops_media.c */
+op_handler op_bag, op_bag_found, op_bag_move, op_bags;
+/* What other acts do with media, in their transaction and with a record of the audit for it: ops_bag_made - as media_record();
+ * ops_bag_used - as media_use() */
+enum err ops_bag_made(struct ask *a, const struct bag *b);
+enum err ops_bag_used(struct ask *a, const char *number, const char *holds, unsigned part, unsigned parts);
+
 /* ops_handover.c */
 op_handler op_handover, op_import_pack;
 /* ops_person.c */

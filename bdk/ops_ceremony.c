@@ -1,5 +1,6 @@
 #include "bdk/ceremony.h"
 #include "bdk/heads.h"
+#include "bdk/media.h"
 #include "bdk/ops.h"
 #include "crypto/sha256.h"
 
@@ -7,14 +8,27 @@
 #include <string.h>
 
 /* Sequences of records: that opened the ceremony which is open now (0: none is); first and last of the one that was closed last. */
-static const char at_open[] = "ceremony open", at_first[] = "ceremony first", at_last[] = "ceremony last";
+static const char at_open[] = CEREMONY_OPEN, at_first[] = "ceremony first", at_last[] = "ceremony last";
+
+/* Every medium that was made or opened has gone somewhere, or the ceremony is not over. */
+static enum err nothing_left(struct ask *a)
+{
+	char numbers[160];
+	size_t n;
+	enum err e = media_pending(numbers, sizeof numbers, &n, a->room->journal);
+
+	if (e || !n)
+		return e;
+	snprintf(a->why, sizeof a->why, "%zu %s no disposition yet: %s", n, n == 1 ? "bag has" : "bags have", numbers);
+	return E_MEDIA;
+}
 
 /* What is to be written down opens or closes a ceremony, or belongs to the one that is open. */
 static enum err note(struct ask *a, const char *kind, uint64_t record)
 {
 	struct journal *j = a->room->journal;
 	uint64_t open;
-	enum err e = journal_number(&open, j, at_open);
+	enum err e = media_ceremony(&open, j);
 
 	if (e)
 		return e;
@@ -30,7 +44,9 @@ static enum err note(struct ask *a, const char *kind, uint64_t record)
 		return E_CEREMONY;
 	if (strcmp(kind, "closed"))
 		return E_OK;
-	e = journal_set_number(j, at_first, open);
+	e = nothing_left(a);
+	if (!e)
+		e = journal_set_number(j, at_first, open);
 	if (!e)
 		e = journal_set_number(j, at_last, record);
 	return e ? e : journal_set_number(j, at_open, 0);

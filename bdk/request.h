@@ -140,9 +140,22 @@ enum bdk_op {
 	OP_AWAIT = 88,		/* -> what the act answers, once a second person has agreed; or E_LAPSED */
 	/* people: ceremonies (bdk/ceremony.h) */
 	OP_CEREMONY = 92,	/* F_STATE "opened"|"present"|"media"|"remark"|"closed", F_OBJECT a text -> : written down; one
-				   is open at a time, and the others belong to it */
+				   is open at a time, and the others belong to it; none closes before every medium made,
+				   opened or damaged in it has a disposition (E_MEDIA) */
 	OP_RECORD = 93,		/* [F_FIRST, F_LAST; else the ceremony that was closed last] -> F_FIRST, F_LAST. To fetch: the
 				   record, signed */
+	/* people: media in tamper-evident bags (bdk/media.h), any room */
+	OP_BAG = 94,		/* F_BAG its number, F_MEDIUM "component"|"share"|"card"|"key-block"|"mailer", [F_PART, F_PARTS],
+				   [F_HOLDS of which key set or KBPK], F_INTENT what it is for, F_KEEPER its custodian -> :
+				   recorded, sealed */
+	OP_BAG_FOUND = 95,	/* F_BAG, F_STATE "sealed"|"opened"|"damaged"|"missing", [F_REASON, with the last two] ->
+				   [F_HOLDS], F_SUSPENDED 1/0: the key that hangs on it has just been suspended */
+	OP_BAG_MOVE = 96,	/* F_BAG, F_DISPOSITION "re-bagged"|"destroyed"|"returned"|"stored"|"sent", [F_PLACE the new
+				   number, where, to whom] -> */
+	OP_BAGS = 97,		/* [F_SINCE] -> F_ROW* {F_BAG, F_MEDIUM, [F_PART, F_PARTS], [F_HOLDS], F_INTENT, F_KEEPER, F_STATE,
+				   F_DISPOSITION "here" or as above, [F_PLACE], [F_REASON], F_FIRST when it was recorded, F_TIME
+				   of the last that became of it, [F_NUMBER: of the record that opened the ceremony in which that
+				   was], F_NEEDED 1/0: the ceremony that is open does not close without a disposition} */
 	/* acquirer (acquirer) */
 	OP_RECOVER = 50		/* F_KSN and any of: F_PIN_BLOCK + F_PIN_FORMAT [+ F_PAN]; F_MAC + F_MAC_DATA; F_DATA
 				   -> F_SCHEME, F_KEY_SET, and F_VERDICT "ok"|"wrong"; F_PIN (digits; test rooms only);
@@ -171,6 +184,8 @@ enum bdk_field {
 	F_SKIPPED = 112 /* device ids */,
 	F_UID = 120, F_PASSPHRASE = 121, F_IN_FORCE = 122, F_LABEL = 123, F_VALUE = 124, F_SECONDS = 125,
 	F_OUTCOME = 126, F_CARD = 127, F_ROOM = 128, F_NONCE = 129, F_SIGNATURE = 131,
+	F_BAG = 170, F_MEDIUM = 171, F_PART = 172, F_PARTS = 173, F_HOLDS = 174, F_INTENT = 175, F_KEEPER = 176,
+	F_DISPOSITION = 177, F_PLACE = 178, F_SUSPENDED = 179,
 	F_HEAD = 130 /* a signed head of the audit: a stanza (bdk/audit.h) */
 };
 

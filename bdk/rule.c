@@ -18,6 +18,11 @@ static const struct rule rules[] = {
 	{ OP_HEADS,        RULE_UID,        ANY,       0 },
 	{ OP_CEREMONY,     RULE_PASSPHRASE, CUS | SUP, 0 },
 	{ OP_RECORD,       RULE_UID,        CUS | SUP | AUD, 0 },
+	/* media: what makes things safer at once one may do */
+	{ OP_BAG,          RULE_PASSPHRASE, CUS | SUP, 0 },
+	{ OP_BAG_FOUND,    RULE_PASSPHRASE, CUS | SUP, 0 },
+	{ OP_BAG_MOVE,     RULE_PASSPHRASE, CUS | SUP, CUS | SUP },
+	{ OP_BAGS,         RULE_UID,        ANY,       0 },
 	{ OP_PUT,          RULE_UID,        CUS | SUP, 0 },
 	{ OP_FETCH,        RULE_UID,        ANY,       0 },
 	{ OP_ANCHORS,      RULE_UID,        ANY,       0 },

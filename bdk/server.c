@@ -79,6 +79,10 @@ static const struct row {
 	{ OP_FETCH,        ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_fetch,        "fetch" },
 	{ OP_CEREMONY,     ROLE_PEOPLE,   ANY,        NOTHING,    WHOLE, op_ceremony,     "ceremony" },
 	{ OP_RECORD,       ROLE_PEOPLE,   ANY,        NOTHING,    WHOLE, op_record,       "record" },
+	{ OP_BAG,          ROLE_PEOPLE,   ANY,        NOTHING,    WHOLE, op_bag,          "bag" },
+	{ OP_BAG_FOUND,    ROLE_PEOPLE,   ANY,        NOTHING,    WHOLE, op_bag_found,    "bag-found" },
+	{ OP_BAG_MOVE,     ROLE_PEOPLE,   ANY,        NOTHING,    WHOLE, op_bag_move,     "bag-move" },
+	{ OP_BAGS,         ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_bags,         "bags" },
 	{ OP_REQUEST,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_request,      "request" },
 	{ OP_CERTIFY,      ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_certify,      "certify" },
 	{ OP_ANCHORS,      ROLE_PEOPLE,   CA,         NOTHING,    READ,  op_anchors,      "anchors" },
@@ -216,7 +220,7 @@ static void begin_answer(struct record *out, uint16_t op, enum err e, const char
 		record_put_text(out, F_WHY, why);
 }
 
-static enum err audit(const struct ask *a, const char *what, const char *reason)
+static enum err audit_as(const struct ask *a, const char *what, const char *object, const char *reason)
 {
 	const struct person *first = &a->peer->who;
 	char who[sizeof (struct audit){ 0 }.who];
@@ -228,7 +232,17 @@ static enum err audit(const struct ask *a, const char *what, const char *reason)
 	else
 		snprintf(who, sizeof who, "%s uid %u, %s uid %u", first->name, (unsigned)first->uid, a->second->who.name,
 			 (unsigned)a->second->uid);
-	return journal_audit(a->room->journal, who, what, a->object, reason);
+	return journal_audit(a->room->journal, who, what, object, reason);
+}
+
+static enum err audit(const struct ask *a, const char *what, const char *reason)
+{
+	return audit_as(a, what, a->object, reason);
+}
+
+enum err server_note(const struct ask *a, const char *what, const char *object)
+{
+	return audit_as(a, what, object, "");
 }
 
 /* What was asked, and takes a second person, comes to nothing. */

@@ -100,4 +100,8 @@ struct ask {
 const char *server_op(enum role role, uint16_t op);
 const char *server_op_name(uint16_t op);
 
+/* server_note - a record of the audit beside the one that ends the request, by the same people, in its transaction. E_OK,
+ * E_JOURNAL */
+MUST_USE enum err server_note(const struct ask *a, const char *what, const char *object);
+
 #endif

@@ -135,6 +135,18 @@ static const struct opt of_ceremony[] = {
 	{ "key", "FILE", "verify: the records key (bdk audit key)", &cli.key, false },
 	END,
 };
+static const struct opt of_bag[] = {
+	ROOM, JSON,
+	{ "medium", "M", "record: component, share, card, key-block or mailer", &cli.medium, false },
+	{ "part", "K/N", "record: which part of how many", &cli.part, false },
+	{ "of", "KEY", "record: of which key set (its id) or KBPK (its name)", &cli.holds, false },
+	{ "custodian", "NAME", "record: who keeps it", &cli.keeper, false },
+	{ "purpose", "TEXT", "record: what it is for", &cli.purpose, false },
+	{ "reason", "TEXT", "damaged, missing: what was seen", &cli.reason, false },
+	{ "to", "WORD", "move: re-bagged, destroyed, returned, stored or sent", &cli.to, false },
+	{ "place", "TEXT", "move: the new bag's number, where it is stored, or to whom it was sent", &cli.place, false },
+	END,
+};
 static const struct opt of_epoch[] = {
 	ROOM,
 	{ "raise", NULL, "in a ca room: the next epoch, which disowns every KIF certificate issued so far", &cli.raise, false },
@@ -169,6 +181,8 @@ static const struct command commands[] = {
 	  of_audit, 0, 2, cli_audit },
 	{ "ceremony", "open|present|media|remark|close TEXT, record, verify FILE", "Writes down a ceremony; prints its record; checks one.",
 	  of_ceremony, 1, 2, cli_ceremony },
+	{ "bag", "record|open|sealed|damaged|missing|move NUMBER, list", "Tamper-evident bags: what is in them, how they were found, what became "
+	  "of them.", of_bag, 1, 2, cli_bag },
 	{ "digest", "", "Prints SHA-256 over key sets, devices and loads.", just_room, 0, 0, cli_digest },
 	{ "probe", "", "Prints what the room's token was asked when it was opened, and what it answered.", room_json, 0, 0,
 	  cli_probe },

@@ -15,7 +15,8 @@ struct cli {
 	const char *room, *purpose, *name, *test, *json, *role, *anchors, *crl, *scheme, *recipient, *id, *range, *out,
 		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise, *key_set,
 		*since, *csv, *head, *key, *all, *uid, *refuse, *records, *slot, *join, *card, *custodians, *threshold, *so_threshold,
-		*accept_software, *change, *withdraw, *check_value, *count, *elsewhere, *again, *next, *mark;
+		*accept_software, *change, *withdraw, *check_value, *count, *elsewhere, *again, *next, *mark,
+		*medium, *part, *holds, *keeper, *to, *place;
 };
 extern struct cli cli;
 
@@ -27,6 +28,7 @@ cli_command cli_request, cli_certify, cli_anchors, cli_install, cli_crl, cli_dis
 cli_command cli_generate, cli_package, cli_import, cli_suspend, cli_resume;
 cli_command cli_handover, cli_import_pack, cli_verify;
 cli_command cli_lease, cli_accept, cli_leases, cli_manifest, cli_chain, cli_backup;
+cli_command cli_bag;
 cli_command cli_expect, cli_enrol, cli_revoke;
 cli_command cli_people, cli_appoint, cli_dismiss, cli_passphrase, cli_approve, cli_session;
 

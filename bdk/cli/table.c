@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { COLUMNS = 12, CELL_MAX = 300 };
+enum { COLUMNS = 15, CELL_MAX = 300 };
 
 void cli_time(char out[static CLI_TIME], uint64_t utc)
 {

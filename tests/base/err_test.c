@@ -106,6 +106,8 @@ START_TEST(the_numbers_are_what_the_wire_knows)
 	ck_assert_int_eq(E_LEASE, 89);
 	ck_assert_int_eq(E_PORT, 90);
 	ck_assert_int_eq(E_IO, 94);
+	ck_assert_int_eq(E_BAG, 110);
+	ck_assert_int_eq(E_MEDIA, 112);
 	ck_assert_int_eq(E_PERSON, 100);
 	ck_assert_int_eq(E_LAPSED, 103);
 	ck_assert_int_eq(E_CEREMONY, 104);

@@ -1,0 +1,190 @@
+#include "bdk/media.h"
+#include "bdk/ops.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A field that may be absent: "" then. */
+static enum err text_or_none(char *out, size_t size, struct span fields, uint16_t tag)
+{
+	out[0] = 0;
+	return field_get(fields, tag).p ? field_text(out, size, fields, tag) : E_OK;
+}
+
+static enum err number_or_none(uint8_t *out, struct span fields, uint16_t tag)
+{
+	uint64_t v = 0;
+	enum err e = field_get(fields, tag).p ? field_number(&v, fields, tag, UINT8_MAX) : E_OK;
+
+	*out = (uint8_t)v;
+	return e;
+}
+
+enum err op_bag(struct ask *a)
+{
+	struct bag b = { 0 };
+	char medium[16];
+	enum err e = field_text(b.number, sizeof b.number, a->fields, F_BAG);
+
+	if (!e)
+		e = field_text(medium, sizeof medium, a->fields, F_MEDIUM);
+	if (!e)
+		e = number_or_none(&b.part, a->fields, F_PART);
+	if (!e)
+		e = number_or_none(&b.parts, a->fields, F_PARTS);
+	if (!e)
+		e = text_or_none(b.holds, sizeof b.holds, a->fields, F_HOLDS);
+	if (!e)
+		e = field_text(b.purpose, sizeof b.purpose, a->fields, F_INTENT);
+	if (!e)
+		e = field_text(b.keeper, sizeof b.keeper, a->fields, F_KEEPER);
+	if (e) {
+		snprintf(a->why, sizeof a->why, "a bag has a number (1 to %d characters), medium, custodian and purpose (1 to %d)",
+			 BAG_NUMBER - 1, BAG_TEXT - 1);
+		return e;
+	}
+	b.medium = media_medium_parse(medium);
+	snprintf(a->object, sizeof a->object, "%s", b.number);
+	e = media_record(a->room->journal, &b, a->why);
+	if (!e)
+		media_made(a->object, &b);
+	return e;
+}
+
+enum err ops_bag_made(struct ask *a, const struct bag *b)
+{
+	char said[MEDIA_SAID];
+	enum err e = media_record(a->room->journal, b, a->why);
+
+	media_made(said, b);
+	return e ? e : server_note(a, server_op_name(OP_BAG), said);
+}
+
+enum err ops_bag_used(struct ask *a, const char *number, const char *holds, unsigned part, unsigned parts)
+{
+	char said[MEDIA_SAID];
+	struct bag b;
+	enum err e = media_use(&b, a->room->journal, number, holds, part, parts, a->why);
+
+	if (e)
+		return e;
+	media_seen(said, &b);
+	return server_note(a, server_op_name(OP_BAG_FOUND), said);
+}
+
+/* The key that hangs on it does nothing from now on, whoever has seen a part of it. */
+static enum err suspend(bool *suspended, struct ask *a, const struct bag *b)
+{
+	struct journal *j = a->room->journal;
+	struct key_set s;
+	char reason[64];
+	enum err e = *b->holds ? journal_key_set(&s, j, b->holds) : E_KEY_SET;
+
+	*suspended = false;
+	if (e == E_KEY_SET)
+		return E_OK; /* none of this room, yet */
+	if (e || (s.state != KEY_SET_ACTIVE && s.state != KEY_SET_PRE_ACTIVE))
+		return e;
+	snprintf(reason, sizeof reason, "bag %s %s", b->number, media_condition_name(b->condition));
+	e = journal_key_set_state(j, b->holds, KEY_SET_SUSPENDED, reason);
+	*suspended = !e;
+	return e;
+}
+
+enum err op_bag_found(struct ask *a)
+{
+	char number[BAG_NUMBER], found[16], reason[BAG_TEXT], said[MEDIA_SAID];
+	bool suspended = false;
+	struct bag b;
+	enum err e = field_text(number, sizeof number, a->fields, F_BAG);
+
+	if (!e)
+		e = field_text(found, sizeof found, a->fields, F_STATE);
+	if (!e)
+		e = text_or_none(reason, sizeof reason, a->fields, F_REASON);
+	if (e) {
+		snprintf(a->why, sizeof a->why, "a bag's number, how it was found and a reason (up to %d characters) are needed", BAG_TEXT - 1);
+		return e;
+	}
+	snprintf(a->object, sizeof a->object, "%s", number);
+	e = media_find(&b, a->room->journal, number, media_condition_parse(found), reason, a->why);
+	if (!e && b.condition >= BAG_DAMAGED)
+		e = suspend(&suspended, a, &b);
+	if (e)
+		return e;
+	media_seen(said, &b);
+	snprintf(a->object, sizeof a->object, "%.99s%s%s%s", said, suspended ? ": " : "", suspended ? b.holds : "",
+		 suspended ? " suspended" : "");
+	if (*b.holds)
+		record_put_text(a->answer, F_HOLDS, b.holds);
+	record_put_number(a->answer, F_SUSPENDED, suspended);
+	return E_OK;
+}
+
+enum err op_bag_move(struct ask *a)
+{
+	char number[BAG_NUMBER], disposition[16], place[BAG_TEXT];
+	struct bag b;
+	enum err e = field_text(number, sizeof number, a->fields, F_BAG);
+
+	if (!e)
+		e = field_text(disposition, sizeof disposition, a->fields, F_DISPOSITION);
+	if (!e)
+		e = text_or_none(place, sizeof place, a->fields, F_PLACE);
+	if (e) {
+		snprintf(a->why, sizeof a->why, "a bag's number, what became of it and where (up to %d characters) are needed", BAG_TEXT - 1);
+		return e;
+	}
+	snprintf(a->object, sizeof a->object, "%s", number);
+	e = media_move(&b, a->room->journal, number, media_disposition_parse(disposition), place, a->why);
+	if (!e)
+		media_moved(a->object, &b);
+	return e;
+}
+
+static void put_bag(struct record *answer, const struct bag *b, uint64_t ceremony)
+{
+	size_t row = record_open(answer, F_ROW);
+
+	record_put_text(answer, F_BAG, b->number);
+	record_put_text(answer, F_MEDIUM, media_medium_name(b->medium));
+	if (b->parts) {
+		record_put_number(answer, F_PART, b->part);
+		record_put_number(answer, F_PARTS, b->parts);
+	}
+	if (*b->holds)
+		record_put_text(answer, F_HOLDS, b->holds);
+	record_put_text(answer, F_INTENT, b->purpose);
+	record_put_text(answer, F_KEEPER, b->keeper);
+	record_put_text(answer, F_STATE, media_condition_name(b->condition));
+	record_put_text(answer, F_DISPOSITION, media_disposition_name(b->disposition));
+	if (*b->place)
+		record_put_text(answer, F_PLACE, b->place);
+	if (*b->reason)
+		record_put_text(answer, F_REASON, b->reason);
+	record_put_number(answer, F_FIRST, b->made);
+	record_put_number(answer, F_TIME, b->utc);
+	if (b->ceremony)
+		record_put_number(answer, F_NUMBER, b->ceremony);
+	record_put_number(answer, F_NEEDED, media_is_pending(b, ceremony));
+	record_close(answer, row);
+}
+
+enum err op_bags(struct ask *a)
+{
+	uint64_t since, ceremony = 0;
+	struct bag b;
+	enum err e = ops_since(&since, a);
+
+	if (!e)
+		e = media_ceremony(&ceremony, a->room->journal);
+	while (!e && !ops_full(a->answer)) {
+		e = journal_bag_next(&b, a->room->journal, &since);
+		if (!e)
+			put_bag(a->answer, &b, ceremony);
+	}
+	if (e && e != E_SHORT)
+		return e;
+	ops_more(a->answer, !e, since);
+	return E_OK;
+}

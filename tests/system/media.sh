@@ -1,0 +1,76 @@
+#!/bin/bash
+# Bags and media, by the commands: a number is used once; damage and loss suspend the key that hangs on a bag at once, and nothing
+# is loaded from it until it is resumed; a ceremony does not close before everything made or opened in it has a disposition, and
+# names what has none; its record, as text and as a page, says what became of each.
+set -u
+WORK=$(mktemp -d) fail=0
+. tools/rooms.sh
+trap 'stop_all; rm -rf "$WORK"' EXIT
+complain() { echo "$*"; fail=1; }
+ROOM=$WORK/load
+run() { "$BIN/bdk" "$@" --room "$ROOM" >"$WORK/out" 2>&1; }
+ok() { run "$@" || complain "$*: $? $(cat "$WORK/out")"; }
+# refused STATUS PATTERN WORDS...
+refused() {
+	local status=$1 pattern=$2 got
+	shift 2
+	run "$@"
+	got=$?
+	[ $got = "$status" ] && grep -qE "$pattern" "$WORK/out" || complain "$*: status $got: $(cat "$WORK/out")"
+}
+record() { ok bag record "$1" --medium component --part "$2" --of FFFF111111 --custodian "$3" --purpose "paper of keys"; }
+state() { "$BIN/bdk" list --room "$ROOM" --json | sed -n 's/.*"key_set": "FFFF111111".*"state": "\([a-z-]*\)".*/\1/p'; }
+bag() { "$BIN/bdk" bag list --room "$ROOM" --json | grep "\"bag\": \"$1\"" | sed -n "s/.*\"$2\": \"*\([^\",}]*\)\"*[,}].*/\1/p"; }
+
+three_rooms || exit 1
+ok generate --scheme tdes --id FFFF111111 --for "$WORK/acquirer.crt" --out "$WORK/a.krx"
+
+# --- Words ------------------------------------------------------------------------------------------------------------
+refused 64 'are needed' bag record A1 --medium card
+refused 64 'K/N' bag record A1 --medium card --custodian ann --purpose x --part 3/2
+refused 65 'medium is' bag record A1 --medium disk --custodian ann --purpose x
+refused 65 'number is 1 to 15' bag record 'A 1' --medium card --custodian ann --purpose x
+refused 65 'no bag of that number' bag open A1
+refused 64 'is needed' bag move A1
+refused 64 'with a bag' bag burn A1
+
+# --- Found damaged ----------------------------------------------------------------------------------------------------
+record A1 1/3 ann
+record A2 2/3 bob
+refused 73 'used once' bag record A1 --medium card --custodian ann --purpose x
+refused 65 'reason' bag damaged A1
+[ "$(state)" = active ] || complain "a bag that was never reported: $(state)"
+ok bag sealed A1
+ok bag damaged A1 --reason "torn at the seam"
+grep -q 'FFFF111111 is suspended' "$WORK/out" || complain "damaged: $(cat "$WORK/out")"
+[ "$(state)" = suspended ] || complain "damaged, and the key set is $(state)"
+ok resume FFFF111111
+ok bag missing A2 --reason "not in safe 2"
+[ "$(state)" = suspended ] || complain "missing, and the key set is $(state)"
+"$BIN/bdk" audit --room "$ROOM" --json | grep -q '"object": "A2 missing, not in safe 2: FFFF111111 suspended"' || complain "the audit does not say so"
+ok bag damaged A2 --reason "found behind it"
+grep -q suspended "$WORK/out" && complain "suspended twice"
+ok resume FFFF111111
+ok bag record A9 --medium share --custodian ann --purpose "share of the room"
+ok bag damaged A9 --reason "wet"
+grep -q suspended "$WORK/out" && complain "a share suspends a key"
+
+# --- A ceremony -------------------------------------------------------------------------------------------------------
+ok ceremony open "Components"
+ok bag record B1 --medium component --part 1/2 --of FFFF111111 --custodian ann --purpose "paper <b>of</b> keys"
+ok bag record B2 --medium card --custodian bob --purpose 'a card & its PIN'
+ok bag open B1
+refused 65 'B1, B2' ceremony close "all done"
+ok bag move B2 --to stored --place "safe 2"
+refused 65 'open it first' bag move B2 --to re-bagged --place B3
+refused 65 'not stored' bag move B1 --to stored --place "safe 2"
+refused 73 'used once' bag move B1 --to re-bagged --place A1
+refused 65 '1 bag has no disposition yet: B1$|1 bag has no disposition yet: B1;' ceremony close "all done"
+ok bag move B1 --to re-bagged --place B3
+refused 65 'no disposition yet: B3' ceremony close "all done"
+refused 65 'nothing is in it any more' bag open B1
+ok bag move B3 --to returned
+ok ceremony close "all done"
+[ "$(bag B3 place)$(bag B3 disposition)$(bag B3 needed)" = annreturned0 ] || complain "B3: $("$BIN/bdk" bag list --room "$ROOM" --json | grep B3)"
+"$BIN/bdk" bag list --room "$ROOM" >"$WORK/list" && grep -q '^B1 .*opened .*re-bagged .*B3' "$WORK/list" || complain "list: $(cat "$WORK/list")"
+exit $fail
