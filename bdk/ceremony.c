@@ -28,6 +28,33 @@ const char *ceremony_check_value(const struct audit *act, int *of)
 	return at ? at + strlen(words) : NULL;
 }
 
+bool ceremony_bag(struct ceremony_bag *b, const struct audit *act)
+{
+	const char *holds = strstr(act->object, ": "), *what = holds ? strstr(holds + 2, ": ") : NULL;
+
+	if (*act->reason || !what || (strcmp(act->what, "bag") && strcmp(act->what, "bag-found") && strcmp(act->what, "bag-move")))
+		return false;
+	*b = (struct ceremony_bag){ act->object, holds + 2, what + 2, (int)(holds - act->object), (int)(what - holds - 2) };
+	return true;
+}
+
+bool ceremony_bag_same(const struct ceremony_bag *a, const struct ceremony_bag *b)
+{
+	return a->number_len == b->number_len && !memcmp(a->number, b->number, (size_t)a->number_len);
+}
+
+bool ceremony_bag_first(const struct ceremony *c, size_t act)
+{
+	struct ceremony_bag b, earlier;
+
+	if (!ceremony_bag(&b, &c->act[act]))
+		return false;
+	for (size_t i = 0; i < act; i++)
+		if (ceremony_bag(&earlier, &c->act[i]) && ceremony_bag_same(&b, &earlier))
+			return false;
+	return true;
+}
+
 bool ceremony_first_of(const struct ceremony *c, size_t act)
 {
 	for (size_t i = 0; i < act; i++)
@@ -85,6 +112,27 @@ static void put_notes(FILE *f, const struct ceremony *c, const char *kind, const
 		fprintf(f, "%6llu  ", (unsigned long long)c->act[i].sequence);
 		put_text(f, text);
 		fputc('\n', f);
+	}
+}
+
+/* A number and what is in that bag, and below it what happened to it. */
+static void put_bags(FILE *f, const struct ceremony *c)
+{
+	struct ceremony_bag b, one;
+	bool any = false;
+
+	for (size_t i = 0; i < c->n; i++) {
+		if (!ceremony_bag_first(c, i) || !ceremony_bag(&b, &c->act[i]))
+			continue;
+		fprintf(f, "%s        %.*s  %.*s\n", any ? "" : "\nBags\n", b.number_len, b.number, b.holds_len, b.holds);
+		any = true;
+		for (size_t k = i; k < c->n; k++) {
+			if (!ceremony_bag(&one, &c->act[k]) || !ceremony_bag_same(&b, &one))
+				continue;
+			fprintf(f, "%6llu    ", (unsigned long long)c->act[k].sequence);
+			put_text(f, one.what);
+			fputc('\n', f);
+		}
 	}
 }
 
@@ -146,6 +194,7 @@ static void put_head(FILE *f, const struct ceremony *c)
 	put_notes(f, c, "present", "Present");
 	put_check_values(f, c);
 	put_notes(f, c, "media", "Media");
+	put_bags(f, c);
 	put_notes(f, c, "remark", "Remarks");
 	put_acts(f, c);
 	fputs("\nSigned by hand: we were there, and it was so\n\n", f);

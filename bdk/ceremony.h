@@ -56,6 +56,18 @@ void ceremony_free(struct ceremony *c);
  * is no such note */
 const char *ceremony_note(const struct audit *act, const char *kind);
 
+/* ceremony_bag - what an act said of a bag (bdk/media.h): its number, what it holds and what happened, each of so many characters;
+ * false where it said nothing of one */
+struct ceremony_bag {
+	const char *number, *holds, *what;
+	int number_len, holds_len;
+};
+bool ceremony_bag(struct ceremony_bag *b, const struct audit *act);
+
+/* ceremony_bag_first - is this the first act of a ceremony that says something of its bag? ceremony_bag_same - of one bag? */
+bool ceremony_bag_first(const struct ceremony *c, size_t act);
+bool ceremony_bag_same(const struct ceremony_bag *a, const struct ceremony_bag *b);
+
 /* ceremony_check_value - of the key that the act made or took; NULL where it is none. *of: how long the key's name before it is */
 const char *ceremony_check_value(const struct audit *act, int *of);
 

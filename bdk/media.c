@@ -124,24 +124,41 @@ static enum err check(const struct bag *b, char why[static MEDIA_WHY])
 	return E_FORMAT;
 }
 
-void media_made(char out[static MEDIA_SAID], const struct bag *b)
+/* "A4711: component 1 of 3 of FFFF987654: ", in front of what happened to it. Returns its length. */
+static size_t begin(char out[static MEDIA_SAID], const struct bag *b)
 {
 	char part[16] = "";
 
 	if (b->parts)
 		snprintf(part, sizeof part, " %u of %u", b->part, b->parts);
-	snprintf(out, MEDIA_SAID, "%s: %s%s%s%s, %s, for %s", b->number, media_medium_name(b->medium), part, *b->holds ? " of " : "",
-		 b->holds, b->keeper, b->purpose);
+	return (size_t)snprintf(out, MEDIA_SAID, "%s: %s%s%s%s: ", b->number, media_medium_name(b->medium), part, *b->holds ? " of " : "",
+				b->holds);
 }
 
-void media_seen(char out[static MEDIA_SAID], const struct bag *b)
+void media_made(char out[static MEDIA_SAID], const struct bag *b)
 {
-	snprintf(out, MEDIA_SAID, "%s %s%s%s", b->number, media_condition_name(b->condition), *b->reason ? ", " : "", b->reason);
+	size_t at = begin(out, b);
+
+	snprintf(out + at, MEDIA_SAID - at, "%s, for %s", b->keeper, b->purpose);
+}
+
+void media_seen(char out[static MEDIA_SAID], const struct bag *b, bool suspended)
+{
+	size_t at = begin(out, b);
+
+	snprintf(out + at, MEDIA_SAID - at, "%s%s%s%s", media_condition_name(b->condition), *b->reason ? ", " : "", b->reason,
+		 suspended ? " (key suspended)" : "");
 }
 
 void media_moved(char out[static MEDIA_SAID], const struct bag *b)
 {
-	snprintf(out, MEDIA_SAID, "%s %s%s%s", b->number, media_disposition_name(b->disposition), *b->place ? ": " : "", b->place);
+	static const char *const joins[DISPOSITIONS] = {
+		[BAG_REBAGGED] = " as ", [BAG_RETURNED] = " to ", [BAG_STORED] = ", ", [BAG_SENT] = " to ",
+	};
+	size_t at = begin(out, b);
+
+	snprintf(out + at, MEDIA_SAID - at, "%s%s%s", media_disposition_name(b->disposition),
+		 *b->place && joins[b->disposition] ? joins[b->disposition] : "", b->place);
 }
 
 /* --- What may follow ---------------------------------------------------------------------------------------------- */

@@ -78,10 +78,10 @@ bool media_is_pending(const struct bag *b, uint64_t ceremony);
 /* media_ceremony - the audit's record that opened the ceremony which is open, 0: none is. E_OK, E_JOURNAL */
 MUST_USE enum err media_ceremony(uint64_t *record, struct journal *j);
 
-/* What the audit says: "A4711: component 1 of 3 of FFFF987654, ann, for loading"; "A4711 damaged, torn at the seam"; "A4711
- * re-bagged: A4712". A bag's number comes first, up to ':' or a blank. */
+/* What the audit says: "A4711: component 1 of 3 of FFFF987654: ann, for loading", "…: damaged, torn at the seam (key suspended)",
+ * "…: re-bagged as A4712". The bag's number and what it holds come first, each up to the next ": ", which neither has in it. */
 void media_made(char out[static MEDIA_SAID], const struct bag *b);
-void media_seen(char out[static MEDIA_SAID], const struct bag *b);
+void media_seen(char out[static MEDIA_SAID], const struct bag *b, bool suspended);
 void media_moved(char out[static MEDIA_SAID], const struct bag *b);
 
 #endif

@@ -68,7 +68,7 @@ enum err ops_bag_used(struct ask *a, const char *number, const char *holds, unsi
 
 	if (e)
 		return e;
-	media_seen(said, &b);
+	media_seen(said, &b, false);
 	return server_note(a, server_op_name(OP_BAG_FOUND), said);
 }
 
@@ -93,7 +93,7 @@ static enum err suspend(bool *suspended, struct ask *a, const struct bag *b)
 
 enum err op_bag_found(struct ask *a)
 {
-	char number[BAG_NUMBER], found[16], reason[BAG_TEXT], said[MEDIA_SAID];
+	char number[BAG_NUMBER], found[16], reason[BAG_TEXT];
 	bool suspended = false;
 	struct bag b;
 	enum err e = field_text(number, sizeof number, a->fields, F_BAG);
@@ -112,9 +112,7 @@ enum err op_bag_found(struct ask *a)
 		e = suspend(&suspended, a, &b);
 	if (e)
 		return e;
-	media_seen(said, &b);
-	snprintf(a->object, sizeof a->object, "%.99s%s%s%s", said, suspended ? ": " : "", suspended ? b.holds : "",
-		 suspended ? " suspended" : "");
+	media_seen(a->object, &b, suspended);
 	if (*b.holds)
 		record_put_text(a->answer, F_HOLDS, b.holds);
 	record_put_number(a->answer, F_SUSPENDED, suspended);
@@ -123,8 +121,8 @@ enum err op_bag_found(struct ask *a)
 
 enum err op_bag_move(struct ask *a)
 {
-	char number[BAG_NUMBER], disposition[16], place[BAG_TEXT];
-	struct bag b;
+	char number[BAG_NUMBER], disposition[16], place[BAG_TEXT], said[MEDIA_SAID];
+	struct bag b, next;
 	enum err e = field_text(number, sizeof number, a->fields, F_BAG);
 
 	if (!e)
@@ -137,9 +135,16 @@ enum err op_bag_move(struct ask *a)
 	}
 	snprintf(a->object, sizeof a->object, "%s", number);
 	e = media_move(&b, a->room->journal, number, media_disposition_parse(disposition), place, a->why);
-	if (!e)
-		media_moved(a->object, &b);
-	return e;
+	if (e)
+		return e;
+	media_moved(a->object, &b);
+	if (b.disposition != BAG_REBAGGED)
+		return E_OK;
+	e = journal_bag(&next, a->room->journal, b.place);
+	if (e)
+		return e;
+	media_made(said, &next);
+	return server_note(a, server_op_name(OP_BAG), said);
 }
 
 static void put_bag(struct record *answer, const struct bag *b, uint64_t ceremony)

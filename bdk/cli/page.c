@@ -23,7 +23,7 @@ static const char style[] =
 	"border-bottom:.75pt solid #111;padding:1mm 2.5mm 1mm 0}\n"
 	"td{vertical-align:top;border-bottom:.5pt solid #ccc;padding:1.3mm 2.5mm 1.3mm 0;overflow-wrap:anywhere}\n"
 	"thead{display:table-header-group}tr{break-inside:avoid}\n"
-	"td.n,th.n{text-align:right;width:12mm;padding-right:4mm}.t{white-space:nowrap;width:42mm}.w{width:30mm}.a{white-space:nowrap;width:20mm}\n"
+	"td.n,th.n{text-align:right;width:12mm;padding-right:4mm}.t{white-space:nowrap;width:42mm}.w{width:30mm}.b{white-space:nowrap;width:34mm}.a{white-space:nowrap;width:20mm}\n"
 	".m{font-family:'Liberation Mono','DejaVu Sans Mono',monospace;font-size:9pt}.v{font-size:13pt;font-weight:bold;letter-spacing:.08em}\n"
 	".no{font-weight:bold}.no::before{content:\"\\2717\\00a0\"}tr.refused td{background:#f1f1f1}\n"
 	".sign{break-inside:avoid}.sign table{table-layout:fixed}.sign th:nth-child(2){width:48%}.sign th:nth-child(3){width:18%}.sign td{height:15mm;vertical-align:bottom;border-bottom:.75pt solid #111;padding-right:0}\n"
@@ -112,6 +112,43 @@ static void put_notes(FILE *f, const struct ceremony *c, const char *kind, const
 		put_time(f, c->act[i].utc);
 		fputs("</td><td>", f);
 		put(f, text);
+		fputs("</td></tr>\n", f);
+	}
+	if (any)
+		fputs("</tbody></table>\n", f);
+}
+
+/* A row a bag: what is in it, and what happened to it, the last in bold: that is where it is now. */
+static void put_bags(FILE *f, const struct ceremony *c)
+{
+	struct ceremony_bag b, one, next;
+	char text[sizeof c->act->object];
+	bool any = false, open;
+
+	for (size_t i = 0; i < c->n; i++) {
+		if (!ceremony_bag_first(c, i) || !ceremony_bag(&b, &c->act[i]))
+			continue;
+		if (!any)
+			fputs("<h2>Bags</h2>\n<table><thead><tr><th class=\"b\">Bag</th><th>Holds</th><th>What became of it</th></tr></thead>"
+			      "<tbody>\n", f);
+		any = true;
+		snprintf(text, sizeof text, "%.*s", b.number_len, b.number);
+		fputs("<tr><td class=\"b m\">", f);
+		put(f, text);
+		snprintf(text, sizeof text, "%.*s", b.holds_len, b.holds);
+		fputs("</td><td>", f);
+		put(f, text);
+		fputs("</td><td>", f);
+		open = ceremony_bag(&one, &c->act[i]);
+		for (size_t k = i + 1; open; k++) {
+			while (k < c->n && !(ceremony_bag(&next, &c->act[k]) && ceremony_bag_same(&b, &next)))
+				k++;
+			open = k < c->n;
+			fputs(open ? "" : "<b>", f);
+			put(f, one.what);
+			fputs(open ? "<br>" : "</b>", f);
+			one = next;
+		}
 		fputs("</td></tr>\n", f);
 	}
 	if (any)
@@ -215,6 +252,7 @@ void page_print(FILE *f, const struct ceremony *c, const char *name, const char 
 	put_notes(f, c, "present", "Present");
 	put_check_values(f, c);
 	put_notes(f, c, "media", "Media");
+	put_bags(f, c);
 	put_notes(f, c, "remark", "Remarks");
 	put_acts(f, c);
 	put_seal(f, c, name, digest);

@@ -199,20 +199,20 @@ START_TEST(a_re_bagged_medium_is_in_a_new_bag_that_is_sealed)
 
 	record("A1");
 	ck_assert_int_eq(media_find(&b, j, "A1", BAG_OPENED, "", why), E_OK);
-	media_seen(said, &b);
-	ck_assert_str_eq(said, "A1 opened");
+	media_seen(said, &b, false);
+	ck_assert_str_eq(said, "A1: component 1 of 3 of FFFF987654: opened");
 	ck_assert_int_eq(media_move(&b, j, "A1", BAG_REBAGGED, "A 2", why), E_FORMAT);
 	ck_assert_int_eq(media_move(&b, j, "A1", BAG_REBAGGED, "a-number-that-is-too-long", why), E_FORMAT);
 	ck_assert_int_eq(media_move(&b, j, "A1", BAG_REBAGGED, "A2", why), E_OK);
 	media_moved(said, &b);
-	ck_assert_str_eq(said, "A1 re-bagged: A2");
+	ck_assert_str_eq(said, "A1: component 1 of 3 of FFFF987654: re-bagged as A2");
 	ck_assert_int_eq(journal_bag(&b, j, "A2"), E_OK);
 	ck_assert_int_eq(b.condition, BAG_SEALED);
 	ck_assert_int_eq(b.disposition, BAG_HERE);
 	ck_assert_str_eq(b.holds, paper.holds);
 	ck_assert_str_eq(b.place, "");
 	media_made(said, &b);
-	ck_assert_str_eq(said, "A2: component 1 of 3 of FFFF987654, ann, for loading");
+	ck_assert_str_eq(said, "A2: component 1 of 3 of FFFF987654: ann, for loading");
 	ck_assert_int_eq(media_find(&b, j, "A1", BAG_OPENED, "", why), E_BAG_STATE);
 	ck_assert_ptr_nonnull(strstr(why, "re-bagged as A2"));
 	ck_assert_int_eq(media_move(&b, j, "A2", BAG_RETURNED, "", why), E_OK);

@@ -47,7 +47,7 @@ grep -q 'FFFF111111 is suspended' "$WORK/out" || complain "damaged: $(cat "$WORK
 ok resume FFFF111111
 ok bag missing A2 --reason "not in safe 2"
 [ "$(state)" = suspended ] || complain "missing, and the key set is $(state)"
-"$BIN/bdk" audit --room "$ROOM" --json | grep -q '"object": "A2 missing, not in safe 2: FFFF111111 suspended"' || complain "the audit does not say so"
+"$BIN/bdk" audit --room "$ROOM" --json | grep -q '"object": "A2: component 2 of 3 of FFFF111111: missing, not in safe 2 (key suspended)"' || complain "the audit does not say so"
 ok bag damaged A2 --reason "found behind it"
 grep -q suspended "$WORK/out" && complain "suspended twice"
 ok resume FFFF111111
@@ -73,4 +73,28 @@ ok bag move B3 --to returned
 ok ceremony close "all done"
 [ "$(bag B3 place)$(bag B3 disposition)$(bag B3 needed)" = annreturned0 ] || complain "B3: $("$BIN/bdk" bag list --room "$ROOM" --json | grep B3)"
 "$BIN/bdk" bag list --room "$ROOM" >"$WORK/list" && grep -q '^B1 .*opened .*re-bagged .*B3' "$WORK/list" || complain "list: $(cat "$WORK/list")"
+
+# --- Its record ---------------------------------------------------------------------------------------------------------
+"$BIN/bdk" audit key --room "$ROOM" >"$WORK/records.pem"
+ok ceremony record --out "$WORK/first"
+"$BIN/bdk" ceremony verify "$WORK/first.txt" --key "$WORK/records.pem" >"$WORK/out" 2>&1 || complain "verify: $(cat "$WORK/out")"
+sed -n '/^Bags$/,/^$/p' "$WORK/first.txt" | sed 's/^ *[0-9]*  *//; 1d; $d' >"$WORK/bags"
+diff - "$WORK/bags" <<-'END' || complain "the record's bags"
+	B1  component 1 of 2 of FFFF111111
+	ann, for paper <b>of</b> keys
+	opened
+	re-bagged as B3
+	B2  card
+	bob, for a card & its PIN
+	stored, safe 2
+	B3  component 1 of 2 of FFFF111111
+	ann, for paper <b>of</b> keys
+	returned to ann
+END
+for said in '<td class="b m">B1</td><td>component 1 of 2 of FFFF111111</td>' 'ann, for paper &lt;b&gt;of&lt;/b&gt; keys<br>opened<br><b>re-bagged as B3</b>' \
+	'a card &amp; its PIN<br><b>stored, safe 2</b>' '<b>returned to ann</b>'; do
+	grep -qF "$said" "$WORK/first.html" || complain "the page lacks '$said'"
+done
+sed 's/stored, safe 2/stored, safe 3/' "$WORK/first.txt" >"$WORK/wrong.txt"
+"$BIN/bdk" ceremony verify "$WORK/wrong.txt" --key "$WORK/records.pem" >/dev/null 2>&1 && complain "a disposition that was changed is not found out"
 exit $fail
