@@ -208,9 +208,9 @@ cover-build: $(addsuffix .openssl,$(call tests_of,dukpt,test))
 check-long: deps	## the long runs: every key, every byte, random kills, an hour of noise (SECS=3600): hours
 	@$(MAKE) --no-print-directory -s -j$$(nproc) unit
 	@LIMIT=14400 tests/run $(B) $(wildcard tests/long/*.sh)
-check-vm: deps	## a Debian kernel with real serial drivers, wired to the Cortex-M4's firmware: enrol, inject, sell, recover
+check-vm: deps	## a Debian kernel: with serial drivers wired to the Cortex-M4's firmware; with systemd, which runs the units
 	@$(MAKE) --no-print-directory -s -j$$(nproc) programs
-	@LIMIT=1200 tests/run $(B) tests/vm/run.sh
+	@LIMIT=1200 tests/run $(B) tests/vm/run.sh tests/vm/units.sh
 bench: deps firmware	## a load by part, loads a second, instructions on the Cortex-M4; ratios, and JSON (BENCH_LOADS=2000)
 	@$(MAKE) --no-print-directory -s -j$$(nproc) unit
 	@tools/bench $(B)

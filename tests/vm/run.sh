@@ -3,39 +3,21 @@
 # adapters that are wired to the Cortex-M image: enrol, inject, sell, recover. Twice: link on the one and till on the other.
 set -u
 . tests/board/need.sh
-WORK=$(mktemp -d) PIDS=
-trap 'kill $PIDS 2>/dev/null; wait 2>/dev/null; rm -rf "$WORK"' EXIT
-die() { echo "$*"; tail -n 25 "$WORK/console" 2>/dev/null; exit 1; }
-command -v qemu-system-x86_64 >/dev/null && command -v busybox >/dev/null || die "qemu-system-x86 or busybox-static is missing: make deps"
-KERNEL=build/kernel
-tests/vm/kernel $KERNEL || exit 1
+. tests/vm/root.sh
 
 # --- A root of the programs and what they load -----------------------------------------------------------------------------
-R=$WORK/root
-mkdir -p "$R"/{bin,proc,sys,dev,tmp,root,modules,etc,usr/lib/ssl} "$R/keyroom/bin" "$R/keyroom/tools"
+root_begin
+mkdir -p "$R/modules" "$R/keyroom/bin" "$R/keyroom/tools"
 cp tests/vm/init "$R/init"
-cp /bin/busybox "$R/bin"
-for a in $(busybox --list); do [ -e "$R/bin/$a" ] || ln -s busybox "$R/bin/$a"; done
-cp --remove-destination /bin/bash "$R/bin/bash"
 cp "$B"/bin/{bdkd,bdk,kif,pos,acquirer} "$R/keyroom/bin"
 cp tools/rooms.sh "$R/keyroom/tools" && cp Makefile "$R/keyroom"
 for m in usb-common usbcore uhci-hcd usbserial ftdi_sio; do
 	find $KERNEL/lib/modules -name "$m.ko" -exec cp {} "$R/modules" \; && [ -f "$R/modules/$m.ko" ] || die "no module $m"
 done
-printf 'root:x:0:0:root:/root:/bin/bash\n' >"$R/etc/passwd"
-printf 'root:x:0:\n' >"$R/etc/group"
-cp /etc/ssl/openssl.cnf "$R/usr/lib/ssl" 2>/dev/null
-# take FILE: and every library it names
-take() {
-	for f in "$1" $(ldd "$1" 2>/dev/null | grep -oE '/[^ ]+'); do
-		[ -e "$R$f" ] || { mkdir -p "$R${f%/*}" && cp -L "$f" "$R$f"; } || die "$f"
-	done
-}
-for f in "$R"/keyroom/bin/* /bin/bash; do
+for f in "$B"/bin/{bdkd,bdk,kif,pos,acquirer}; do
 	for l in $(ldd "$f" | grep -oE '/[^ ]+'); do take "$l"; done
 done
-take /usr/lib/softhsm/libsofthsm2.so
-(cd "$R" && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1) >"$WORK/initrd" || die "no initrd"
+root_end
 
 # --- The machine, and when it knows the root of enrolment the two terminals ------------------------------------------------
 wire() { echo "-chardev socket,id=$1,path=$WORK/$2,reconnect=1"; }
