@@ -1,5 +1,6 @@
 #include "bdk/heads.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum err heads_key(uint8_t point[static P256_POINT], struct room *r)
@@ -88,4 +89,26 @@ void heads_grown(struct room *r)
 	if (!e && newest.sequence - last >= r->config.head_records)
 		e = heads_sign(text, r);
 	(void)e;
+}
+
+uint64_t heads_left(const struct room *r, uint64_t now)
+{
+	uint64_t until = r->head_looked + r->config.head_seconds;
+
+	if (r->sealed || !r->config.head_seconds)
+		return UINT64_MAX;
+	if (now < until)
+		return until - now;
+	return idle(r) ? 0 : UINT64_MAX;
+}
+
+void heads_tend(struct room *r, uint64_t now)
+{
+	char text[AUDIT_HEAD_TEXT];
+
+	if (heads_left(r, now))
+		return;
+	r->head_looked = now;
+	if (heads_sign(text, r))
+		fprintf(stderr, "bdkd: no head of the audit could be signed\n");
 }

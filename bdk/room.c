@@ -918,6 +918,7 @@ enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
 	if (!e)
 		e = read_certs(r, why);
 	r->sealed = !r->config.test;
+	r->head_looked = room_monotonic();
 	if (!e && r->config.test)
 		e = start_workers(r, why);
 	if (e == E_PASSPHRASE) {

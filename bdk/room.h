@@ -60,6 +60,7 @@ struct room_config {
 	unsigned epoch;			/* ca: epoch of KIF certificates, default 1 */
 	unsigned approve_seconds;	/* how long an act waits for a second person, default 300 */
 	unsigned head_records;		/* head-records = N: a head of the audit is signed after so many, default 100 */
+	unsigned head_seconds;		/* audit-head-minutes = N: and after so long, if anything was recorded; default 60 minutes */
 	unsigned session_idle_seconds;	/* load: a session in which nothing is asked ends, default 900 */
 	unsigned session_seconds;	/* load: and one that is open so long, default 28800 */
 	char mark[160];			/* load: mark = /FOLDER, where the mark outside the room is; production has to say */
@@ -84,6 +85,7 @@ struct room {
 	uint8_t environment[32];	/* SHA-256 of the KIF CA's SPKI; zero until installed */
 	uint8_t device_environment[32];	/* SHA-256 of the device CA's SPKI: what enrolment goes by */
 	uint8_t records[P256_POINT];	/* of the records key, once asked for; zero before */
+	uint64_t head_looked;		/* room_monotonic() when heads_tend() looked last, or when the room was opened */
 	uint8_t own_valid[32];		/* kdh_begin()'s: what it found valid last */
 	struct marks mark;		/* load: do journal and marks agree? */
 };

@@ -187,6 +187,15 @@ static bool set_head_records(struct room_config *c, const char *v)
 	return number(&c->head_records, v, 1000000);
 }
 
+static bool set_head_minutes(struct room_config *c, const char *v)
+{
+	unsigned minutes = 0;
+	bool good = number(&minutes, v, 1440);
+
+	c->head_seconds = 60 * minutes;
+	return good;
+}
+
 static const struct key_row {
 	const char *key;
 	bool (*set)(struct room_config *c, const char *value);
@@ -216,6 +225,7 @@ static const struct key_row {
 	{ "mark",                  set_mark,        false, ROOM_LOAD },
 	{ "workers",               set_workers,     false, ROOM_LOAD },
 	{ "head-records",          set_head_records, false, 0        },
+	{ "audit-head-minutes",    set_head_minutes, false, 0        },
 	/* clang-format on */
 };
 enum { KEYS = sizeof keys / sizeof keys[0] };
@@ -295,6 +305,7 @@ enum err room_config_parse(struct room_config *c, struct span text, char why[sta
 	r.c.workers = 2;
 	r.c.approve_seconds = 300;
 	r.c.head_records = 100;
+	r.c.head_seconds = 3600;
 	r.c.session_idle_seconds = 900;
 	r.c.session_seconds = 28800;
 	bad = ini_parse_stream(next_line, &r, on_key, &r);

@@ -875,17 +875,19 @@ static int sooner(int a, int b)
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
-/* How long until a worker has had its time, one is to be started, an act lapses, a session ends, or what custodians gave is to
- * be forgotten; false: nothing is to come. */
+/* How long until a worker has had its time, one is to be started, an act lapses, a session ends, what custodians gave is to
+ * be forgotten, or a head is due; false: nothing is to come. */
 static bool patience(struct timespec *limit, const struct server *s)
 {
 	struct room *r = s->room;
 	uint64_t now = room_monotonic(), given = pieces_tend(&r->given, now), change = custody_change_tend(&r->change, now);
+	uint64_t head = heads_left(r, now);
 	const char *why;
 	int least = -1;
 
 	least = sooner(least, given ? (int)given * 1000 : -1);
 	least = sooner(least, change ? (int)change * 1000 : -1);
+	least = sooner(least, head != UINT64_MAX ? (int)head * 1000 : -1);
 	for (unsigned i = 0; !r->sealed && i < r->config.workers; i++)
 		least = sooner(least, r->worker[i].fd < 0 ? TEND_MS : worker_left(&r->worker[i]));
 	for (int i = 0; i < SERVER_CLIENTS; i++)
@@ -982,6 +984,7 @@ enum err server_run(struct server *s)
 		}
 		settle(s);
 		seal(s);
+		heads_tend(s->room, room_monotonic());
 		give_orders(s);
 		tend(s, lost);
 		seal(s); /* a worker may not have been started again */

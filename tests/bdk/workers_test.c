@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 static bool stale, twice, deaf; /* switches of the twins */
+static unsigned head_seconds;	 /* of room.conf's interval of heads; 0: as room.conf says */
 static unsigned *commits;	/* of groups, for all processes to see */
 
 static enum err twin_op_key(struct ask *a, enum err made, struct span key)
@@ -97,7 +98,11 @@ static void serve_until_told(int ready)
 	struct server *s = NULL;
 	struct door door[ROLES];
 	char why[ROOM_WHY];
-	bool bad = room_open(&room, sim.load.dir, why) || !claim(&room) || doors_find(door, &room.config, why) ||
+	bool bad = room_open(&room, sim.load.dir, why) || !claim(&room) || doors_find(door, &room.config, why);
+
+	if (head_seconds)
+		room.config.head_seconds = head_seconds;
+	bad = bad ||
 		   server_open(&s, &room, door, why) || write(ready, "x", 1) != 1 ||
 		   server_run(s);
 
@@ -544,6 +549,37 @@ START_TEST(other_acts_wait_for_a_worker_that_is_at_work)
 }
 END_TEST
 
+/* Nobody asks anything meanwhile: the loop wakes by itself. */
+START_TEST(a_head_comes_when_its_time_is_there)
+{
+	char path[PATH_MAX + 16], text[AUDIT_HEAD_TEXT];
+	struct timespec t = { .tv_nsec = 5000000 };
+	struct audit newest;
+	struct journal *j;
+	uint64_t last = 0;
+
+	stop_server();
+	client_close(&people);
+	head_seconds = 1;
+	start_server();
+	ck_assert_int_eq(client_open(&people, sim.load.dir, "people"), E_OK);
+	snprintf(path, sizeof path, "%s/journal.db", sim.load.dir);
+	ck_assert_int_eq(journal_open(&j, path, ROOM_LOAD), E_OK);
+	for (int i = 0; i < 2; i++) {
+		record_begin(&request, OP_STATE); /* refused, and so recorded */
+		ck_assert_int_ne(client_call(&people, &request), E_OK);
+		ck_assert_int_eq(journal_audit_head(&newest, j), E_OK);
+		do {
+			nanosleep(&t, NULL);
+			ck_assert_int_eq(journal_head(text, &last, j), E_OK);
+		} while (last < newest.sequence); /* or the test's time is over */
+		ck_assert_uint_eq(last, newest.sequence);
+	}
+	journal_close(j);
+	head_seconds = 0;
+}
+END_TEST
+
 START_TEST(it_ends_when_told_whatever_is_in_the_making)
 {
 	bool its_own;
@@ -833,6 +869,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, a_station_that_hangs_up_gets_no_key_and_loses_no_id, 0, 2);
 	tcase_add_test(t, a_key_set_that_is_suspended_meanwhile_gives_no_key);
 	tcase_add_test(t, other_acts_wait_for_a_worker_that_is_at_work);
+	tcase_add_test(t, a_head_comes_when_its_time_is_there);
 	tcase_add_test(t, it_ends_when_told_whatever_is_in_the_making);
 	tcase_add_test(t, offers_that_come_together_share_a_commit);
 	tcase_add_loop_test(t, nothing_is_answered_whose_commit_fails, 0, sizeof failing / sizeof *failing);
