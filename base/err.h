@@ -79,6 +79,7 @@ enum err {
 	E_PARSER = 87,		/* the process that reads certificates failed */
 	E_LOCKED = 88,		/* loading is locked: journal and marks do not agree */
 	E_LEASE = 89,		/* no lease of device ids in force */
+	E_KBPK = 105,		/* no such KBPK, or its state or mode does not permit it */
 	/* line */
 	E_PORT = 90,		/* no such port, or it cannot be opened */
 	E_BAUD = 91,		/* the port does not run at this speed */

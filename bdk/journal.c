@@ -126,7 +126,17 @@ static const char *const steps[JOURNAL_VERSION] = {
 		"  condition INTEGER NOT NULL CHECK(condition BETWEEN 1 AND 4), disposition INTEGER NOT NULL"
 		"  CHECK(disposition BETWEEN 0 AND 5), place TEXT NOT NULL, reason TEXT NOT NULL, ceremony INTEGER NOT NULL,"
 		"  utc INTEGER NOT NULL) STRICT;"
-		"CREATE INDEX bag_state_bag ON bag_state(bag);",
+		"CREATE INDEX bag_state_bag ON bag_state(bag);"
+		/* KBPKs, their lives, and which keys came in or went out under them */
+		"CREATE TABLE kbpk(row INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
+		"  type INTEGER NOT NULL CHECK(type BETWEEN 0 AND 4), mode TEXT NOT NULL CHECK(mode IN ('B', 'D', 'E')),"
+		"  exportability TEXT NOT NULL CHECK(exportability IN ('E', 'S', 'N')), kcv BLOB NOT NULL, utc INTEGER NOT NULL)"
+		"  STRICT;"
+		"CREATE TABLE kbpk_state(row INTEGER PRIMARY KEY AUTOINCREMENT, kbpk TEXT NOT NULL REFERENCES kbpk(name),"
+		"  state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 6), utc INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;"
+		"CREATE TABLE block(row INTEGER PRIMARY KEY AUTOINCREMENT, kbpk TEXT NOT NULL REFERENCES kbpk(name),"
+		"  key TEXT NOT NULL UNIQUE, outward INTEGER NOT NULL CHECK(outward IN (0, 1)),"
+		"  exportability TEXT NOT NULL CHECK(exportability IN ('E', 'S', 'N')), utc INTEGER NOT NULL) STRICT;",
 };
 
 /* Each connection. What undoes a part of a group may outgrow SQLite's buffer, and no file may come about outside the room. */
@@ -137,6 +147,11 @@ static const char settings[] = "PRAGMA temp_store = MEMORY; "
 #define KEY_SET                                                                                                        \
 	"SELECT k.row, k.id, k.scheme, (SELECT state FROM key_state WHERE key_set = k.id ORDER BY row DESC LIMIT 1),"  \
 	"  k.kcv, k.utc FROM key_set k "
+#define KBPK                                                                                                           \
+	"SELECT k.row, k.name, k.type, k.mode, k.exportability, k.kcv, k.utc,"                                         \
+	"  (SELECT state FROM kbpk_state WHERE kbpk = k.name ORDER BY row DESC LIMIT 1),"                              \
+	"  (SELECT count(*) FROM block WHERE kbpk = k.name) FROM kbpk k "
+#define BLOCK "SELECT row, kbpk, key, outward, exportability FROM block "
 #define LEASE "SELECT number, key_set, scheme, kcv, first, last, kif, epoch, utc, next, name, bytes FROM lease "
 #define DEVICE "SELECT row, serial, coalesce(spki, zeroblob(32)), cert, state, utc FROM device "
 /* A load is its row and its newest event; the others are its life. */
@@ -166,7 +181,8 @@ enum statement {
 	PERSON_BY_NAME, PERSON_BY_UID, PERSON_AFTER, PERSON_ADD, PERSON_SET, PERSON_REMOVE,
 	LEASE_ADD, LEASE_NEXT, LEASE_AT, LEASE_OPEN, LEASE_MOVE, LEASE_LEFT, LEASE_EPOCH, ID_TAKEN, DICTATE,
 	DICTATED, CHAIN, FOLLOWER, TALLY_ADD, TALLY, LOAD_WAITS, CLAIM_PUT, CLAIM_OF, CLAIM_ANY, CLAIM_END, CLAIMS_END,
-	SKIP, SKIP_BELOW, SKIP_OVER, SKIPPED, BAG_ADD, BAG_STATE_ADD, BAG_BY_NUMBER, BAG_AFTER, STATEMENTS
+	SKIP, SKIP_BELOW, SKIP_OVER, SKIPPED, BAG_ADD, BAG_STATE_ADD, BAG_BY_NUMBER, BAG_AFTER,
+	KBPK_BY_NAME, KBPK_AFTER, KBPK_ADD, KBPK_STATE, BLOCK_ADD, BLOCK_OF, BLOCK_UNDER, STATEMENTS
 };
 
 static const char *const sql[STATEMENTS] = {
@@ -300,6 +316,13 @@ static const char *const sql[STATEMENTS] = {
 			  "  SELECT row, ?, ?, ?, ?, ?, ? FROM bag WHERE row = ?",
 	[BAG_BY_NUMBER] = BAG "WHERE b.number = ?",
 	[BAG_AFTER] = BAG "WHERE b.row > ? ORDER BY b.row LIMIT 1",
+	[KBPK_BY_NAME] = KBPK "WHERE k.name = ?",
+	[KBPK_AFTER] = KBPK "WHERE k.row > ? ORDER BY k.row LIMIT 1",
+	[KBPK_ADD] = "INSERT INTO kbpk(name, type, mode, exportability, kcv, utc) VALUES(?, ?, ?, ?, ?, ?)",
+	[KBPK_STATE] = "INSERT INTO kbpk_state(kbpk, state, utc, reason) SELECT name, ?, ?, ? FROM kbpk WHERE name = ?",
+	[BLOCK_ADD] = "INSERT INTO block(kbpk, key, outward, exportability, utc) VALUES(?, ?, ?, ?, ?)",
+	[BLOCK_OF] = BLOCK "WHERE key = ?",
+	[BLOCK_UNDER] = BLOCK "WHERE kbpk = ? AND row > ? ORDER BY row LIMIT 1",
 };
 
 struct journal {
@@ -1143,6 +1166,170 @@ enum err journal_fingerprint_of(char label[static KEY_LABEL], struct journal *j,
 		get_text(&q, label, KEY_LABEL);
 	e = query_end(&q);
 	return e || found ? e : E_SHORT;
+}
+
+/* --- KBPKs -------------------------------------------------------------------------------------------------------- */
+
+static char get_letter(struct query *q)
+{
+	char text[2];
+
+	get_text(q, text, sizeof text);
+	return text[0];
+}
+
+static void put_letter(struct query *q, char c)
+{
+	put_text(q, (char[]){ c, 0 });
+}
+
+static uint64_t get_kbpk(struct query *q, struct kbpk *k)
+{
+	uint64_t row = get_number(q, INT64_MAX);
+
+	get_text(q, k->id.name, sizeof k->id.name);
+	k->id.type = (enum dukpt_key_type)get_number(q, DUKPT_KEY_AES256);
+	k->mode = get_letter(q);
+	k->exportability = get_letter(q);
+	get_kcv(q, &k->kcv);
+	k->utc = get_number(q, INT64_MAX);
+	k->state = (enum key_set_state)get_number(q, KEY_SET_DESTROYED);
+	k->below = get_number(q, INT64_MAX);
+	return row;
+}
+
+enum err journal_kbpk(struct kbpk *out, struct journal *j, const char *name)
+{
+	struct query q = query(j, KBPK_BY_NAME);
+	struct kbpk k = { .mode = 0 };
+	bool found;
+	enum err e;
+
+	put_text(&q, name);
+	found = query_row(&q);
+	if (found)
+		get_kbpk(&q, &k);
+	e = query_end(&q);
+	if (!e && !found)
+		e = E_KBPK;
+	if (!e)
+		*out = k;
+	return e;
+}
+
+enum err journal_kbpk_next(struct kbpk *out, struct journal *j, uint64_t *at)
+{
+	struct query q = query(j, KBPK_AFTER);
+	struct kbpk k = { .mode = 0 };
+	uint64_t row = 0;
+	enum err e;
+
+	put_number(&q, *at);
+	if (query_row(&q))
+		row = get_kbpk(&q, &k);
+	e = query_end(&q);
+	if (!e && !row)
+		e = E_SHORT;
+	if (!e) {
+		*out = k;
+		*at = row;
+	}
+	return e;
+}
+
+enum err journal_kbpk_state(struct journal *j, const char *name, enum key_set_state state, const char *reason)
+{
+	struct query q = query(j, KBPK_STATE);
+
+	put_number(&q, state);
+	put_number(&q, now());
+	put_text(&q, reason);
+	put_text(&q, name);
+	return run_update(j, &q, E_KBPK);
+}
+
+enum err journal_kbpk_add(struct journal *j, const struct kbpk *k)
+{
+	struct query q = query(j, KBPK_ADD);
+	enum err e = journal_begin(j);
+
+	if (e)
+		return e;
+	put_text(&q, k->id.name);
+	put_number(&q, k->id.type);
+	put_letter(&q, k->mode);
+	put_letter(&q, k->exportability);
+	put_blob(&q, k->kcv.b, k->kcv.len);
+	put_number(&q, now());
+	query_row(&q);
+	e = query_end_unique(&q, E_EXISTS);
+	if (!e)
+		e = journal_kbpk_state(j, k->id.name, KEY_SET_ACTIVE, "");
+	return finish(j, e);
+}
+
+static uint64_t get_block(struct query *q, struct block_use *b)
+{
+	uint64_t row = get_number(q, INT64_MAX);
+
+	get_text(q, b->kbpk, sizeof b->kbpk);
+	get_text(q, b->key, sizeof b->key);
+	b->outward = get_number(q, 1);
+	b->exportability = get_letter(q);
+	return row;
+}
+
+enum err journal_block_add(struct journal *j, const struct block_use *b)
+{
+	struct query q = query(j, BLOCK_ADD);
+
+	put_text(&q, b->kbpk);
+	put_text(&q, b->key);
+	put_number(&q, b->outward);
+	put_letter(&q, b->exportability);
+	put_number(&q, now());
+	query_row(&q);
+	return query_end_unique(&q, E_EXISTS);
+}
+
+enum err journal_block_of(struct block_use *out, struct journal *j, const char *key)
+{
+	struct query q = query(j, BLOCK_OF);
+	struct block_use b = { .outward = false };
+	bool found;
+	enum err e;
+
+	put_text(&q, key);
+	found = query_row(&q);
+	if (found)
+		get_block(&q, &b);
+	e = query_end(&q);
+	if (!e && !found)
+		e = E_SHORT;
+	if (!e)
+		*out = b;
+	return e;
+}
+
+enum err journal_block_next(struct block_use *out, struct journal *j, const char *kbpk, uint64_t *at)
+{
+	struct query q = query(j, BLOCK_UNDER);
+	struct block_use b = { .outward = false };
+	uint64_t row = 0;
+	enum err e;
+
+	put_text(&q, kbpk);
+	put_number(&q, *at);
+	if (query_row(&q))
+		row = get_block(&q, &b);
+	e = query_end(&q);
+	if (!e && !row)
+		e = E_SHORT;
+	if (!e) {
+		*out = b;
+		*at = row;
+	}
+	return e;
 }
 
 enum err journal_package_add(struct journal *j, const char *id, struct span package)

@@ -13,6 +13,7 @@
 #define KEYROOM_BDK_JOURNAL_H
 
 #include "bdk/audit.h"
+#include "bdk/block.h"
 #include "bdk/key_set.h"
 #include "bdk/passphrase.h"
 #include "crypto/cert.h"
@@ -203,6 +204,40 @@ MUST_USE enum err journal_fingerprint_of(char label[static KEY_LABEL], struct jo
 MUST_USE enum err journal_package_add(struct journal *j, const char *id, struct span package);
 /* journal_package - E_OK, E_KEY_SET (none of that id), E_JOURNAL (also: longer than size) */
 MUST_USE enum err journal_package(uint8_t *out, size_t *len, size_t size, struct journal *j, const char *id);
+
+/* --- KBPKs, and what went under them (bdk/kbpk.h decides) ---------------------------------------------------------- */
+
+struct kbpk {
+	struct kbpk_id id;
+	char mode;			/* B wraps and unwraps, D unwraps, E wraps */
+	char exportability;		/* E, S or N, as it came */
+	struct kcv kcv;
+	enum key_set_state state;	/* active, compromised or destroyed */
+	uint64_t utc;
+	uint64_t below;			/* so many keys came in or went out under it */
+};
+
+/* One key that came in, or went out, in a block. */
+struct block_use {
+	char kbpk[KBPK_NAME];
+	char key[KEY_LABEL];		/* "bdk-ID", "kbpk-NAME" */
+	bool outward;
+	char exportability;
+};
+
+/* journal_kbpk - by name. E_OK, E_KBPK, E_JOURNAL. journal_kbpk_next - in the order of their making; *at starts at 0. E_OK,
+ * E_SHORT (no more), E_JOURNAL */
+MUST_USE enum err journal_kbpk(struct kbpk *out, struct journal *j, const char *name);
+MUST_USE enum err journal_kbpk_next(struct kbpk *out, struct journal *j, uint64_t *at);
+/* journal_kbpk_add - an active one; utc and state are the journal's. E_OK, E_EXISTS, E_JOURNAL. journal_kbpk_state - a new state,
+ * kept with those before it. E_OK, E_KBPK, E_JOURNAL */
+MUST_USE enum err journal_kbpk_add(struct journal *j, const struct kbpk *k);
+MUST_USE enum err journal_kbpk_state(struct journal *j, const char *name, enum key_set_state state, const char *reason);
+/* journal_block_add - E_OK, E_EXISTS (that key went so before), E_JOURNAL. journal_block_of - how a key came or went: E_OK, E_SHORT (in no
+ * block), E_JOURNAL. journal_block_next - the next under a KBPK; *at starts at 0. E_OK, E_SHORT, E_JOURNAL */
+MUST_USE enum err journal_block_add(struct journal *j, const struct block_use *b);
+MUST_USE enum err journal_block_of(struct block_use *out, struct journal *j, const char *key);
+MUST_USE enum err journal_block_next(struct block_use *out, struct journal *j, const char *kbpk, uint64_t *at);
 
 /* --- device ids: leases, manifests, chains (bdk/lease.h decides) --------------------------------------------------- */
 

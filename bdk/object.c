@@ -57,7 +57,7 @@ static void attrs_mechanisms(const struct token *t, struct attrs *l, CK_KEY_TYPE
 		return;
 	if (may & MAY_MIX)
 		attrs_put(l, CKA_ALLOWED_MECHANISMS, mix, sizeof mix);
-	else if (type == CKK_DES2)
+	else if (type == CKK_DES2 || type == CKK_DES3)
 		attrs_put(l, CKA_ALLOWED_MECHANISMS, tdes, two * sizeof *tdes);
 	else if (may & (MAY_WRAP | MAY_UNWRAP))
 		attrs_put(l, CKA_ALLOWED_MECHANISMS, &t->made.wrap, sizeof t->made.wrap);

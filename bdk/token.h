@@ -105,6 +105,17 @@ MUST_USE enum err token_take_bdk(struct token *t, struct kcv *kcv, const struct 
 				 const struct key_set_id *set);
 MUST_USE enum err token_enter_bdk(struct token *t, struct kcv *kcv, const struct key part[], uint8_t parts,
 				  const struct key_set_id *set, const struct kcv *paper);
+MUST_USE enum err token_enter_kbpk(struct token *t, struct kcv *kcv, const struct key part[], uint8_t parts,
+				   const struct kbpk_id *id, const struct kcv *paper);
+MUST_USE enum err token_make_kbpk(struct token *t, struct kcv *kcv, char text[static BLOCK_MAX], size_t *len,
+				  const struct kbpk_id *id, const struct kbpk_id *under, char exportability);
+MUST_USE enum err token_take_kbpk_block(struct token *t, struct kcv *kcv, struct kbpk_id *id, struct span text,
+					const struct kbpk_id *under);
+MUST_USE enum err token_drop_kbpk(struct token *t, const char *name);
+MUST_USE enum err token_make_bdk_block(struct token *t, struct kcv *kcv, char text[static BLOCK_MAX], size_t *len,
+				       const struct key_set_id *set, const struct kbpk_id *under, char exportability);
+MUST_USE enum err token_take_bdk_block(struct token *t, struct kcv *kcv, struct key_set_id *set, uint8_t most,
+				       struct span text, const struct kbpk_id *under);
 MUST_USE enum err token_drop_bdk(struct token *t, const struct key_set_id *set);
 MUST_USE enum err token_initial_key(struct token *t, struct key *ik, const struct key_set_id *set,
 				    const struct ksn *iksn);

@@ -49,6 +49,12 @@ enum act {
 	ACT_SET_MARK,
 	ACT_ENTER_BDK,
 	ACT_FINGERPRINT,
+	ACT_ENTER_KBPK,
+	ACT_MAKE_KBPK,
+	ACT_TAKE_KBPK_BLOCK,
+	ACT_DROP_KBPK,
+	ACT_MAKE_BDK_BLOCK,
+	ACT_TAKE_BDK_BLOCK,
 	ACTS
 };
 
@@ -157,6 +163,34 @@ static void rd_parts(struct rd *r, struct key part[static COMPONENTS_MOST], uint
 		*parts = 0;
 }
 
+static void wr_name(struct wr *w, const char *name)
+{
+	wr_span8(w, (struct span){ (const uint8_t *)name, strnlen(name, KBPK_NAME) });
+}
+
+static void rd_name(struct rd *r, char name[static KBPK_NAME])
+{
+	struct span s = rd_span8(r);
+
+	memset(name, 0, KBPK_NAME);
+	if (!r->e && (s.len >= KBPK_NAME || (s.len && memchr(s.p, 0, s.len))))
+		r->e = E_KEY;
+	if (!r->e && s.len)
+		memcpy(name, s.p, s.len);
+}
+
+static void wr_kbpk(struct wr *w, const struct kbpk_id *id)
+{
+	wr_name(w, id->name);
+	wr_u8(w, id->type);
+}
+
+static void rd_kbpk(struct rd *r, struct kbpk_id *id)
+{
+	rd_name(r, id->name);
+	id->type = (enum dukpt_key_type)rd_u8(r);
+}
+
 /* --- In the worker: one function an act, one table --------------------------------------------------------------- */
 
 /* What the acts read, in whichever combination. */
@@ -169,6 +203,9 @@ struct args {
 	struct wrapped item[2];
 	uint8_t items;
 	struct key part[COMPONENTS_MOST];
+	struct kbpk_id kbpk, under;
+	char block[BLOCK_MAX];
+	size_t block_len;
 	uint8_t out[RANDOM_MAX];
 };
 
@@ -339,6 +376,102 @@ static enum err do_enter_bdk(struct token *t, struct rd *r, struct wr *w, struct
 	return e;
 }
 
+static enum err do_enter_kbpk(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	struct kcv kcv = { .len = 0 }, paper;
+	uint8_t parts;
+	enum err e;
+
+	rd_parts(r, a->part, &parts);
+	rd_kbpk(r, &a->kbpk);
+	rd_kcv(r, &paper);
+	e = rd_end(r);
+	if (!e)
+		e = token_enter_kbpk(t, &kcv, a->part, parts, &a->kbpk, &paper);
+	wr_kcv(w, &kcv);
+	return e;
+}
+
+static enum err do_make_kbpk(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	struct kcv kcv = { .len = 0 };
+	char exportability;
+	enum err e;
+
+	rd_kbpk(r, &a->kbpk);
+	rd_kbpk(r, &a->under);
+	exportability = (char)rd_u8(r);
+	e = rd_end(r);
+	if (!e)
+		e = token_make_kbpk(t, &kcv, a->block, &a->block_len, &a->kbpk, *a->under.name ? &a->under : NULL, exportability);
+	wr_kcv(w, &kcv);
+	wr_span16(w, (struct span){ (const uint8_t *)a->block, a->block_len });
+	return e;
+}
+
+static enum err do_take_kbpk_block(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	struct kcv kcv = { .len = 0 };
+	struct span text;
+	enum err e;
+
+	rd_name(r, a->kbpk.name);
+	rd_kbpk(r, &a->under);
+	text = rd_span16(r);
+	e = rd_end(r);
+	if (!e)
+		e = token_take_kbpk_block(t, &kcv, &a->kbpk, text, &a->under);
+	wr_kcv(w, &kcv);
+	wr_kbpk(w, &a->kbpk);
+	return e;
+}
+
+static enum err do_drop_kbpk(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	enum err e;
+
+	(void)w;
+	rd_name(r, a->kbpk.name);
+	e = rd_end(r);
+	return e ? e : token_drop_kbpk(t, a->kbpk.name);
+}
+
+static enum err do_make_bdk_block(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	struct kcv kcv = { .len = 0 };
+	char exportability;
+	enum err e;
+
+	rd_set(r, &a->set);
+	rd_kbpk(r, &a->under);
+	exportability = (char)rd_u8(r);
+	e = rd_end(r);
+	if (!e)
+		e = token_make_bdk_block(t, &kcv, a->block, &a->block_len, &a->set, &a->under, exportability);
+	wr_kcv(w, &kcv);
+	wr_span16(w, (struct span){ (const uint8_t *)a->block, a->block_len });
+	return e;
+}
+
+static enum err do_take_bdk_block(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	struct kcv kcv = { .len = 0 };
+	struct span text;
+	uint8_t most;
+	enum err e;
+
+	rd_set(r, &a->set);
+	most = rd_u8(r);
+	rd_kbpk(r, &a->under);
+	text = rd_span16(r);
+	e = rd_end(r);
+	if (!e)
+		e = token_take_bdk_block(t, &kcv, &a->set, most, text, &a->under);
+	wr_kcv(w, &kcv);
+	wr_set(w, &a->set);
+	return e;
+}
+
 static enum err do_drop_bdk(struct token *t, struct rd *r, struct wr *w, struct args *a)
 {
 	enum err e;
@@ -415,6 +548,12 @@ static const struct {
 	[ACT_MAKE_BDK]		= { do_make_bdk,	 IN(ROOM_LOAD) },
 	[ACT_TAKE_BDK]		= { do_take_bdk,	 IN(ROOM_ACQUIRER) },
 	[ACT_ENTER_BDK]		= { do_enter_bdk,	 IN(ROOM_LOAD) | IN(ROOM_ACQUIRER) },
+	[ACT_ENTER_KBPK]	= { do_enter_kbpk,	 IN(ROOM_LOAD) | IN(ROOM_ACQUIRER) },
+	[ACT_MAKE_KBPK]		= { do_make_kbpk,	 IN(ROOM_LOAD) | IN(ROOM_ACQUIRER) },
+	[ACT_TAKE_KBPK_BLOCK]	= { do_take_kbpk_block,	 IN(ROOM_LOAD) | IN(ROOM_ACQUIRER) },
+	[ACT_DROP_KBPK]		= { do_drop_kbpk,	 IN(ROOM_LOAD) | IN(ROOM_ACQUIRER) },
+	[ACT_MAKE_BDK_BLOCK]	= { do_make_bdk_block,	 IN(ROOM_LOAD) },
+	[ACT_TAKE_BDK_BLOCK]	= { do_take_bdk_block,	 IN(ROOM_LOAD) | IN(ROOM_ACQUIRER) },
 	[ACT_DROP_BDK]		= { do_drop_bdk,	 IN(ROOM_LOAD) | IN(ROOM_ACQUIRER) },
 	[ACT_INITIAL_KEY]	= { do_initial_key,	 IN(ROOM_ACQUIRER) },
 	[ACT_MAKE_KEY]		= { do_make_key,	 IN(ROOM_LOAD) },
@@ -869,6 +1008,115 @@ enum err worker_enter_bdk(struct worker *w, struct kcv *kcv, const struct key pa
 	ask(w, &c);
 	rd_kcv(&c.r, kcv);
 	return end(w, &c);
+}
+
+enum err worker_enter_kbpk(struct worker *w, struct kcv *kcv, const struct key part[], uint8_t parts,
+			   const struct kbpk_id *id, const struct kcv *paper)
+{
+	struct call c;
+
+	begin(&c, ACT_ENTER_KBPK);
+	if (parts > COMPONENTS_MOST)
+		c.w.e = E_RANGE;
+	wr_parts(&c.w, part, parts > COMPONENTS_MOST ? 0 : parts);
+	wr_kbpk(&c.w, id);
+	wr_kcv(&c.w, paper);
+	ask(w, &c);
+	rd_kcv(&c.r, kcv);
+	return end(w, &c);
+}
+
+/* The block in an answer, behind its check value */
+static enum err take_block(struct worker *w, struct call *c, struct kcv *kcv, char text[static BLOCK_MAX], size_t *len)
+{
+	struct span block;
+
+	rd_kcv(&c->r, kcv);
+	block = rd_span16(&c->r);
+	if (!c->e && block.len > BLOCK_MAX)
+		c->e = E_TOKEN;
+	*len = c->e || c->r.e ? 0 : block.len;
+	if (*len)
+		memcpy(text, block.p, *len);
+	return end(w, c);
+}
+
+enum err worker_make_kbpk(struct worker *w, struct kcv *kcv, char text[static BLOCK_MAX], size_t *len,
+			  const struct kbpk_id *id, const struct kbpk_id *under, char exportability)
+{
+	static const struct kbpk_id none;
+	struct call c;
+
+	begin(&c, ACT_MAKE_KBPK);
+	wr_kbpk(&c.w, id);
+	wr_kbpk(&c.w, under ? under : &none);
+	wr_u8(&c.w, (uint8_t)exportability);
+	ask(w, &c);
+	return take_block(w, &c, kcv, text, len);
+}
+
+enum err worker_take_kbpk_block(struct worker *w, struct kcv *kcv, struct kbpk_id *id, struct span text,
+				const struct kbpk_id *under)
+{
+	struct kbpk_id is;
+	struct call c;
+	enum err e;
+
+	begin(&c, ACT_TAKE_KBPK_BLOCK);
+	wr_name(&c.w, id->name);
+	wr_kbpk(&c.w, under);
+	wr_span16(&c.w, text);
+	ask(w, &c);
+	rd_kcv(&c.r, kcv);
+	rd_kbpk(&c.r, &is);
+	e = end(w, &c);
+	if (!e)
+		id->type = is.type;
+	return e;
+}
+
+enum err worker_drop_kbpk(struct worker *w, const char *name)
+{
+	struct call c;
+
+	begin(&c, ACT_DROP_KBPK);
+	wr_name(&c.w, name);
+	ask(w, &c);
+	return end(w, &c);
+}
+
+enum err worker_make_bdk_block(struct worker *w, struct kcv *kcv, char text[static BLOCK_MAX], size_t *len,
+			       const struct key_set_id *set, const struct kbpk_id *under, char exportability)
+{
+	struct call c;
+
+	begin(&c, ACT_MAKE_BDK_BLOCK);
+	wr_set(&c.w, set);
+	wr_kbpk(&c.w, under);
+	wr_u8(&c.w, (uint8_t)exportability);
+	ask(w, &c);
+	return take_block(w, &c, kcv, text, len);
+}
+
+enum err worker_take_bdk_block(struct worker *w, struct kcv *kcv, struct key_set_id *set, uint8_t most, struct span text,
+			       const struct kbpk_id *under)
+{
+	struct key_set_id is;
+	struct call c;
+	enum err e;
+
+	begin(&c, ACT_TAKE_BDK_BLOCK);
+	wr_set(&c.w, set);
+	wr_u8(&c.w, most);
+	wr_kbpk(&c.w, under);
+	wr_span16(&c.w, text);
+	ask(w, &c);
+	rd_kcv(&c.r, kcv);
+	rd_set(&c.r, &is);
+	e = end(w, &c);
+	if (!e)
+		set->scheme = is.scheme;
+	return e;
 }
 
 enum err worker_drop_bdk(struct worker *w, const struct key_set_id *set)

@@ -7,11 +7,12 @@
  * Objects are named by label. EC key pairs: "identity" (KDH; signs KEY, ZEROIZE, packages), "exchange" (acquirer
  * room's, ECDH, and its own certificate request), "records", "device-ca", "kif-ca", "exchange-ca" (sign). Key sets:
  * "bdk-ID", and for TDES also "bdk-variant-ID". Everything in the token is sensitive, not extractable and not
- * modifiable.
+ * modifiable. KBPKs: "kbpk-NAME".
  */
 #ifndef KEYROOM_BDK_WORKER_H
 #define KEYROOM_BDK_WORKER_H
 
+#include "bdk/block.h"
 #include "bdk/key_set.h"
 #include "bdk/probe.h"
 #include "crypto/kbkdf.h"
@@ -202,6 +203,44 @@ MUST_USE enum err worker_drop_bdk(struct worker *w, const struct key_set_id *set
  */
 #define FINGERPRINT 16
 MUST_USE enum err worker_fingerprint(struct worker *w, uint8_t fp[static FINGERPRINT], bool *published, const char *label);
+
+/*
+ * KBPKs, and keys that come in and go out under them (bdk/block.h). Load and acquirer rooms. A key is clear in the worker
+ * alone, for the one act. Nothing stays in the token on an error.
+ *
+ *   E_KEY     id is none, or what is in the block or the components is no key to go by
+ *   E_EXISTS  an object of that name is there
+ *
+ * worker_enter_kbpk - of components: part, parts and paper as worker_enter_bdk() has them. E_RANGE, E_MAC
+ *
+ * worker_make_kbpk - made by the token; with under it leaves it once, in this block, else len is 0. E_STRENGTH
+ *
+ * worker_take_kbpk_block - out of a block; id->type is what it turns out to be. E_MAC (not under this KBPK, or changed), E_STRENGTH,
+ * E_SCHEME (a BDK); E_KEY, too, where the block's check values are not right
+ *
+ * worker_drop_kbpk - destroy it, and see that it is gone. Fine if there is none
+ */
+MUST_USE enum err worker_enter_kbpk(struct worker *w, struct kcv *kcv, const struct key part[], uint8_t parts,
+				    const struct kbpk_id *id, const struct kcv *paper);
+MUST_USE enum err worker_make_kbpk(struct worker *w, struct kcv *kcv, char text[static BLOCK_MAX], size_t *len,
+				   const struct kbpk_id *id, const struct kbpk_id *under, char exportability);
+MUST_USE enum err worker_take_kbpk_block(struct worker *w, struct kcv *kcv, struct kbpk_id *id, struct span text,
+					 const struct kbpk_id *under);
+MUST_USE enum err worker_drop_kbpk(struct worker *w, const char *name);
+
+/*
+ * worker_make_bdk_block - worker_make_bdk() towards whoever has a KBPK: the BDK is made in the token, and leaves it once, in
+ * this block. Load room only. E_EXISTS, E_SCHEME, E_STRENGTH
+ *
+ * worker_take_bdk_block - a key set's objects of the BDK in a block, with results as worker_take_kbpk_block()
+ *
+ *   set   in/out  its id; the scheme is what the BDK turns out to be
+ *   most  in      E_RANGE where it is longer than so many bytes; E_SCHEME where no BDK is as long
+ */
+MUST_USE enum err worker_make_bdk_block(struct worker *w, struct kcv *kcv, char text[static BLOCK_MAX], size_t *len,
+					const struct key_set_id *set, const struct kbpk_id *under, char exportability);
+MUST_USE enum err worker_take_bdk_block(struct worker *w, struct kcv *kcv, struct key_set_id *set, uint8_t most,
+					struct span text, const struct kbpk_id *under);
 
 /* worker_initial_key - derive an initial key and give it out in the clear; acquirer room only. E_KEY_SET, E_SCHEME,
  * E_DENIED */

@@ -150,6 +150,63 @@ static enum err stub_enter_bdk(struct token *t, struct kcv *kcv, const struct ke
 	return E_OK;
 }
 
+static void look_at_kbpk(const struct kbpk_id *id)
+{
+	must(memchr(id->name, 0, KBPK_NAME));
+}
+
+static enum err stub_enter_kbpk(struct token *t, struct kcv *kcv, const struct key *part, uint8_t parts,
+				const struct kbpk_id *id, const struct kcv *paper)
+{
+	look_at_kbpk(id);
+	return stub_enter_bdk(t, kcv, part, parts, &(struct key_set_id){ .len = 0 }, paper);
+}
+
+static enum err stub_make_kbpk(struct token *t, struct kcv *kcv, char *text, size_t *len, const struct kbpk_id *id,
+			       const struct kbpk_id *under, char exportability)
+{
+	(void)exportability;
+	must(t != NULL);
+	look_at_kbpk(id);
+	if (under)
+		look_at_kbpk(under);
+	kcv->len = sizeof kcv->b;
+	*len = under ? BLOCK_MAX : 0;
+	return full(text, *len);
+}
+
+static enum err stub_take_kbpk_block(struct token *t, struct kcv *kcv, struct kbpk_id *id, struct span text,
+				     const struct kbpk_id *under)
+{
+	must(t && (text.p || !text.len));
+	look_at_kbpk(id);
+	look_at_kbpk(under);
+	kcv->len = sizeof kcv->b;
+	id->type = DUKPT_KEY_AES256;
+	return E_OK;
+}
+
+static enum err stub_drop_kbpk(struct token *t, const char *name)
+{
+	must(t && memchr(name, 0, KBPK_NAME));
+	return E_OK;
+}
+
+static enum err stub_make_bdk_block(struct token *t, struct kcv *kcv, char *text, size_t *len, const struct key_set_id *set,
+				    const struct kbpk_id *under, char exportability)
+{
+	look_at_set(set);
+	return stub_make_kbpk(t, kcv, text, len, under, under, exportability);
+}
+
+static enum err stub_take_bdk_block(struct token *t, struct kcv *kcv, struct key_set_id *set, uint8_t most, struct span text,
+				    const struct kbpk_id *under)
+{
+	(void)most;
+	look_at_set(set);
+	return stub_take_kbpk_block(t, kcv, &(struct kbpk_id){ .type = 0 }, text, under);
+}
+
 static enum err stub_drop_bdk(struct token *t, const struct key_set_id *set)
 {
 	(void)t;
@@ -180,6 +237,12 @@ static enum err stub_initial_key(struct token *t, struct key *ik, const struct k
 #define token_make_bdk stub_make_bdk
 #define token_take_bdk stub_take_bdk
 #define token_enter_bdk stub_enter_bdk
+#define token_enter_kbpk stub_enter_kbpk
+#define token_make_kbpk stub_make_kbpk
+#define token_take_kbpk_block stub_take_kbpk_block
+#define token_drop_kbpk stub_drop_kbpk
+#define token_make_bdk_block stub_make_bdk_block
+#define token_take_bdk_block stub_take_bdk_block
 #define token_drop_bdk stub_drop_bdk
 #define token_initial_key stub_initial_key
 #include "bdk/worker.c"
@@ -213,6 +276,9 @@ static void call(unsigned which)
 	size_t len;
 	struct kcv kcv = { .len = 0 };
 	uint64_t handle = 0;
+	struct kbpk_id kbpk = { "kbpk", DUKPT_KEY_AES128 };
+	struct key_set_id taken = { { 1, 2, 3, 4 }, 4, DUKPT_NONE };
+	char block[BLOCK_MAX];
 	const struct key parts[2] = { { { 1 }, 16 }, { { 2 }, 16 } };
 	struct key ik = none;
 	enum err e;
@@ -249,6 +315,29 @@ static void call(unsigned which)
 	case ACT_ENTER_BDK:
 		e = worker_enter_bdk(&w, &kcv, parts, 2, &set, &kcv);
 		must(kcv.len <= sizeof kcv.b);
+		break;
+	case ACT_ENTER_KBPK:
+		e = worker_enter_kbpk(&w, &kcv, parts, 2, &kbpk, &kcv);
+		must(kcv.len <= sizeof kcv.b);
+		break;
+	case ACT_MAKE_KBPK:
+		e = worker_make_kbpk(&w, &kcv, block, &len, &kbpk, &kbpk, 'N');
+		must(kcv.len <= sizeof kcv.b && len <= sizeof block);
+		break;
+	case ACT_TAKE_KBPK_BLOCK:
+		e = worker_take_kbpk_block(&w, &kcv, &kbpk, SPAN(ctx), &kbpk);
+		must(kcv.len <= sizeof kcv.b && memchr(kbpk.name, 0, KBPK_NAME));
+		break;
+	case ACT_DROP_KBPK:
+		e = worker_drop_kbpk(&w, "kbpk");
+		break;
+	case ACT_MAKE_BDK_BLOCK:
+		e = worker_make_bdk_block(&w, &kcv, block, &len, &set, &kbpk, 'N');
+		must(kcv.len <= sizeof kcv.b && len <= sizeof block);
+		break;
+	case ACT_TAKE_BDK_BLOCK:
+		e = worker_take_bdk_block(&w, &kcv, &taken, 32, SPAN(ctx), &kbpk);
+		must(kcv.len <= sizeof kcv.b && taken.len <= sizeof taken.b);
 		break;
 	case ACT_DROP_BDK:
 		e = worker_drop_bdk(&w, &set);

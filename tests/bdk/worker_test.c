@@ -225,6 +225,8 @@ START_TEST(a_room_is_asked_for_nothing_but_its_purpose)
 	const struct key_order order = order_for(set);
 	uint8_t point[P256_POINT], key[MSG_MAX], items;
 	const struct key part[2] = { { { 1 }, 16 }, { { 2 }, 16 } };
+	const struct kbpk_id kbpk = { "kbpk", DUKPT_KEY_AES128 };
+	char text[BLOCK_MAX];
 	struct wrapped item[2] = { { .len = 0 } };
 	struct key ik;
 	struct ksn iksn;
@@ -243,6 +245,17 @@ START_TEST(a_room_is_asked_for_nothing_but_its_purpose)
 	ck_assert_int_eq(worker_enter_bdk(&w, &kcv, part, 2, set, &(struct kcv){ .len = 0 }),
 			 is_load || is_acquirer ? E_OK : E_DENIED);
 	ck_assert_int_eq(worker_drop_bdk(&w, set), is_load || is_acquirer ? E_OK : E_DENIED);
+	ck_assert_int_eq(worker_enter_kbpk(&w, &kcv, part, 2, &kbpk, &(struct kcv){ .len = 0 }),
+			 is_load || is_acquirer ? E_OK : E_DENIED);
+	ck_assert_int_eq(worker_make_kbpk(&w, &kcv, text, &len, &kbpk, NULL, 'N'), is_load || is_acquirer ? E_OK : E_DENIED);
+	ck_assert_int_eq(worker_make_bdk_block(&w, &kcv, text, &len, set, &kbpk, 'N'), is_load ? E_OK : E_DENIED);
+	ck_assert_int_eq(worker_take_bdk_block(&w, &kcv, &(struct key_set_id){ { 1, 2, 3, 4 }, 4, DUKPT_NONE }, 16,
+					       (struct span){ (const uint8_t *)text, len }, &kbpk),
+			 is_load ? E_OK : is_acquirer ? E_FORMAT : E_DENIED);
+	ck_assert_int_eq(worker_take_kbpk_block(&w, &kcv, &(struct kbpk_id){ "x", DUKPT_KEY_AES128 },
+						(struct span){ (const uint8_t *)text, len }, &kbpk),
+			 is_load ? E_SCHEME : is_acquirer ? E_FORMAT : E_DENIED);
+	ck_assert_int_eq(worker_drop_kbpk(&w, "kbpk"), is_load || is_acquirer ? E_OK : E_DENIED);
 	ck_assert_int_eq(worker_random(&w, point, 8), E_OK);
 }
 END_TEST
