@@ -253,6 +253,41 @@ enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, st
 	return e;
 }
 
+enum err exchange_may_enter(struct room *r, const struct key_set_id *id, char why[static EXCHANGE_WHY])
+{
+	enum err e = check_id(id);
+
+	*why = 0;
+	if (!e)
+		e = check_scheme(id->scheme, r);
+	return e ? e : check_new(r->journal, id, why);
+}
+
+enum err exchange_enter(struct key_set *taken, struct room *r, const struct key_set_id *id, const struct key part[],
+			uint8_t parts, const struct kcv *paper, char why[static EXCHANGE_WHY])
+{
+	struct key_set s = { .id = *id, .state = KEY_SET_ACTIVE };
+	struct worker *w;
+	enum err e = exchange_may_enter(r, id, why);
+
+	if (!e)
+		e = room_worker(&w, r);
+	if (!e)
+		e = worker_enter_bdk(w, &s.kcv, part, parts, id, paper);
+	/* The token has what the journal does not know: an entry was cut off between the two, and nobody has that key. */
+	if (e == E_EXISTS && !*why) {
+		e = worker_drop_bdk(w, id);
+		if (!e)
+			e = worker_enter_bdk(w, &s.kcv, part, parts, id, paper);
+	}
+	if (e == E_KEY)
+		snprintf(why, EXCHANGE_WHY, "two components are the same, one is zero, or together they make a weak key");
+	if (!e && paper->len)
+		e = exchange_keep(&s, r, &(struct key_set_origin){ .number = NULL }, why);
+	*taken = e ? (struct key_set){ .id = *id } : s;
+	return e;
+}
+
 /* Form alone. */
 static enum err parse(struct package *p, struct span in)
 {

@@ -59,6 +59,22 @@ struct key_set_origin {
 MUST_USE enum err exchange_keep(struct key_set *s, struct room *r, const struct key_set_origin *from,
 				char why[static EXCHANGE_WHY]);
 
+/*
+ * exchange_enter - a key set of components (bdk/component.h), in a load or acquirer room; nothing is known of who else has it
+ *
+ *   taken  out  with its check value
+ *   part   in   parts of them; the caller wipes them
+ *   paper  in   what its check value has to be; len 0: it is wanted alone, and nothing is made
+ *
+ *   exchange_may_enter - what speaks against it before anything was given: E_FORMAT (no id), E_SCHEME, E_STRENGTH, E_EXISTS
+ *
+ *   E_OK, these, E_KEY (together they are none: clear_key_join()), E_MAC (another check value), exchange_keep()'s. Nothing stays
+ *   in the token on an error.
+ */
+MUST_USE enum err exchange_may_enter(struct room *r, const struct key_set_id *id, char why[static EXCHANGE_WHY]);
+MUST_USE enum err exchange_enter(struct key_set *taken, struct room *r, const struct key_set_id *id, const struct key part[],
+				 uint8_t parts, const struct kcv *paper, char why[static EXCHANGE_WHY]);
+
 /* exchange_drop - a key set that was made or taken and cannot be written down goes out of the token again. E_OK, E_TOKEN */
 MUST_USE enum err exchange_drop(struct room *r, const struct key_set_id *id);
 

@@ -47,6 +47,13 @@ op_handler op_bag, op_bag_found, op_bag_move, op_bags;
 enum err ops_bag_made(struct ask *a, const struct bag *b);
 enum err ops_bag_used(struct ask *a, const char *number, const char *holds, unsigned part, unsigned parts);
 
+/* ops_component.c */
+op_handler op_enter, op_entering, op_component, op_confirm, op_entered, op_agree, op_withdraw, op_mailer;
+/* ops_entered - what op_entered() answers this peer now; false: nothing yet */
+bool ops_entered(enum err *e, struct ask *a);
+/* ops_entry_written - the end of a request that has changed the entry (a->entry): could it be written down? */
+void ops_entry_written(struct ask *a, enum err e);
+
 /* ops_handover.c */
 op_handler op_handover, op_import_pack;
 /* ops_person.c */

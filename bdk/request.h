@@ -77,6 +77,22 @@ enum bdk_op {
 	OP_HANDOVER = 24,	/* load: [F_KEY_SET], [F_SINCE] -> F_SEQUENCE, F_USED loads, [F_HEAD]. To fetch: the pack */
 	OP_IMPORT_PACK = 25,	/* acquirer: the pack that was put -> F_NAME of its room, F_SEQUENCE, F_USED loads of key sets
 				   that are here, F_REVOKED of these, F_STRANGE others */
+	/* people: keys that custodians enter by components (bdk/component.h; load, acquirer) */
+	OP_ENTER = 55,		/* F_KEY_SET, F_SCHEME, F_COUNT components, [F_KCV as it stands on the paper] -> F_HASH of the
+				   entry that has begun. It ends with this connection, and that of each who gave one */
+	OP_ENTERING = 56,	/* -> F_WHO began it, F_KEY_SET, F_SCHEME, F_COUNT, F_GIVEN so far, [F_KCV as on the paper],
+				   F_SECONDS until it ends, F_HASH, F_USED 1 where this login has given one, else 0 */
+	OP_COMPONENT = 57,	/* F_HASH, F_COMPONENT -> F_KCV of it. It does not count yet; another one takes its place */
+	OP_CONFIRM = 58,	/* F_HASH, F_KCV of what this connection has brought, F_BAG that it came in, which is opened ->
+				   F_NUMBER of F_COUNT: it counts. The last one, where the check value was said, makes the key
+				   set */
+	OP_ENTERED = 59,	/* -> F_STATE "agree", F_KCV: all are in, is this on the paper? "taken", F_KEY_SET, F_SCHEME,
+				   F_KCV: there is the key set. Or E_LAPSED: it has ended. Waits for one of these */
+	OP_AGREE = 100,		/* F_HASH, F_KCV of the key, F_STATE "agreed"|"refused" -> : the last to agree makes the key
+				   set; one who refuses ends it */
+	OP_WITHDRAW = 101,	/* -> : the entry under way ends */
+	OP_MAILER = 102,	/* F_SCHEME, F_KEY_SET or name of a KBPK that it is for, F_PART of F_PARTS, F_BAG that it goes
+				   into, not recorded yet -> F_COMPONENT random, F_KCV, F_WHO gets it */
 	/* people: enrolment (ca) */
 	OP_EXPECT = 30,		/* F_SERIAL* -> : put serials on the maker's list */
 	OP_ENROL = 31,		/* F_SERIAL -> F_MESSAGE IDENTIFY */
@@ -182,6 +198,7 @@ enum bdk_field {
 	F_LEASE = 100, F_NUMBER = 101, F_COUNT = 103, F_AGAIN = 104, F_LEFT = 105, F_DAYS = 106,
 	F_WEEK = 107, F_MONTH = 108, F_FOLLOWER = 109 /* hex text, as F_KEY_SET */, F_FOLLOWS = 110, F_LOCKED = 111,
 	F_SKIPPED = 112 /* device ids */,
+	F_COMPONENT = 150,
 	F_UID = 120, F_PASSPHRASE = 121, F_IN_FORCE = 122, F_LABEL = 123, F_VALUE = 124, F_SECONDS = 125,
 	F_OUTCOME = 126, F_CARD = 127, F_ROOM = 128, F_NONCE = 129, F_SIGNATURE = 131,
 	F_BAG = 170, F_MEDIUM = 171, F_PART = 172, F_PARTS = 173, F_HOLDS = 174, F_INTENT = 175, F_KEEPER = 176,

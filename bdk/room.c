@@ -966,6 +966,7 @@ void room_lock(struct room *r)
 	login_wipe(&r->pin);
 	pieces_wipe(&r->given);
 	custody_change_wipe(&r->change);
+	components_end(&r->components, "the room was locked");
 	r->refused = false;
 	r->sealed = true;
 }

@@ -16,6 +16,7 @@
 #ifndef KEYROOM_BDK_ROOM_H
 #define KEYROOM_BDK_ROOM_H
 
+#include "bdk/component.h"
 #include "bdk/custodian.h"
 #include "bdk/journal.h"
 #include "bdk/key_set.h"
@@ -78,6 +79,7 @@ struct room {
 	bool refused;				/* sealed because the token takes the PIN no longer: whoever serves it locks it */
 	struct pieces given;			/* sealed: what its custodians have given so far */
 	struct custody_change change;		/* the change of custodians under way */
+	struct components components;		/* the entry of a key under way */
 	struct worker worker[ROOM_WORKERS];	/* config.workers of them */
 	struct der own;			/* load: KDH identity; acquirer: exchange key */
 	struct der device_ca, kif_ca, exchange_ca;

@@ -40,6 +40,15 @@ static const struct rule rules[] = {
 	{ OP_IMPORT,       RULE_PASSPHRASE, CUS,       CUS },
 	{ OP_PACKAGE,      RULE_PASSPHRASE, CUS,       CUS },
 	{ OP_STATE,        RULE_PASSPHRASE, CUS | SUP, CUS | SUP },
+	/* components are given by as many custodians as there are: bdk/component.h looks at who they are */
+	{ OP_ENTER,        RULE_PASSPHRASE, CUS,       0 },
+	{ OP_ENTERING,     RULE_PASSPHRASE, CUS,       0 },
+	{ OP_COMPONENT,    RULE_PASSPHRASE, CUS,       0 },
+	{ OP_CONFIRM,      RULE_PASSPHRASE, CUS,       0 },
+	{ OP_ENTERED,      RULE_UID,        CUS,       0 },
+	{ OP_AGREE,        RULE_PASSPHRASE, CUS,       0 },
+	{ OP_WITHDRAW,     RULE_PASSPHRASE, CUS,       0 },
+	{ OP_MAILER,       RULE_PASSPHRASE, CUS,       0 },
 	{ OP_HANDOVER,     RULE_PASSPHRASE, CUS | SUP, 0 },
 	{ OP_IMPORT_PACK,  RULE_PASSPHRASE, CUS | SUP, 0 },
 	/* device ids */

@@ -95,6 +95,14 @@ static const struct row {
 	{ OP_IMPORT,       ROLE_PEOPLE,   ACQ,        NOTHING,    WHOLE | KEEP, op_import,       "import" },
 	{ OP_PACKAGE,      ROLE_PEOPLE,   LOAD,       NOTHING,    WHOLE, op_package,      "package" },
 	{ OP_STATE,        ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_state,        "state" },
+	{ OP_ENTER,        ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_enter,        "enter" },
+	{ OP_ENTERING,     ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    READ,  op_entering,     "entering" },
+	{ OP_COMPONENT,    ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    READ,  op_component,    "component" },
+	{ OP_CONFIRM,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE | KEEP, op_confirm,      "confirm" },
+	{ OP_ENTERED,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    READ,  op_entered,      "entered" },
+	{ OP_AGREE,        ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE | KEEP, op_agree,        "agree" },
+	{ OP_WITHDRAW,     ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_withdraw,     "withdraw" },
+	{ OP_MAILER,       ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_mailer,       "mailer" },
 	{ OP_HANDOVER,     ROLE_PEOPLE,   LOAD,       NOTHING,    WHOLE | KEEP | HEAD, op_handover,     "handover" },
 	{ OP_IMPORT_PACK,  ROLE_PEOPLE,   ACQ,        NOTHING,    WHOLE, op_import_pack,  "import-pack" },
 	{ OP_EXPECT,       ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_expect,       "expect" },
@@ -273,12 +281,15 @@ static void forget_held(struct peer *p)
 }
 
 static void leave(struct server *s, struct peer *p);
+static void leave_entry(struct server *s, const struct peer *p);
+static void close_entry(struct server *s, const char *who, const char *why);
 
 static void hang_up(struct server *s, struct peer **slot)
 {
 	struct peer *p = *slot;
 
 	leave(s, p);
+	leave_entry(s, p);
 	for (unsigned i = 0; i < ROOM_WORKERS; i++)
 		if (s->client[i] == slot)
 			s->client[i] = NULL;
@@ -392,7 +403,11 @@ static enum err conclude(struct server *s, struct ask *a, const char *name, unsi
 		a->why[0] = 0;
 	} else if (!e && a->shares) {
 		ops_shares(a);
+		if (s->room->components.number)
+			close_entry(s, "bdkd", "the custodians have changed");
 	}
+	if (a->entry)
+		ops_entry_written(a, e);
 	if (e) {
 		begin_answer(&s->out, op, e, a->why);
 		ops_leave(a, (struct bulk){ NULL, 0 });
@@ -623,19 +638,71 @@ static void leave(struct server *s, struct peer *p)
 	close_session(s, ends, who, why);
 }
 
-/* Sessions end that somebody attends who has been dismissed. */
+/* Sessions and the entry of components end that somebody takes part in who has been dismissed. */
 static void let_go(struct server *s)
 {
 	for (int i = 0; i < SERVER_CLIENTS; i++) {
 		const struct peer *p = s->peer[i];
 		struct session *ends = p ? session_of(&s->sessions, p->attends) : NULL;
+		bool enters = p && p->enters && p->enters == s->room->components.number;
 		struct person now;
 		char why[64];
 
-		if (!ends || journal_person(&now, s->room->journal, NULL, p->uid) != E_PERSON)
+		if ((!ends && !enters) || journal_person(&now, s->room->journal, NULL, p->uid) != E_PERSON)
 			continue;
 		snprintf(why, sizeof why, "%s was dismissed", *p->who.name ? p->who.name : "one who attended it");
-		close_session(s, ends, "bdkd", why);
+		if (ends)
+			close_session(s, ends, "bdkd", why);
+		if (enters)
+			close_entry(s, "bdkd", why);
+	}
+}
+
+/* --- Components that custodians enter ----------------------------------------------------------------------------- */
+
+/* The entry ends, and everything that was given for it is wiped; who waits is told by tell_entered(). */
+static void close_entry(struct server *s, const char *who, const char *why)
+{
+	struct components *x = &s->room->components;
+	char object[128], id[KEY_SET_TEXT];
+
+	key_set_text(id, &x->set);
+	snprintf(object, sizeof object, "%s, %u of %u components: wiped", id, x->given, x->n);
+	components_end(x, why);
+	if (journal_audit(s->room->journal, who, "enter", object, why))
+		journal_rollback(s->room->journal);
+}
+
+/* Whoever has begun it or has given a component, and goes, ends it. */
+static void leave_entry(struct server *s, const struct peer *p)
+{
+	char who[CERT_TEXT], why[64];
+
+	if (!p->enters || p->enters != s->room->components.number)
+		return;
+	snprintf(who, sizeof who, "%s uid %u", *p->who.name ? p->who.name : "people", (unsigned)p->uid);
+	snprintf(why, sizeof why, "%s has left", *p->who.name ? p->who.name : "one of them");
+	close_entry(s, who, why);
+}
+
+/* What has become of it, to those who wait for that. */
+static void tell_entered(struct server *s)
+{
+	for (struct peer **slot = s->peer; slot < s->peer + SERVER_CLIENTS; slot++) {
+		struct ask a = { .room = s->room, .peer = *slot, .answer = &s->out };
+		enum err e;
+
+		if (!*slot || !(*slot)->awaits)
+			continue;
+		begin_answer(&s->out, OP_ENTERED, E_OK, NULL);
+		if (!ops_entered(&e, &a)) {
+			forget_answer(s);
+			continue;
+		}
+		if (e)
+			begin_answer(&s->out, OP_ENTERED, e, a.why);
+		(*slot)->stage = PEER_READS;
+		reply(s, slot, true);
 	}
 }
 
@@ -680,6 +747,9 @@ static void expire(struct server *s)
 	for (struct session *one = s->sessions.one; one < s->sessions.one + SESSIONS; one++)
 		if (one->number && !session_left(one, &s->room->config, now, &why))
 			close_session(s, one, "bdkd", why);
+
+	if (!components_left(&s->room->components, now, &why))
+		close_entry(s, "bdkd", why);
 
 	for (struct peer **p = s->peer; p < s->peer + SERVER_CLIENTS; p++) {
 		if (!*p || !(*p)->act || now < (*p)->act->until)
@@ -896,6 +966,8 @@ static bool patience(struct timespec *limit, const struct server *s)
 	for (int i = 0; i < SESSIONS; i++)
 		if (s->sessions.one[i].number)
 			least = sooner(least, (int)session_left(&s->sessions.one[i], &r->config, now, &why) * 1000);
+	if (r->components.number)
+		least = sooner(least, (int)components_left(&r->components, now, &why) * 1000);
 	*limit = (struct timespec){ least / 1000, least % 1000 * 1000000L };
 	return least >= 0;
 }
@@ -983,6 +1055,7 @@ enum err server_run(struct server *s)
 			hand_out(s); /* a request may have waited for a worker */
 		}
 		settle(s);
+		tell_entered(s);
 		seal(s);
 		heads_tend(s->room, room_monotonic());
 		give_orders(s);

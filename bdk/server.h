@@ -70,6 +70,10 @@ struct peer {
 	struct act *act;		/* what was asked, and takes a second person; NULL: nothing */
 	uint64_t attends;		/* operator: the session that is open while this one stays; 0: none */
 	char ended[CERT_TEXT];		/* why the one before is not any more, until it is asked for */
+	uint64_t enters;		/* custodian: the entry of components that ends when this one goes; 0: none */
+	uint64_t agreed;		/* the same, once this one has agreed to its check value */
+	bool awaits;			/* it waits for what becomes of that */
+	struct key typed;		/* a component that does not count yet: secret */
 	uint64_t sits;			/* station: the operators' session that it is in; 0: none */
 	uint64_t turn;			/* in the queue */
 	struct bulk held;		/* on the heap: its answer, until the group's commit */
@@ -88,6 +92,7 @@ struct ask {
 	char object[144];		/* for the audit, which keeps 127 characters: what it was about */
 	char why[256];			/* a sentence for people, if there is more to say than err_text() */
 	struct key_set_id made;		/* len 0, or a key set in the token that is to go if this is not written down */
+	enum { ENTRY_NONE, ENTRY_CHANGED, ENTRY_TAKEN } entry; /* what this has done to the room's entry of components */
 	uint32_t shares;		/* 0, or the custodians' shares that alone count once this is written down */
 	bool end;			/* end the connection after the answer */
 	bool later;			/* E_OK, but a worker has to make a KEY before there is an answer */

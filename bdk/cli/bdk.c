@@ -53,6 +53,27 @@ static const struct opt of_generate[] = {
 	{ "out", "FILE", "where the package for the acquirer goes", &cli.out, true },
 	END,
 };
+static const struct opt of_import[] = {
+	ROOM,
+	{ "components", "N", "begin a key set of 2 to 9 components, each another custodian's; give the first", &cli.components, false },
+	{ "scheme", "S", "with --components: tdes, aes128, aes192 or aes256 (these two in test rooms)", &cli.scheme, false },
+	{ "id", "HEX", "with --components: its id, FFFF and 6 digits (tdes), or 8 digits", &cli.id, false },
+	{ "check-value", "HEX", "with --components: its check value as it stands on the paper (default: all are asked)",
+	  &cli.check_value, false },
+	{ "join", NULL, "give a component of the key set that is being entered; DIGEST as on the first one's screen", &cli.join, false },
+	{ "bag", "NUMBER", "the bag that the component came in", &cli.bag, false },
+	{ "withdraw", NULL, "end what is being entered: everything that was given is wiped", &cli.withdraw, false },
+	END,
+};
+static const struct opt of_component[] = {
+	ROOM,
+	{ "scheme", "S", "of the key that it is for: tdes, aes128, aes192 or aes256", &cli.scheme, true },
+	{ "of", "KEY", "of which key set (its id) or KBPK (its name)", &cli.holds, true },
+	{ "part", "K/N", "which component of how many", &cli.part, true },
+	{ "bag", "NUMBER", "the bag that it goes into", &cli.bag, true },
+	{ "mailer", "FILE", "a printer, or a new file, instead of this terminal's screen", &cli.mailer, false },
+	END,
+};
 static const struct opt of_package[] = {
 	ROOM,
 	{ "out", "FILE", "where the package for the acquirer goes", &cli.out, true },
@@ -195,7 +216,10 @@ static const struct command commands[] = {
 	  cli_generate },
 	{ "package", "ID", "In a load room: writes the package of a key set once more.", of_package, 1, 1,
 	  cli_package },
-	{ "import", "PACKAGE", "In an acquirer room: takes a package.", just_room, 1, 1, cli_import },
+	{ "import", "[PACKAGE | --components N | --join [DIGEST]]",
+	  "Takes a key set: in an acquirer room out of a package, in a load room too from custodians who type its components.",
+	  of_import, 0, -1, cli_import },
+	{ "component", "", "Makes a fresh component for a sealed mailer, and shows it once.", of_component, 0, 0, cli_component },
 	{ "handover", "", "In a load room: writes what it has issued, signed, for acquirers and files.", of_handover, 0, 0,
 	  cli_handover },
 	{ "import-pack", "FILE", "In an acquirer room: takes what a load room has handed over.", just_room, 1, 1,

@@ -15,7 +15,7 @@ struct cli {
 	const char *room, *purpose, *name, *test, *json, *role, *anchors, *crl, *scheme, *recipient, *id, *range, *out,
 		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise, *key_set,
 		*since, *csv, *head, *key, *all, *uid, *refuse, *records, *slot, *join, *card, *custodians, *threshold, *so_threshold,
-		*accept_software, *change, *withdraw, *check_value, *count, *elsewhere, *again, *next, *mark,
+		*components, *mailer, *bag, *accept_software, *change, *withdraw, *check_value, *count, *elsewhere, *again, *next, *mark,
 		*medium, *part, *holds, *keeper, *to, *place;
 };
 extern struct cli cli;
@@ -27,6 +27,7 @@ cli_command cli_init, cli_restore, cli_info, cli_list, cli_devices, cli_audit, c
 cli_command cli_request, cli_certify, cli_anchors, cli_install, cli_crl, cli_disown, cli_epoch;
 cli_command cli_generate, cli_package, cli_import, cli_suspend, cli_resume;
 cli_command cli_handover, cli_import_pack, cli_verify;
+cli_command cli_enter, cli_component;
 cli_command cli_lease, cli_accept, cli_leases, cli_manifest, cli_chain, cli_backup;
 cli_command cli_bag;
 cli_command cli_expect, cli_enrol, cli_revoke;
@@ -50,6 +51,14 @@ bool cli_card_sign(uint8_t sig[static P256_SIG], const uint8_t digest[static 32]
 
 /* cli_show_act - what a second person has to agree to: a row of OP_PENDING */
 void cli_show_act(FILE *out, struct span act);
+
+/* cli_digits - a digest as people type it: hex digits in as many words, with blanks wherever they like them. False: fewer than 8,
+ * or it is none */
+#define CLI_DIGEST 32
+bool cli_digits(char out[static 2 * CLI_DIGEST + 1], int words, char **word);
+
+/* cli_put_part - --part K/N, if it was given, into a request (media.c); false, having said why */
+bool cli_put_part(struct record *r, int *status);
 
 /* cli_put - bring what is longer than a record to bdkd, for the next op; false, having said why */
 bool cli_put(struct client *c, struct span bytes, int *status, const char *what);

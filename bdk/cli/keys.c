@@ -132,7 +132,12 @@ int cli_import(int operands, char **operand)
 	size_t len = 0;
 	int status = 0;
 
-	(void)operands;
+	if (cli.components || cli.join || cli.withdraw)
+		return cli_enter(operands, operand);
+	if (operands != 1)
+		return fail_why(E_USAGE, "names one package, or is made of components", "bdk import PACKAGE, or --components N", "import");
+	if (cli.id || cli.scheme || cli.check_value || cli.bag)
+		return fail_why(E_USAGE, "go with --components or --join", "--help tells how", "--id, --scheme, --check-value, --bag");
 	if (!cli_read(package, &len, sizeof package, operand[0], &status) || !cli_open(&c, &status))
 		return status;
 	record_begin(&request, OP_IMPORT);

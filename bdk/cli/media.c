@@ -9,8 +9,7 @@
 static struct client c;
 static struct record request;
 
-/* --part K/N */
-static bool put_part(int *status)
+bool cli_put_part(struct record *r, int *status)
 {
 	char *end = NULL;
 	unsigned long part, parts = 0;
@@ -24,8 +23,8 @@ static bool put_part(int *status)
 		*status = fail_why(E_USAGE, "which part of how many is K/N, N 2 to 9", "1/3", "--part %s", cli.part);
 		return false;
 	}
-	record_put_number(&request, F_PART, part);
-	record_put_number(&request, F_PARTS, parts);
+	record_put_number(r, F_PART, part);
+	record_put_number(r, F_PARTS, parts);
 	return true;
 }
 
@@ -48,7 +47,7 @@ static int record(const char *number)
 	record_begin(&request, OP_BAG);
 	record_put_text(&request, F_BAG, number);
 	record_put_text(&request, F_MEDIUM, cli.medium);
-	if (!put_part(&status))
+	if (!cli_put_part(&request, &status))
 		return status;
 	if (cli.holds)
 		record_put_text(&request, F_HOLDS, cli.holds);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { DIGEST = 32, LEAST = 8 /* hex digits that name an act */ };
+enum { DIGEST = CLI_DIGEST };
 
 static struct client c;
 static struct record request;
@@ -116,23 +116,6 @@ done:
 
 /* --- Agreeing to what another has asked --------------------------------------------------------------------------- */
 
-/* Hex digits with blanks wherever the person likes them, in as many words. */
-static bool read_digits(char out[static 2 * DIGEST + 1], int words, char **word)
-{
-	size_t n = 0;
-
-	for (int i = 0; i < words; i++)
-		for (const char *p = word[i]; *p; p++) {
-			if (*p == ' ')
-				continue;
-			if (n == 2 * DIGEST || !strchr("0123456789abcdefABCDEF", *p))
-				return false;
-			out[n++] = *p;
-		}
-	out[n] = 0;
-	return n >= LEAST;
-}
-
 /* The one act that waits under these digits, or all of them with none: printed then. False, having said why. */
 static bool find(struct span *act, const char *digits, int *status)
 {
@@ -196,7 +179,7 @@ int cli_approve(int operands, char **operand)
 	struct span act;
 	int status = 0;
 
-	if (operands && !read_digits(digits, operands, operand))
+	if (operands && !cli_digits(digits, operands, operand))
 		return fail_why(E_USAGE, "a digest's first 8 hex digits at least are needed", "as they stand on the other's screen", "%s",
 				operand[0]);
 	if (!cli_open(&c, &status))

@@ -160,6 +160,23 @@ bool cli_ask(struct client *c, const struct record *request, int *status, const 
 	return !e;
 }
 
+bool cli_digits(char out[static 2 * CLI_DIGEST + 1], int words, char **word)
+{
+	enum { LEAST = 8 };
+	size_t n = 0;
+
+	for (int i = 0; i < words; i++)
+		for (const char *p = word[i]; *p; p++) {
+			if (*p == ' ')
+				continue;
+			if (n == 2 * CLI_DIGEST || !strchr("0123456789abcdefABCDEF", *p))
+				return false;
+			out[n++] = *p;
+		}
+	out[n] = 0;
+	return n >= LEAST;
+}
+
 bool cli_put(struct client *c, struct span bytes, int *status, const char *what)
 {
 	static struct record request;
