@@ -86,10 +86,8 @@ enum err client_patience(struct client *c, unsigned seconds)
 	return E_OK;
 }
 
-enum err client_call(struct client *c, const struct record *request)
+enum err client_ask(struct client *c, const struct record *request)
 {
-	uint16_t op = 0;
-	uint64_t result = 0;
 	ssize_t n;
 
 	wipe(c->in.b, c->in.len);
@@ -101,8 +99,15 @@ enum err client_call(struct client *c, const struct record *request)
 	do
 		n = send(c->fd, request->b, request->len, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
-	if (n != (ssize_t)request->len)
-		return E_UNREACHABLE;
+	return n == (ssize_t)request->len ? E_OK : E_UNREACHABLE;
+}
+
+enum err client_answer(struct client *c, const struct record *request)
+{
+	uint16_t op = 0;
+	uint64_t result = 0;
+	ssize_t n;
+
 	do
 		n = recv(c->fd, c->in.b, sizeof c->in.b, MSG_TRUNC);
 	while (n < 0 && errno == EINTR);
@@ -117,6 +122,13 @@ enum err client_call(struct client *c, const struct record *request)
 	if (result && field_text(c->why, sizeof c->why, c->fields, F_WHY))
 		c->why[0] = 0;
 	return (enum err)result;
+}
+
+enum err client_call(struct client *c, const struct record *request)
+{
+	enum err e = client_ask(c, request);
+
+	return e ? e : client_answer(c, request);
 }
 
 void client_close(struct client *c)

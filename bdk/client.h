@@ -35,6 +35,10 @@ MUST_USE enum err client_open(struct client *c, const char *room, const char *so
  */
 MUST_USE enum err client_call(struct client *c, const struct record *request);
 
+/* client_ask, client_answer - client_call in two halves, for who does something else until c->fd is readable */
+MUST_USE enum err client_ask(struct client *c, const struct record *request);
+MUST_USE enum err client_answer(struct client *c, const struct record *request);
+
 /* client_patience - from now on an answer that takes longer than so many seconds is E_UNREACHABLE. E_OK, E_UNREACHABLE
  * (the connection is closed then) */
 MUST_USE enum err client_patience(struct client *c, unsigned seconds);

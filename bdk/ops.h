@@ -38,7 +38,7 @@ op_handler op_head, op_heads;
 void ops_hand_out(struct ask *a);
 
 /* ops_ceremony.c */
-op_handler op_ceremony, op_record;
+op_handler op_ceremony, op_record, op_led;
 
 /* ops_media.c */
 op_handler op_bag, op_bag_found, op_bag_move, op_bags;

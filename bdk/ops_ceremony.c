@@ -73,6 +73,25 @@ enum err op_ceremony(struct ask *a)
 	return e ? e : note(a, kind, head.sequence + 1); /* this act's own record is the next */
 }
 
+enum err op_led(struct ask *a)
+{
+	struct journal *j = a->room->journal;
+	struct audit opened;
+	uint64_t open;
+	const char *title;
+	enum err e = media_ceremony(&open, j);
+
+	if (e || !open)
+		return e;
+	e = journal_audit_next(&opened, j, open - 1);
+	title = e ? NULL : ceremony_note(&opened, "opened");
+	if (!title)
+		return E_JOURNAL;
+	record_put_number(a->answer, F_FIRST, open);
+	record_put_text(a->answer, F_OBJECT, title);
+	return E_OK;
+}
+
 /* Which records: those that were asked for, or the ceremony that was closed last. */
 static enum err range(uint64_t *first, uint64_t *last, struct ask *a)
 {

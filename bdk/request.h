@@ -160,6 +160,7 @@ enum bdk_op {
 				   opened or damaged in it has a disposition (E_MEDIA) */
 	OP_RECORD = 93,		/* [F_FIRST, F_LAST; else the ceremony that was closed last] -> F_FIRST, F_LAST. To fetch: the
 				   record, signed */
+	OP_LED = 98,		/* -> of the ceremony that is open, if one is: F_FIRST the record that opened it, F_OBJECT its title */
 	/* people: media in tamper-evident bags (bdk/media.h), any room */
 	OP_BAG = 94,		/* F_BAG its number, F_MEDIUM "component"|"share"|"card"|"key-block"|"mailer", [F_PART, F_PARTS],
 				   [F_HOLDS of which key set or KBPK], F_INTENT what it is for, F_KEEPER its custodian -> :

@@ -17,6 +17,7 @@ static const struct rule rules[] = {
 	{ OP_HEAD,         RULE_UID,        ANY,       0 },
 	{ OP_HEADS,        RULE_UID,        ANY,       0 },
 	{ OP_CEREMONY,     RULE_PASSPHRASE, CUS | SUP, 0 },
+	{ OP_LED,          RULE_UID,        CUS | SUP | AUD, 0 },
 	{ OP_RECORD,       RULE_UID,        CUS | SUP | AUD, 0 },
 	/* media: what makes things safer at once one may do */
 	{ OP_BAG,          RULE_PASSPHRASE, CUS | SUP, 0 },

@@ -78,6 +78,7 @@ static const struct row {
 	{ OP_PUT,          ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    READ,  op_put,          "put" },
 	{ OP_FETCH,        ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_fetch,        "fetch" },
 	{ OP_CEREMONY,     ROLE_PEOPLE,   ANY,        NOTHING,    WHOLE, op_ceremony,     "ceremony" },
+	{ OP_LED,          ROLE_PEOPLE,   ANY,        NOTHING,    READ,  op_led,          "led" },
 	{ OP_RECORD,       ROLE_PEOPLE,   ANY,        NOTHING,    WHOLE, op_record,       "record" },
 	{ OP_BAG,          ROLE_PEOPLE,   ANY,        NOTHING,    WHOLE, op_bag,          "bag" },
 	{ OP_BAG_FOUND,    ROLE_PEOPLE,   ANY,        NOTHING,    WHOLE, op_bag_found,    "bag-found" },

@@ -29,7 +29,7 @@ cli_command cli_generate, cli_package, cli_import, cli_suspend, cli_resume;
 cli_command cli_handover, cli_import_pack, cli_verify;
 cli_command cli_enter, cli_component;
 cli_command cli_lease, cli_accept, cli_leases, cli_manifest, cli_chain, cli_backup;
-cli_command cli_bag;
+cli_command cli_bag, cli_lead;
 cli_command cli_expect, cli_enrol, cli_revoke;
 cli_command cli_people, cli_appoint, cli_dismiss, cli_passphrase, cli_approve, cli_session;
 
@@ -37,6 +37,12 @@ cli_command cli_people, cli_appoint, cli_dismiss, cli_passphrase, cli_approve, c
 
 /* cli_open - connect to --room. False, having said why in one line; the exit status is in *status. */
 bool cli_open(struct client *c, int *status);
+
+/* What bdk lead does otherwise than a command that is run alone: cli_kept - the connection that commands share, so that a passphrase
+ * is typed once; NULL: each has its own. cli_await - waits until a second person has agreed: c->fields are those of a row of
+ * OP_PENDING; the result of OP_AWAIT. */
+extern struct client *cli_kept;
+extern enum err (*cli_await)(struct client *c);
 
 /* cli_ask - a call; false, having said why: WHAT is what the line begins with. A room that goes by its people asks for
  * the passphrase here, and here it waits for the second person. */

@@ -8,10 +8,20 @@
 #include "crypto/sha256.h"
 
 #include <string.h>
+#include <unistd.h>
+
+struct client *cli_kept;
 
 bool cli_open(struct client *c, int *status)
 {
 	enum err e;
+
+	if (cli_kept) {
+		c->fd = dup(cli_kept->fd);
+		if (c->fd < 0)
+			*status = fail_say(E_UNREACHABLE, "%s", cli.room);
+		return c->fd >= 0;
+	}
 
 	if (!cli.room || !*cli.room) {
 		*status = fail_why(E_USAGE, "is needed", "give it, or set KEYROOM_ROOM", "--room DIR");
@@ -133,7 +143,7 @@ void cli_show_act(FILE *out, struct span act)
 }
 
 /* What was asked takes a second person, who has to see what this one sees. */
-static enum err await(struct client *c)
+static enum err await_alone(struct client *c)
 {
 	static struct record request;
 
@@ -143,6 +153,8 @@ static enum err await(struct client *c)
 	record_begin(&request, OP_AWAIT);
 	return client_call(c, &request);
 }
+
+enum err (*cli_await)(struct client *c) = await_alone;
 
 bool cli_ask(struct client *c, const struct record *request, int *status, const char *what)
 {
@@ -154,7 +166,7 @@ bool cli_ask(struct client *c, const struct record *request, int *status, const 
 		e = client_call(c, request);
 	}
 	if (e == E_SECOND)
-		e = await(c);
+		e = cli_await(c);
 	if (e)
 		*status = cli_fail(c, e, what);
 	return !e;
