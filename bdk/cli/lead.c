@@ -202,13 +202,19 @@ static void begin(void)
 		screen_say("Ceremony: %s", now.title);
 }
 
+/* What people want to see again: no refusals, and no passphrases. */
+static bool shows(const struct audit *a)
+{
+	return !*a->reason && strcmp(a->what, "login") && strcmp(a->what, "approve");
+}
+
 /* The newest of what was done, with who did it. */
 static void say_done(void)
 {
 	size_t shown = 0, from = now.n;
 
 	while (from && shown < ROWS_SHOWN)
-		shown += !*now.act[--from].reason;
+		shown += shows(&now.act[--from]);
 	if (shown) {
 		screen_say("%s", "");
 		screen_say("%s", "Done so far:");
@@ -217,7 +223,7 @@ static void say_done(void)
 		const struct audit *a = &now.act[from];
 		char who[sizeof a->who], utc[CLI_TIME];
 
-		if (*a->reason)
+		if (!shows(a))
 			continue;
 		names(who, sizeof who, a->who);
 		cli_time(utc, a->utc);

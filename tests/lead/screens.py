@@ -1,0 +1,21 @@
+# Every screen in a log of bdk lead's keeps to so many columns and lines:  screens.py LOG COLUMNS LINES
+import re
+import sys
+
+log, columns, lines = open(sys.argv[1], errors="replace").read(), int(sys.argv[2]), int(sys.argv[3])
+bad = 0
+screens = log.split("\033[H\033[2J")[1:]
+for screen in screens:
+    shown = []
+    for line in re.sub(r"\033\[[0-9;]*m", "", screen).replace("\r", "").split("\n"):
+        shown.append(line)
+        if re.match(r"(\[.*\] )?> ", line) or line == "bdkd is asked.":
+            break
+    else:
+        print("a screen without an end:", shown)
+        bad += 1
+    if len(shown) > lines or any(len(line) > columns for line in shown[:-1]) or "TEST" not in shown[0]:
+        print(f"{len(shown)} lines:", *shown, sep="\n")
+        bad += 1
+print(len(screens), "screens")
+sys.exit(bad > 0 or len(screens) < 5)

@@ -1,0 +1,52 @@
+#!/bin/bash
+# Ceremonies that are led: whole ones through pseudo-terminals, each person at one of the own, with corrections, with leaving and
+# coming back, a second person who agrees or refuses, and the client ended by kill -9; on screens of several sizes, and on a
+# terminal that has no control sequences. What people type is in tests/lead/*.exp.
+set -u
+if [ "$(id -u)" -ne 0 ]; then
+	echo "not root: with users of /etc/subuid, by newuidmap (package uidmap)"
+	unshare --map-root-user --map-auto -m true || { echo "NOT RUN: nobody has led a ceremony with a second person"; exit 77; }
+	exec unshare --map-root-user --map-auto -m "$0"
+fi
+command -v expect >/dev/null || { echo "NOT RUN: expect is missing (tools/deps)"; exit 77; }
+WORK=$(mktemp -d) fail=0
+. tools/rooms.sh
+trap 'stop_all; rm -rf "$WORK"' EXIT
+complain() { echo "$*"; fail=1; }
+chmod 777 "$WORK" && cp -r "$BIN" "$WORK/bin" && cp tests/people/typed.py "$WORK/typed.py" || exit 1
+export WORK BIN=$WORK/bin ROOM=$WORK/load
+export anna_UID=60002 bert_UID=60003 anna_PHRASE='the passphrase of anna' bert_PHRASE='the passphrase of bert' TERM=xterm
+bdk() { "$BIN/bdk" "$@" --room "$ROOM"; }
+as() { setpriv --reuid="$1" --regid="$1" --clear-groups "${@:2}"; }
+# scene NAME: as it was written
+scene() { expect -f tests/lead/lead.exp "$1" >"$WORK/$1.out" 2>&1 || { echo "$1: $(cat "$WORK/$1.out")"; exit 1; }; }
+
+three_rooms || exit 1
+stop load
+printf 'people-user = 60002 60003\napprove-seconds = 300\n' >>"$ROOM/room.conf"
+serve load || exit 1
+for p in anna bert; do
+	u=${p}_UID s=${p}_PHRASE
+	bdk appoint $p --uid "${!u}" --role custodian >/dev/null || exit 1
+	printf '%s\n%s\n' "${!s}" "${!s}" | as "${!u}" /usr/bin/python3 "$WORK/typed.py" "$BIN/bdk" passphrase --room "$ROOM" >/dev/null || exit 1
+done
+
+scene generate
+as 60002 "$BIN/bdk" audit export --room "$ROOM" >"$WORK/audit"
+[ "$(grep -c '"what":"generate","object":"FFFF123456, check value [0-9A-F]*","reason":""' "$WORK/audit")" = 1 ] || complain "not one key set: $(cat "$WORK/audit")"
+grep -q '"who":"anna uid 60002, bert uid 60003","what":"generate","object":"FFFF123456' "$WORK/audit" || complain "not by two"
+as 60002 "$BIN/bdk" audit key --room "$ROOM" >"$WORK/records.pem"
+"$BIN/bdk" ceremony verify "$WORK/record.txt" --key "$WORK/records.pem" >"$WORK/out" 2>&1 || complain "its record: $(cat "$WORK/out")"
+for said in 'Anna A, custodian' 'correction: Carl C is not here' 'sent to Bank-1' 'closed: all is locked away'; do
+	grep -qF "$said" "$WORK/record.txt" || complain "its record lacks '$said'"
+done
+"$BIN/bdk" import --room "$WORK/acquirer" "$WORK/lead2.krx" >/dev/null || complain "the package is none"
+
+for log in "$WORK"/screens.*; do
+	size=${log##*.}
+	python3 tests/lead/screens.py "$log" "${size%x*}" "${size#*x}" >"$WORK/out" || complain "$size: $(cat "$WORK/out")"
+	cat "$WORK/out"
+	python3 tests/lead/screens.py "$log" 40 "${size#*x}" >/dev/null && complain "the broken twin: screens for 40 columns" # longer lines are seen
+	grep -aq 'the passphrase of' "$log" && complain "a passphrase was shown"
+done
+exit $fail
