@@ -199,43 +199,67 @@ static void say_orphan(char why[static EXCHANGE_WHY], const struct key_set_id *i
 	snprintf(why, EXCHANGE_WHY, "the token holds keys of key set %s that the journal does not know", text);
 }
 
+enum err exchange_ready(struct room *r, char why[static EXCHANGE_WHY])
+{
+	const struct der *ca = r->config.purpose == ROOM_LOAD ? &r->kif_ca : &r->exchange_ca;
+	uint8_t number[20];
+	struct cert own;
+	enum err e;
+
+	*why = 0;
+	if (!r->own.len || !r->kif_ca.len || !r->exchange_ca.len)
+		return E_NOT_READY;
+	e = list_check(r, room_utc(), why);
+	if (e)
+		return e;
+	e = check_cert(&own, number, r, der_span(&r->own), ca);
+	if (e)
+		snprintf(why, EXCHANGE_WHY, "this room's own certificate: %s", err_text(e));
+	return e;
+}
+
+enum err exchange_name(struct key_set_id *id, struct room *r, char why[static EXCHANGE_WHY])
+{
+	struct key_set_id out = *id;
+	struct worker *w;
+	enum err e = check_scheme(id->scheme, r);
+
+	*why = 0;
+	if (!e && !out.len) {
+		e = room_worker(&w, r);
+		if (!e)
+			e = choose(&out, r->journal, w);
+	}
+	if (!e)
+		e = check_id(&out);
+	if (!e)
+		e = check_new(r->journal, &out, why);
+	if (!e)
+		*id = out;
+	return e;
+}
+
 enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, struct key_set *made, struct room *r,
 			   struct key_set_id *set, struct span cert, char why[static EXCHANGE_WHY])
 {
 	struct key_set s = { .id = *set, .state = KEY_SET_ACTIVE };
 	uint8_t b[EXCHANGE_MAX], number[20];
 	bool in_token = false;
-	struct cert own, to;
 	struct worker *w;
+	struct cert to;
 	size_t n = 0;
-	enum err e;
+	enum err e = exchange_ready(r, why);
 
-	*why = 0;
-	if (!r->own.len || !r->kif_ca.len || !r->exchange_ca.len)
-		return E_NOT_READY;
-	e = check_scheme(set->scheme, r);
 	if (e)
 		return e;
-	e = list_check(r, room_utc(), why);
-	if (e)
-		return e;
-	e = check_cert(&own, number, r, der_span(&r->own), &r->kif_ca);
-	if (e) {
-		snprintf(why, EXCHANGE_WHY, "this room's own certificate: %s", err_text(e));
-		return e;
-	}
 	e = check_cert(&to, number, r, cert, &r->exchange_ca);
 	if (e) {
 		snprintf(why, EXCHANGE_WHY, "the acquirer room's certificate: %s", err_text(e));
 		return e;
 	}
-	e = room_worker(&w, r);
-	if (!e && !s.id.len)
-		e = choose(&s.id, r->journal, w);
+	e = exchange_name(&s.id, r, why);
 	if (!e)
-		e = check_id(&s.id);
-	if (!e)
-		e = check_new(r->journal, &s.id, why);
+		e = room_worker(&w, r);
 	if (e)
 		return e;
 	e = make(b, &n, &s.kcv, &in_token, r, w, &s.id, &to);

@@ -41,6 +41,14 @@ MUST_USE enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t
 MUST_USE enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], struct room *r,
 				  struct span package, char why[static EXCHANGE_WHY]);
 
+/* exchange_ready - may key sets come in or go out: is there a list in force, and this room's own certificate not disowned? E_OK,
+ * E_NOT_READY, E_CERTIFICATE/E_EXPIRED/E_REVOKED, E_JOURNAL */
+MUST_USE enum err exchange_ready(struct room *r, char why[static EXCHANGE_WHY]);
+
+/* exchange_name - an id for a new key set of that scheme: the one that stands in id, or with len 0 a free random one. E_OK, E_SCHEME,
+ * E_STRENGTH, E_FORMAT, E_EXISTS, E_JOURNAL, E_TOKEN */
+MUST_USE enum err exchange_name(struct key_set_id *id, struct room *r, char why[static EXCHANGE_WHY]);
+
 /* Where a key set has come from. */
 struct key_set_origin {
 	struct span package;		/* load room: what it was handed over in, at birth; len 0: in nothing */

@@ -32,6 +32,32 @@ enum err ops_key_set(struct key_set *s, struct ask *a, struct span fields, uint1
 	return e;
 }
 
+enum err ops_wanted(struct key_set_id *set, struct ask *a)
+{
+	struct key_set_id out = { .len = 0 };
+	char scheme[16], id[KEY_SET_TEXT];
+	enum err e = field_text(scheme, sizeof scheme, a->fields, F_SCHEME);
+
+	if (!e)
+		e = dukpt_scheme_parse(&out.scheme, scheme);
+	if (e) {
+		snprintf(a->why, sizeof a->why, "a scheme is tdes, aes128, aes192 or aes256");
+		return E_SCHEME;
+	}
+	if (field_get(a->fields, F_KEY_SET).p) {
+		e = field_text(id, sizeof id, a->fields, F_KEY_SET);
+		if (!e)
+			e = key_set_parse(&out, id, out.scheme);
+		if (e) {
+			snprintf(a->why, sizeof a->why, "a key set is 10 hex digits beginning FFFF (tdes), or 8 (AES)");
+			return e;
+		}
+		snprintf(a->object, sizeof a->object, "%s", id);
+	}
+	*set = out;
+	return E_OK;
+}
+
 void ops_left(struct record *answer, const struct lease_forecast *f)
 {
 	record_put_number(answer, F_LEFT, f->left);

@@ -37,6 +37,10 @@ op_handler op_head, op_heads;
 /* ops_hand_out - the newest head goes with this answer, if there is one */
 void ops_hand_out(struct ask *a);
 
+/* ops_kbpk.c */
+op_handler op_kbpk_generate, op_kbpk_import, op_kbpk_list, op_kbpk_compromise, op_kbpk_destroy;
+op_handler op_generate_block, op_import_block;
+
 /* ops_ceremony.c */
 op_handler op_ceremony, op_record, op_led;
 
@@ -75,6 +79,9 @@ MUST_USE enum err ops_serial(char serial[static CERT_TEXT], struct ask *a, struc
 
 /* ops_key_set - a field as the id of a key set in this room. E_OK, E_KEY_SET (why says so), E_JOURNAL */
 MUST_USE enum err ops_key_set(struct key_set *s, struct ask *a, struct span fields, uint16_t tag);
+
+/* ops_wanted - a key set that is to be made: F_SCHEME and [F_KEY_SET]; without it len is 0. E_OK, E_SCHEME, E_FORMAT (why) */
+MUST_USE enum err ops_wanted(struct key_set_id *set, struct ask *a);
 
 /* ops_left - F_LEFT, and F_DAYS where there is a basis for it */
 void ops_left(struct record *answer, const struct lease_forecast *f);

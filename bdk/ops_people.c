@@ -1,6 +1,7 @@
 #include "bdk/ops.h"
 #include "base/hex.h"
 #include "bdk/exchange.h"
+#include "bdk/kbpk.h"
 #include "bdk/list.h"
 #include "bdk/revocation.h"
 
@@ -320,29 +321,14 @@ static void name_key_set(struct ask *a, const struct key_set *s, const char *fro
 enum err op_generate(struct ask *a)
 {
 	uint8_t package[EXCHANGE_MAX];
-	struct key_set_id set = { .len = 0 };
+	struct key_set_id set;
 	struct key_set made;
-	char scheme[16], id[KEY_SET_TEXT];
+	char id[KEY_SET_TEXT];
 	size_t len = 0;
-	enum err e = field_text(scheme, sizeof scheme, a->fields, F_SCHEME);
+	enum err e = ops_wanted(&set, a);
 
-	if (!e)
-		e = dukpt_scheme_parse(&set.scheme, scheme);
-	if (e) {
-		snprintf(a->why, sizeof a->why, "a scheme is tdes, aes128, aes192 or aes256");
-		return E_SCHEME;
-	}
-	if (field_get(a->fields, F_KEY_SET).p) {
-		e = field_text(id, sizeof id, a->fields, F_KEY_SET);
-		if (!e)
-			e = key_set_parse(&set, id, set.scheme);
-		if (e) {
-			snprintf(a->why, sizeof a->why,
-				 "a key set is 10 hex digits beginning FFFF (tdes), or 8 (AES)");
-			return e;
-		}
-		snprintf(a->object, sizeof a->object, "%s", id);
-	}
+	if (e)
+		return e;
 	e = exchange_generate(package, &len, &made, a->room, &set, field_get(a->fields, F_CERT), a->why);
 	if (e)
 		return e;
@@ -367,7 +353,9 @@ enum err op_package(struct ask *a)
 		return e;
 	}
 	snprintf(a->object, sizeof a->object, "%s", id);
-	e = journal_package(package, &len, sizeof package, a->room->journal, id);
+	e = kbpk_may_repeat(a->room, id, a->why);
+	if (!e)
+		e = journal_package(package, &len, sizeof package, a->room->journal, id);
 	if (!e)
 		record_put(a->answer, F_PACKAGE, (struct span){ package, len });
 	return e;

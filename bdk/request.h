@@ -93,6 +93,20 @@ enum bdk_op {
 	OP_WITHDRAW = 101,	/* -> : the entry under way ends */
 	OP_MAILER = 102,	/* F_SCHEME, F_KEY_SET or name of a KBPK that it is for, F_PART of F_PARTS, F_BAG that it goes
 				   into, not recorded yet -> F_COMPONENT random, F_KCV, F_WHO gets it */
+	/* people: KBPKs, and key sets as X9.143 key blocks under them (bdk/kbpk.h; load, acquirer). F_EXPORTABILITY "E"|"S"|"N", which
+	 * it is where it is absent */
+	OP_KBPK_GENERATE = 36,	/* F_KBPK its name, F_ALGORITHM "2TDEA"|"3TDEA"|"AES128"|"AES192"|"AES256", and where somebody
+				   gets it F_UNDER the KBPK for that, [F_EXPORTABILITY] -> F_KCV, [F_BLOCK] */
+	OP_KBPK_IMPORT = 37,	/* F_KBPK, F_UNDER, F_BLOCK -> F_ALGORITHM, F_KCV, F_MODE "B"|"D"|"E", F_EXPORTABILITY */
+	OP_KBPK_LIST = 38,	/* [F_SINCE] -> F_ROW* {F_KBPK, F_ALGORITHM, F_MODE, F_EXPORTABILITY, F_STATE "active"|"compromised"|
+				   "destroyed", F_KCV, F_USED keys that came or went under it, F_TIME} */
+	OP_KBPK_DESTROY = 39,	/* F_KBPK, [F_REASON] -> F_KCV, F_ROW* {F_OBJECT "bdk-ID" or "kbpk-NAME", F_GIVEN 1 if it went out
+				   under it, 0 if it came in}, as many as fit */
+	OP_KBPK_COMPROMISE = 106, /* F_KBPK, F_REASON -> likewise */
+	OP_GENERATE_BLOCK = 104, /* load: F_SCHEME, F_UNDER, [F_EXPORTABILITY], [F_KEY_SET] -> F_KEY_SET, F_KCV, F_BLOCK, which
+				   OP_PACKAGE gives once more */
+	OP_IMPORT_BLOCK = 105,	/* F_BLOCK, F_UNDER, [F_KEY_SET where the block names none] -> F_KEY_SET, F_SCHEME, F_KCV,
+				   F_EXPORTABILITY */
 	/* people: enrolment (ca) */
 	OP_EXPECT = 30,		/* F_SERIAL* -> : put serials on the maker's list */
 	OP_ENROL = 31,		/* F_SERIAL -> F_MESSAGE IDENTIFY */
@@ -204,6 +218,7 @@ enum bdk_field {
 	F_OUTCOME = 126, F_CARD = 127, F_ROOM = 128, F_NONCE = 129, F_SIGNATURE = 131,
 	F_BAG = 170, F_MEDIUM = 171, F_PART = 172, F_PARTS = 173, F_HOLDS = 174, F_INTENT = 175, F_KEEPER = 176,
 	F_DISPOSITION = 177, F_PLACE = 178, F_SUSPENDED = 179,
+	F_KBPK = 160, F_UNDER = 161, F_ALGORITHM = 162, F_MODE = 163, F_EXPORTABILITY = 164, F_BLOCK = 165,
 	F_HEAD = 130 /* a signed head of the audit: a stanza (bdk/audit.h) */
 };
 

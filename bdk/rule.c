@@ -52,6 +52,14 @@ static const struct rule rules[] = {
 	{ OP_MAILER,       RULE_PASSPHRASE, CUS,       0 },
 	{ OP_HANDOVER,     RULE_PASSPHRASE, CUS | SUP, 0 },
 	{ OP_IMPORT_PACK,  RULE_PASSPHRASE, CUS | SUP, 0 },
+	/* KBPKs, and key sets under them */
+	{ OP_KBPK_GENERATE, RULE_PASSPHRASE, CUS,      CUS },
+	{ OP_KBPK_IMPORT,  RULE_PASSPHRASE, CUS,       CUS },
+	{ OP_KBPK_LIST,    RULE_UID,        ANY,       0 },
+	{ OP_KBPK_COMPROMISE, RULE_PASSPHRASE, CUS,    CUS },
+	{ OP_KBPK_DESTROY, RULE_PASSPHRASE, CUS,       CUS },
+	{ OP_GENERATE_BLOCK, RULE_PASSPHRASE, CUS,     CUS },
+	{ OP_IMPORT_BLOCK, RULE_PASSPHRASE, CUS,       CUS },
 	/* device ids */
 	{ OP_LEASE,        RULE_PASSPHRASE, CUS | SUP, CUS | SUP },
 	{ OP_ACCEPT,       RULE_PASSPHRASE, CUS | SUP, CUS | SUP },

@@ -1,6 +1,7 @@
 #include "bdk/server.h"
 #include "bdk/exchange.h"
 #include "bdk/heads.h"
+#include "bdk/kbpk.h"
 #include "bdk/ops.h"
 #include "bdk/rule.h"
 #include "base/wipe.h"
@@ -106,6 +107,13 @@ static const struct row {
 	{ OP_MAILER,       ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_mailer,       "mailer" },
 	{ OP_HANDOVER,     ROLE_PEOPLE,   LOAD,       NOTHING,    WHOLE | KEEP | HEAD, op_handover,     "handover" },
 	{ OP_IMPORT_PACK,  ROLE_PEOPLE,   ACQ,        NOTHING,    WHOLE, op_import_pack,  "import-pack" },
+	{ OP_KBPK_GENERATE, ROLE_PEOPLE,  LOAD | ACQ, NOTHING,    WHOLE | KEEP, op_kbpk_generate, "kbpk-generate" },
+	{ OP_KBPK_IMPORT,  ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE | KEEP, op_kbpk_import,  "kbpk-import" },
+	{ OP_KBPK_LIST,    ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    READ,  op_kbpk_list,    "kbpk-list" },
+	{ OP_KBPK_COMPROMISE, ROLE_PEOPLE, LOAD | ACQ, NOTHING,   WHOLE, op_kbpk_compromise, "kbpk-compromise" },
+	{ OP_KBPK_DESTROY, ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_kbpk_destroy, "kbpk-destroy" },
+	{ OP_GENERATE_BLOCK, ROLE_PEOPLE, LOAD,       NOTHING,    WHOLE | KEEP, op_generate_block, "generate-block" },
+	{ OP_IMPORT_BLOCK, ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE | KEEP, op_import_block, "import-block" },
 	{ OP_EXPECT,       ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_expect,       "expect" },
 	{ OP_ENROL,        ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_enrol,        "enrol" },
 	{ OP_ENROL_CSR,    ROLE_PEOPLE,   CA,         IDENTIFIED, WHOLE, op_enrol_csr,    "enrol-csr" },
@@ -398,6 +406,8 @@ static enum err conclude(struct server *s, struct ask *a, const char *name, unsi
 	if (write_down(a, name, flags, e)) {
 		if (!e && a->made.len && exchange_drop(s->room, &a->made))
 			fprintf(stderr, "bdkd: a key set that the journal does not know is left in the token\n");
+		if (!e && a->kbpk[0] && kbpk_drop(s->room, a->kbpk))
+			fprintf(stderr, "bdkd: a KBPK that the journal does not know is left in the token\n");
 		if (!e && flags & CUSTODY)
 			ops_unwritten(a, op);
 		e = E_JOURNAL;

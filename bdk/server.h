@@ -93,6 +93,7 @@ struct ask {
 	char why[256];			/* a sentence for people, if there is more to say than err_text() */
 	struct key_set_id made;		/* len 0, or a key set in the token that is to go if this is not written down */
 	enum { ENTRY_NONE, ENTRY_CHANGED, ENTRY_TAKEN } entry; /* what this has done to the room's entry of components */
+	char kbpk[KBPK_NAME];		/* "", or a KBPK that likewise is to go */
 	uint32_t shares;		/* 0, or the custodians' shares that alone count once this is written down */
 	bool end;			/* end the connection after the answer */
 	bool later;			/* E_OK, but a worker has to make a KEY before there is an answer */

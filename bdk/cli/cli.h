@@ -15,7 +15,7 @@ struct cli {
 	const char *room, *purpose, *name, *test, *json, *role, *anchors, *crl, *scheme, *recipient, *id, *range, *out,
 		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise, *key_set,
 		*since, *csv, *head, *key, *all, *uid, *refuse, *records, *slot, *join, *card, *custodians, *threshold, *so_threshold,
-		*components, *mailer, *bag, *accept_software, *change, *withdraw, *check_value, *count, *elsewhere, *again, *next, *mark,
+		*components, *mailer, *bag, *accept_software, *under, *algorithm, *exportability, *change, *withdraw, *check_value, *count, *elsewhere, *again, *next, *mark,
 		*medium, *part, *holds, *keeper, *to, *place;
 };
 extern struct cli cli;
@@ -26,6 +26,7 @@ cli_command cli_unlock, cli_lock, cli_custodians, cli_entrust;
 cli_command cli_init, cli_restore, cli_info, cli_list, cli_devices, cli_audit, cli_ceremony, cli_digest, cli_probe;
 cli_command cli_request, cli_certify, cli_anchors, cli_install, cli_crl, cli_disown, cli_epoch;
 cli_command cli_generate, cli_package, cli_import, cli_suspend, cli_resume;
+cli_command cli_kbpk;
 cli_command cli_handover, cli_import_pack, cli_verify;
 cli_command cli_enter, cli_component;
 cli_command cli_lease, cli_accept, cli_leases, cli_manifest, cli_chain, cli_backup;
@@ -78,6 +79,15 @@ int cli_fail(const struct client *c, enum err e, const char *what);
 /* cli_records_key - the public records key in the file of --key; false, having said why (audit.c) */
 bool cli_records_key(uint8_t point[static P256_POINT], int *status);
 
+/* --- Key sets (keys.c, kbpk.c) ------------------------------------------------------------------------------------ */
+
+/* cli_next_lease - what the ca room has to be asked for a new key set, on standard error, which nobody's script reads */
+void cli_next_lease(const char *id, const char *kcv);
+
+/* cli_generate_block, cli_import_block - generate and import with --under. Return the exit status. */
+int cli_generate_block(void);
+int cli_import_block(const char *path);
+
 /* --- Tables (table.c) --------------------------------------------------------------------------------------------- */
 
 enum cell { CELL_TEXT, CELL_NUMBER, CELL_TIME, CELL_HEX };
@@ -104,6 +114,11 @@ void cli_time(char out[static CLI_TIME], uint64_t utc);
 
 /* cli_read - a whole file, "-" for standard input; false, having said why */
 bool cli_read(uint8_t *out, size_t *len, size_t size, const char *path, int *status);
+
+/* cli_reserve - the file that a key goes to has to be ours, and have room for it, before the key is made; false, having said why.
+ * cli_fill - and there it goes. hint: what to do where it does not */
+bool cli_reserve(const char *path, int *status);
+bool cli_fill(const char *path, struct span bytes, const char *hint, int *status);
 
 /* cli_pem_out - DER as PEM on standard output, with a comment line before it unless that is NULL */
 int cli_pem_out(const char *type, struct span der, const char *comment);

@@ -3,8 +3,12 @@
 #include "base/host/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/pem.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { RESERVED = 4096 }; /* bytes: no package or key block is longer */
 
 bool cli_read(uint8_t *out, size_t *len, size_t size, const char *path, int *status)
 {
@@ -15,6 +19,32 @@ bool cli_read(uint8_t *out, size_t *len, size_t size, const char *path, int *sta
 	else if (e)
 		*status = fail_why(e, strerror(errno), "", "%s", path);
 	return !e;
+}
+
+bool cli_reserve(const char *path, int *status)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), bad;
+
+	if (fd < 0) {
+		*status = fail_why(errno == EEXIST ? E_EXISTS : E_IO, strerror(errno), "choose another name",
+				   "--out %s", path);
+		return false;
+	}
+	bad = posix_fallocate(fd, 0, RESERVED);
+	close(fd);
+	if (bad) {
+		unlink(path);
+		*status = fail_why(E_IO, strerror(bad), "choose another place", "--out %s", path);
+	}
+	return !bad;
+}
+
+bool cli_fill(const char *path, struct span bytes, const char *hint, int *status)
+{
+	if (!truncate(path, 0) && !file_write(path, bytes, 0600))
+		return true;
+	*status = fail_why(E_IO, strerror(errno), hint, "--out %s", path);
+	return false;
 }
 
 int cli_pem_out(const char *type, struct span der, const char *comment)

@@ -5,7 +5,6 @@
 #include "base/host/file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,25 +12,6 @@ enum { DER = 4096, PACKAGE = 4096 };
 
 static struct client c;
 static struct record request;
-
-/* The file that a package goes to has to be ours, and have room for it, before a key set is made. */
-static bool reserve(const char *path, int *status)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), bad;
-
-	if (fd < 0) {
-		*status = fail_why(errno == EEXIST ? E_EXISTS : E_IO, strerror(errno), "choose another name",
-				   "--out %s", path);
-		return false;
-	}
-	bad = posix_fallocate(fd, 0, PACKAGE);
-	close(fd);
-	if (bad) {
-		unlink(path);
-		*status = fail_why(E_IO, strerror(bad), "choose another place", "--out %s", path);
-	}
-	return !bad;
-}
 
 static void print_key_set(const char *verb)
 {
@@ -50,14 +30,17 @@ static void print_key_set(const char *verb)
 /* The package in the answer into the file that was reserved for it. */
 static bool write_package(int *status)
 {
-	if (!truncate(cli.out, 0) && !file_write(cli.out, field_get(c.fields, F_PACKAGE), 0600))
-		return true;
-	*status = fail_why(E_IO, strerror(errno), "bdk package writes it once more", "--out %s", cli.out);
-	return false;
+	return cli_fill(cli.out, field_get(c.fields, F_PACKAGE), "bdk package writes it once more", status);
 }
 
-/* Without a lease nothing can be loaded: what the ca room has to be asked, word by word. On standard error, because
- * nobody's script reads it. */
+void cli_next_lease(const char *id, const char *kcv)
+{
+	fprintf(stderr,
+		"next, in the ca room: bdk lease --key-set %s --scheme %s --check-value %s --count N --for LOAD.crt "
+		">FILE; then here: bdk accept FILE\n", id, cli.scheme, kcv);
+}
+
+/* Without a lease nothing can be loaded. */
 static void print_next(void)
 {
 	char id[16], kcv[11] = "";
@@ -66,9 +49,7 @@ static void print_next(void)
 	if (v.len > 5 || field_text(id, sizeof id, c.fields, F_KEY_SET))
 		return;
 	hex_encode(kcv, v.p, v.len);
-	fprintf(stderr,
-		"next, in the ca room: bdk lease --key-set %s --scheme %s --check-value %s --count N --for LOAD.crt "
-		">FILE; then here: bdk accept FILE\n", id, cli.scheme, kcv);
+	cli_next_lease(id, kcv);
 }
 
 int cli_generate(int operands, char **operand)
@@ -82,6 +63,13 @@ int cli_generate(int operands, char **operand)
 	if (strcmp(cli.scheme, "tdes") && strcmp(cli.scheme, "aes128") && strcmp(cli.scheme, "aes192") &&
 	    strcmp(cli.scheme, "aes256"))
 		return fail_why(E_USAGE, "is no scheme", "tdes, aes128, aes192 or aes256", "--scheme %s", cli.scheme);
+	if (!cli.recipient == !cli.under)
+		return fail_why(E_USAGE, "one of them is needed", "who gets the key set: an acquirer room, or whoever has that KBPK",
+				"--for CERT or --under KBPK");
+	if (cli.exportability && !cli.under)
+		return fail_why(E_USAGE, "is for key blocks", "--under KBPK", "--exportability %s", cli.exportability);
+	if (cli.under)
+		return cli_generate_block();
 	if (!cli_pem_in(&cert, 1, der, sizeof der, "CERTIFICATE", cli.recipient, &status))
 		return status;
 	record_begin(&request, OP_GENERATE);
@@ -91,7 +79,7 @@ int cli_generate(int operands, char **operand)
 		record_put_text(&request, F_KEY_SET, cli.id);
 	if (!cli_open(&c, &status))
 		return status;
-	if (!reserve(cli.out, &status)) {
+	if (!cli_reserve(cli.out, &status)) {
 		client_close(&c);
 		return status;
 	}
@@ -113,7 +101,7 @@ int cli_package(int operands, char **operand)
 	(void)operands;
 	if (!cli_open(&c, &status))
 		return status;
-	if (reserve(cli.out, &status)) {
+	if (cli_reserve(cli.out, &status)) {
 		record_begin(&request, OP_PACKAGE);
 		record_put_text(&request, F_KEY_SET, operand[0]);
 		if (!cli_ask(&c, &request, &status, operand[0]))
@@ -132,12 +120,16 @@ int cli_import(int operands, char **operand)
 	size_t len = 0;
 	int status = 0;
 
+	if (cli.under && operands == 1)
+		return cli_import_block(operand[0]);
 	if (cli.components || cli.join || cli.withdraw)
 		return cli_enter(operands, operand);
 	if (operands != 1)
-		return fail_why(E_USAGE, "names one package, or is made of components", "bdk import PACKAGE, or --components N", "import");
+		return fail_why(E_USAGE, "names one package or key block, or is made of components", "bdk import FILE, or --components N",
+				"import");
 	if (cli.id || cli.scheme || cli.check_value || cli.bag)
-		return fail_why(E_USAGE, "go with --components or --join", "--help tells how", "--id, --scheme, --check-value, --bag");
+		return fail_why(E_USAGE, "go with --components, --join or --under", "--help tells how",
+				"--id, --scheme, --check-value, --bag");
 	if (!cli_read(package, &len, sizeof package, operand[0], &status) || !cli_open(&c, &status))
 		return status;
 	record_begin(&request, OP_IMPORT);

@@ -202,6 +202,9 @@ static const struct {
 	{ 0, OP_ENTER, "la" },	   { 0, OP_ENTERING, "la" },	 { 0, OP_COMPONENT, "la" },
 	{ 0, OP_CONFIRM, "la" },   { 0, OP_ENTERED, "la" },	 { 0, OP_AGREE, "la" },
 	{ 0, OP_WITHDRAW, "la" },  { 0, OP_MAILER, "la" },
+	{ 0, OP_KBPK_GENERATE, "la" }, { 0, OP_KBPK_IMPORT, "la" }, { 0, OP_KBPK_LIST, "la" },
+	{ 0, OP_KBPK_COMPROMISE, "la" }, { 0, OP_KBPK_DESTROY, "la" }, { 0, OP_GENERATE_BLOCK, "l" },
+	{ 0, OP_IMPORT_BLOCK, "la" },
 	{ 0, OP_OPEN, "l-" },	   { 0, OP_ATTEND, "l" },
 	/* a test room has no custodians */
 	{ 0, OP_UNLOCK, "" },	   { 0, OP_LOCK, "" },	 { 0, OP_CUSTODIANS, "" },
