@@ -397,6 +397,21 @@ static int run(cli_command *command, int operands, const char *const operand[])
 	return status;
 }
 
+/* A command that has a dialogue of its own with whoever types, on a connection of its own: what is begun there ends with it. */
+static void run_alone(cli_command *command)
+{
+	char *none[] = { NULL };
+
+	begin();
+	screen_title("Step %zu of %zu: %s", at + 1, kind->steps, kind->step[at].title);
+	screen_show();
+	cli_kept = NULL;
+	command(0, none);
+	fflush(stdout);
+	cli_kept = &kept;
+	screen_pause();
+}
+
 /* What follows it: on, or the same step again, or away. */
 static enum turn after(int status)
 {
@@ -811,6 +826,118 @@ static const struct step generating[] = {
 	CLOSE,
 };
 
+/* --- A key set out of components ---------------------------------------------------------------------------------- */
+
+static bool entered(void)
+{
+	char key[128];
+	const char *value;
+
+	return newest_value(key, sizeof key, &value);
+}
+
+/* How far it is; false: nothing is being entered, or that is not for this person to know. */
+static bool entering(void)
+{
+	char who[32], id[16], scheme[16];
+	uint64_t n, given, seconds;
+	enum err e = call(OP_ENTERING, 0);
+	int status = 0;
+
+	if (e == E_LOGIN && cli_login(&kept, &request, &status))
+		e = call(OP_ENTERING, 0);
+	if (e || field_text(who, sizeof who, kept.fields, F_WHO) || field_text(id, sizeof id, kept.fields, F_KEY_SET) ||
+	    field_text(scheme, sizeof scheme, kept.fields, F_SCHEME) || field_number(&n, kept.fields, F_COUNT, 9) ||
+	    field_number(&given, kept.fields, F_GIVEN, 9) || field_number(&seconds, kept.fields, F_SECONDS, INT32_MAX))
+		return false;
+	note("Key set %s (%s), begun by %s: %u of %u components are in.", id, scheme, who, (unsigned)given, (unsigned)n);
+	return true;
+}
+
+static const char *wrong_number(const char *text)
+{
+	return text[1] || *text < '2' || *text > '9' ? "2 to 9" : NULL;
+}
+
+static void forget_entry(void)
+{
+	cli.components = cli.join = cli.scheme = cli.id = cli.check_value = cli.bag = NULL;
+}
+
+/* The first of the custodians says what is entered, and gives the first component. */
+static enum turn begin_entry(void)
+{
+	static char n[4], scheme[16] = "tdes", id[16], value[16], bag[16];
+	const struct field f[] = {
+		{ "How many components are there? 2 to 9, each of another custodian.", "components", n, sizeof n, wrong_number, false },
+		{ "Which scheme? tdes, aes128; in test rooms aes192, aes256 too.", "scheme", scheme, sizeof scheme, wrong_scheme, false },
+		{ "The id of the key set: FFFF and 6 hex digits (tdes), or 8 (AES).", "id", id, sizeof id, NULL, false },
+		{ "The key's check value on the paper; - if there is none: then all are asked.", "check value", value, sizeof value, NULL, true },
+		{ "The bag that your own component came in.", "bag", bag, sizeof bag, NULL, false },
+	};
+	enum turn t = form(f, sizeof f / sizeof *f, "the first of the custodians",
+			   "Begin. Enter asks for your own component, which nobody sees.");
+
+	if (t != ON)
+		return t == BACK ? STAY : t;
+	cli.components = n;
+	cli.scheme = scheme;
+	cli.id = id;
+	cli.check_value = *value ? value : NULL;
+	cli.bag = bag;
+	run_alone(cli_import);
+	forget_entry();
+	return STAY;
+}
+
+static enum turn join_entry(void)
+{
+	static char bag[16];
+	const struct field f[] = { { "The bag that your component came in.", "bag", bag, sizeof bag, NULL, false } };
+	enum turn t = form(f, 1, "another of the custodians", "Give it. Enter asks for your component, which nobody sees.");
+
+	if (t != ON)
+		return t == BACK ? STAY : t;
+	cli.join = "yes";
+	cli.bag = bag;
+	run_alone(cli_import);
+	forget_entry();
+	return STAY;
+}
+
+static enum turn enter(void)
+{
+	char typed[8];
+	enum screen_answer a;
+	bool going;
+
+	if (entered())
+		return turn_of(ask(typed, 2, "The key set is here.", "whoever leads", ""));
+	going = entering();
+	page(going ? "Each custodian in turn, at an own terminal: bdk lead, and give; or bdk import --join. give gives one at this terminal." :
+		     "The first custodian begins, at this terminal or an own one: begin.", "the custodians, each with a component");
+	said[0] = 0;
+	a = screen_ask(typed, sizeof typed, usual, "", -1, 1000);
+	if (a == SCREEN_HELP)
+		help();
+	if (a == SCREEN_TEXT && !strcmp(typed, "begin") && !going)
+		return begin_entry();
+	if (a == SCREEN_TEXT && !strcmp(typed, "give") && going)
+		return join_entry();
+	if (a == SCREEN_TEXT || a == SCREEN_ENTER)
+		note("%s", going ? "give, or wait for the others" : "begin, or wait for the first");
+	return a == SCREEN_LEAVE ? LEAVE : a == SCREEN_BACK ? BACK : STAY;
+}
+
+static const struct step entering_steps[] = {
+	OPEN,
+	{ "Enter the components", entered, enter,
+	  "Each custodian types his own component, group by group, and sees its check value; nobody sees another's. All stay at their terminals "
+	  "until the key's check value is confirmed: whoever leaves ends it, and everything that was typed is wiped." },
+	COMPARE,
+	CLOSE,
+};
+
 /* --- Other custodians --------------------------------------------------------------------------------------------- */
 
 static bool changed(void)
@@ -899,6 +1026,7 @@ static const struct step changing[] = {
 #define STEPS(s) s, sizeof(s) / sizeof *(s)
 static const struct kind kinds[] = {
 	{ "generate", "Key set for an acquirer", "l", true, STEPS(generating) },
+	{ "components", "Key set out of components", "la", true, STEPS(entering_steps) },
 	{ "custodians", "Other custodians", "cla", false, STEPS(changing) },
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };

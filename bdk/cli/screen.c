@@ -155,11 +155,12 @@ static void put(struct drawing *d, const char *text, bool title)
 	} while (*text);
 }
 
-/* All of it in one piece; keys NULL: without the line to type on; first: of the lines of the body. Returns how many lines of the body did not fit behind those shown. */
-static size_t draw(const char *keys, const char *before, size_t first)
+/* All of it in one piece; keys NULL: without the line to type on; first: of the lines of the body; changed: only where it is
+ * another screen than before. Returns how many lines of the body did not fit behind those shown. */
+static size_t draw(const char *keys, const char *before, size_t first, bool changed)
 {
 	static struct drawing body, head, foot;
-	static char out[(LINES + 2) * (COLUMNS + 32)];
+	static char out[(LINES + 2) * (COLUMNS + 32)], drawn[sizeof out];
 	struct winsize w = { .ws_row = 0 };
 	size_t rows = LINES, columns = COLUMNS, len = 0, room, shown, left;
 
@@ -199,6 +200,9 @@ static size_t draw(const char *keys, const char *before, size_t first)
 		OUT(*before ? "[%.40s] > " : "%s> ", before);
 #undef OUT_LINE
 #undef OUT
+	if (changed && !strcmp(out, drawn))
+		return left;
+	memcpy(drawn, out, len + 1);
 	for (size_t at = 0; at < len;) {
 		ssize_t done = write(tty, out + at, len - at);
 
@@ -211,7 +215,7 @@ static size_t draw(const char *keys, const char *before, size_t first)
 
 void screen_show(void)
 {
-	draw(NULL, "", 0);
+	draw(NULL, "", 0, false);
 }
 
 /* --- Asking ------------------------------------------------------------------------------------------------------- */
@@ -236,6 +240,15 @@ static bool read_line(char typed[static TYPED])
 	return true;
 }
 
+void screen_pause(void)
+{
+	static const char question[] = "Enter: back to the screen ";
+	char typed[TYPED];
+
+	if (write(tty, question, strlen(question)) > 0)
+		read_line(typed);
+}
+
 enum screen_answer screen_ask(char *out, size_t size, const char *keys, const char *before, int fd, int ms)
 {
 	struct pollfd on[2] = { { .fd = tty, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
@@ -246,14 +259,14 @@ enum screen_answer screen_ask(char *out, size_t size, const char *keys, const ch
 
 	sigdelset(&open, SIGWINCH);
 	out[0] = 0;
-	left = draw(keys, before, first);
+	left = draw(keys, before, first, ms >= 0);
 	for (;;) {
 		int n = ppoll(on, fd < 0 ? 1 : 2, ms < 0 ? NULL : &limit, &open);
 
 		if (n < 0 && errno == EINTR) {
 			if (resized) { /* half a line that nobody sees any more is not kept either */
 				tcflush(tty, TCIFLUSH);
-				left = draw(keys, before, first = 0);
+				left = draw(keys, before, first = 0, false);
 			}
 			continue;
 		}
@@ -264,7 +277,7 @@ enum screen_answer screen_ask(char *out, size_t size, const char *keys, const ch
 		if (!strcmp(typed, "m") && (left || first)) {
 			static const size_t page = LINES / 3;
 
-			left = draw(keys, before, first = left ? first + page : 0);
+			left = draw(keys, before, first = left ? first + page : 0, false);
 			continue;
 		}
 		if (!*typed)
@@ -277,7 +290,7 @@ enum screen_answer screen_ask(char *out, size_t size, const char *keys, const ch
 			break;
 		snprintf(note, sizeof note, "At most %zu characters.", size - 1);
 		screen_title("%s", note);
-		left = draw(keys, before, 0);
+		left = draw(keys, before, 0, false);
 	}
 	snprintf(out, size, "%s", typed);
 	return SCREEN_TEXT;

@@ -21,8 +21,9 @@ void screen_title(const char *format, ...) __attribute__((format(printf, 1, 2)))
 void screen_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void screen_text(const char *text);
 
-/* screen_show - draw it, without keys: something else asks below it */
+/* screen_show - draw it, without keys: something else asks below it. screen_pause - until a line is typed below that */
 void screen_show(void);
+void screen_pause(void);
 
 enum screen_answer { SCREEN_TEXT, SCREEN_ENTER, SCREEN_BACK, SCREEN_LEAVE, SCREEN_HELP, SCREEN_READY };
 
@@ -33,7 +34,8 @@ enum screen_answer { SCREEN_TEXT, SCREEN_ENTER, SCREEN_BACK, SCREEN_LEAVE, SCREE
  *   keys    in   what the last line but one says: which keys there are
  *   before  in   what Enter alone stands for, shown in the line; "" for nothing
  *   fd      in   something that may become readable meanwhile; -1 for nothing
- *   ms      in   no longer than so many milliseconds; -1 for ever
+ *   ms      in   no longer than so many milliseconds, and not drawn again where it is as before, so that what is being typed stays;
+ *                -1 for ever
  *
  *   SCREEN_ENTER (nothing typed), SCREEN_BACK (b), SCREEN_LEAVE (q, or the terminal is gone), SCREEN_HELP (?), SCREEN_READY (fd,
  *   or the time is over), else SCREEN_TEXT

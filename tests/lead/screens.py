@@ -1,4 +1,4 @@
-# Every screen in a log of bdk lead's keeps to so many columns and lines:  screens.py LOG COLUMNS LINES
+# Every screen in a log of bdk lead's keeps to so many columns and lines, up to where a command has its own dialogue:  screens.py LOG COLUMNS LINES
 import re
 import sys
 
@@ -9,7 +9,7 @@ for screen in screens:
     shown = []
     for line in re.sub(r"\033\[[0-9;]*m", "", screen).replace("\r", "").split("\n"):
         shown.append(line)
-        if re.match(r"(\[.*\] )?> ", line) or line == "bdkd is asked.":
+        if re.match(r"(\[.*\] )?> ", line) or line.startswith(("bdkd is asked.", "Passphrase of ")):
             break
     else:
         print("a screen without an end:", shown)

@@ -42,10 +42,15 @@ for said in 'Anna A, custodian' 'correction: Carl C is not here' 'sent to Bank-1
 done
 "$BIN/bdk" import --room "$WORK/acquirer" "$WORK/lead2.krx" >/dev/null || complain "the package is none"
 
+scene components
+as 60002 "$BIN/bdk" list --room "$ROOM" | grep -q '^FFFF222222 .*active' || complain "no key set was entered"
+for said in 'component 1 of 2 of FFFF222222' 'destroyed' 're-bagged as C3' 'stored, safe 2'; do
+	grep -qF "$said" "$WORK/entered.txt" || complain "the record of the components lacks '$said'"
+done
 for log in "$WORK"/screens.*; do
 	size=${log##*.}
 	python3 tests/lead/screens.py "$log" "${size%x*}" "${size#*x}" >"$WORK/out" || complain "$size: $(cat "$WORK/out")"
-	cat "$WORK/out"
+	echo "$size: $(cat "$WORK/out")"
 	python3 tests/lead/screens.py "$log" 40 "${size#*x}" >/dev/null && complain "the broken twin: screens for 40 columns" # longer lines are seen
 	grep -aq 'the passphrase of' "$log" && complain "a passphrase was shown"
 done
