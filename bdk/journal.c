@@ -1634,8 +1634,8 @@ enum err journal_claims_end(struct journal *j)
 	return run(&q);
 }
 
-/* One claim that a process left when it died. */
-static enum err skip(struct journal *j, const struct claim *c)
+/* What is left of a block is never issued, for this reason. */
+static enum err skip(struct journal *j, const struct claim *c, const char *reason)
 {
 	static const enum statement acts[] = { SKIP, SKIP_BELOW, SKIP_OVER, CLAIM_END };
 	char set[KEY_SET_TEXT], object[64];
@@ -1653,7 +1653,7 @@ static enum err skip(struct journal *j, const struct claim *c)
 			put_number(&q, now());
 		e = run(&q);
 	}
-	return e ? e : journal_audit(j, "bdkd", "skip", object, "claimed before a crash: what was not issued never will be");
+	return e ? e : journal_audit(j, "bdkd", "skip", object, reason);
 }
 
 enum err journal_skip(struct journal *j)
@@ -1666,9 +1666,18 @@ enum err journal_skip(struct journal *j)
 
 		e = find_claim(&c, &q);
 		if (!e)
-			e = skip(j, &c);
+			e = skip(j, &c, "claimed before a crash: what was not issued never will be");
 	}
 	return finish(j, e == E_SHORT ? E_OK : e);
+}
+
+enum err journal_skip_one(struct journal *j, const struct key_set_id *set, uint32_t id, const char *reason)
+{
+	enum err e = journal_begin(j);
+
+	if (!e)
+		e = skip(j, &(struct claim){ *set, id, id }, reason);
+	return finish(j, e);
 }
 
 enum err journal_skipped(uint64_t *n, struct journal *j, const struct key_set_id *set)

@@ -294,8 +294,10 @@ MUST_USE enum err journal_claimed(struct claim *c, struct journal *j, const stru
 MUST_USE enum err journal_claims_end(struct journal *j);
 
 /* journal_skip - what a process that died had claimed is never issued; the audit says so. E_OK, E_JOURNAL
+ * journal_skip_one - likewise one id, for another reason. E_OK, E_JOURNAL
  * journal_skipped - so many ids of a key set. E_OK, E_JOURNAL */
 MUST_USE enum err journal_skip(struct journal *j);
+MUST_USE enum err journal_skip_one(struct journal *j, const struct key_set_id *set, uint32_t id, const char *reason);
 MUST_USE enum err journal_skipped(uint64_t *n, struct journal *j, const struct key_set_id *set);
 
 /* --- devices: a ca room's list; in a load room the terminals that have proved themselves there -------------------- */

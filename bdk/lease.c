@@ -676,6 +676,38 @@ static enum err check_id(const struct dictated *d, struct journal *j, char why[s
 	return e;
 }
 
+/* What was dictated in d and not issued is dictated no longer. */
+static enum err give_up(struct journal *j, const struct dictated *d)
+{
+	char set[KEY_SET_TEXT], object[64], reason[CERT_TEXT + 64];
+	struct lease l;
+	enum err e = journal_lease_at(&l, j, &d->set, d->id, d->id, 0);
+
+	if (e)
+		return e == E_SHORT ? E_OK : e;
+	snprintf(reason, sizeof reason, "dictated for %s slot %u, and given up by a manifest", d->serial, d->slot);
+	if (d->id < l.next)
+		return journal_skip_one(j, &d->set, d->id, reason);
+	key_set_text(set, &d->set);
+	snprintf(object, sizeof object, "%s %lu", set, (unsigned long)d->id);
+	return journal_audit(j, "bdkd", "release", object, reason);
+}
+
+static enum err replace_line(struct journal *j, const struct dictated *before, const struct dictated *d)
+{
+	enum err e = journal_begin(j);
+
+	if (!e && before->has_id && !before->spent && !before->skipped)
+		e = give_up(j, before);
+	if (!e)
+		e = journal_dictate(j, d);
+	if (!e)
+		e = journal_commit(j);
+	if (e)
+		journal_rollback(j);
+	return e;
+}
+
 enum err lease_dictate(struct room *r, const struct dictated *line, const struct ksn *ksn, char why[static LEASE_WHY])
 {
 	struct dictated d = *line, before = { .has_id = false };
@@ -712,7 +744,7 @@ enum err lease_dictate(struct room *r, const struct dictated *line, const struct
 		snprintf(why, LEASE_WHY, "slot %u of %s waits for KSN %s, which was sent to it", d.slot, d.serial, waits);
 		return E_DENIED;
 	}
-	return e == E_UNKNOWN_DEVICE ? journal_dictate(j, &d) : e;
+	return e == E_UNKNOWN_DEVICE ? replace_line(j, &before, &d) : e;
 }
 
 enum err lease_chain(struct journal *j, const struct key_set_id *set, const struct key_set_id *next,

@@ -102,7 +102,8 @@ MUST_USE enum err lease_follows(bool *yes, struct journal *j, const struct key_s
 				const struct key_set_id *to);
 
 /*
- * lease_dictate - one line of a manifest
+ * lease_dictate - one line of a manifest. The id that an earlier line had dictated to that serial and slot is given up, and
+ * the audit names it: anybody's again, or never to be issued where the ids have gone on past it
  *
  *   d    in  has_id, id and spent are not read
  *   ksn  in  the initial KSN dictated; len 0: none is

@@ -24,6 +24,7 @@ static struct broken {
 	bool ids;	/* every id is free */
 	bool marks;	/* every id is claimed */
 	bool floor;	/* no lease is void */
+	bool gaps;	/* what is given up is not written down */
 } broken;
 
 static uint8_t named[32]; /* in the lease under test */
@@ -85,6 +86,12 @@ static enum err twin_number(uint64_t *v, struct journal *j, const char *name)
 	return e;
 }
 
+static enum err twin_skip_one(struct journal *j, const struct key_set_id *set, uint32_t id, const char *reason)
+{
+	return broken.gaps ? E_OK : journal_skip_one(j, set, id, reason);
+}
+
+#define journal_skip_one twin_skip_one
 #define p256_verify twin_verify
 #define p256_spki_digest twin_digest
 #define list_epoch twin_list_epoch
@@ -95,6 +102,7 @@ static enum err twin_number(uint64_t *v, struct journal *j, const char *name)
 #define mark_permits twin_permits
 #define journal_number twin_number
 #include "bdk/lease.c"
+#undef journal_skip_one
 #undef p256_verify
 #undef p256_spki_digest
 #undef list_epoch
@@ -647,6 +655,65 @@ START_TEST(a_dictated_id_that_a_crash_left_claimed_is_never_issued)
 }
 END_TEST
 
+/* How many records of the audit say that of this object */
+static unsigned told(const char *what, const char *object, const char *reason)
+{
+	struct audit a = { .sequence = 0 };
+	unsigned n = 0;
+
+	while (!journal_audit_next(&a, sim.load.journal, a.sequence))
+		n += !strcmp(a.what, what) && !strcmp(a.object, object) && !strcmp(a.reason, reason);
+	return n;
+}
+
+START_TEST(a_dictated_id_that_a_manifest_gives_up_is_named_and_a_twin_loses_it)
+{
+	struct ksn one = ksn_of(&set, 1), seven = ksn_of(&set, 7), eight = ksn_of(&set, 8), any = { .len = 0 };
+	uint64_t skipped, left;
+
+	room_sim_lease(&sim, &set, 0, 9);
+	ck_assert_int_eq(dictate("TC-5", 2, &one), E_OK);
+	issues(0);
+	issues(2);
+	broken.gaps = _i;
+	ck_assert_int_eq(dictate("TC-5", 2, &seven), E_OK); /* ids have gone on past 1 */
+	ck_assert_int_eq(dictate("TC-5", 2, &seven), E_OK); /* and 7 is not given up */
+	ck_assert_int_eq(journal_skipped(&skipped, sim.load.journal, &set), E_OK);
+	ck_assert_uint_eq(skipped, _i ? 0 : 1);
+	ck_assert_uint_eq(told("skip", SET " 1-1", "dictated for TC-5 slot 2, and given up by a manifest"), _i ? 0 : 1);
+	if (_i)
+		return;
+	ck_assert_int_eq(dictate("TC-5", 2, &eight), E_OK); /* not past 7 */
+	ck_assert_uint_eq(told("release", SET " 7", "dictated for TC-5 slot 2, and given up by a manifest"), 1);
+	ck_assert_int_eq(dictate("TC-5", 2, &any), E_OK);
+	ck_assert_uint_eq(told("release", SET " 8", "dictated for TC-5 slot 2, and given up by a manifest"), 1);
+	ck_assert_int_eq(journal_skipped(&skipped, sim.load.journal, &set), E_OK);
+	ck_assert_uint_eq(skipped, 1);
+	ck_assert_int_eq(journal_lease_left(&left, sim.load.journal, 1), E_OK);
+	ck_assert_uint_eq(left, 7);
+	for (uint32_t i = 3; i < 10; i++)
+		issues(i);
+	ck_assert_int_eq(none(), E_KEY_SET_FULL);
+	ck_assert_int_eq(dictate("TC-5", 2, &one), E_REPLAY);
+}
+END_TEST
+
+/* Journals of before may have rows that overlap. */
+START_TEST(where_more_was_skipped_than_is_left_nothing_is_left)
+{
+	struct lease_forecast f;
+	uint64_t left;
+
+	room_sim_lease(&sim, &set, 0, 9);
+	for (int i = 0; i < 2; i++)
+		room_sim_meddle(&sim.load, "INSERT INTO skipped(key_set, first, last, utc) VALUES('" SET "', 0, 5, 0)");
+	ck_assert_int_eq(journal_lease_left(&left, sim.load.journal, 1), E_OK);
+	ck_assert_uint_eq(left, 0); /* and not -2 */
+	ck_assert_int_eq(lease_forecast(&f, sim.load.journal, &set), E_OK);
+	ck_assert_uint_eq(f.left, 0);
+}
+END_TEST
+
 START_TEST(skipped_ids_are_counted_once)
 {
 	struct ksn far = ksn_of(&set, 70);
@@ -751,6 +818,8 @@ static Suite *suite(void)
 	tcase_add_test(t, a_twin_that_takes_dictated_ids_for_free_gives_one_to_another);
 	tcase_add_test(t, a_manifest_names_the_key_set_of_a_slot);
 	tcase_add_test(t, a_dictated_id_that_a_crash_left_claimed_is_never_issued);
+	tcase_add_loop_test(t, a_dictated_id_that_a_manifest_gives_up_is_named_and_a_twin_loses_it, 0, 2);
+	tcase_add_test(t, where_more_was_skipped_than_is_left_nothing_is_left);
 	tcase_add_test(t, skipped_ids_are_counted_once);
 	tcase_add_test(t, skipped_ids_of_claims_that_overlap_are_counted_once);
 	tcase_add_test(t, the_forecast_goes_by_the_loads_of_the_last_30_days);
