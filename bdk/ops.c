@@ -1,5 +1,7 @@
 #include "bdk/ops.h"
+#include "base/hex.h"
 #include "base/serial.h"
+#include "crypto/sha256.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +58,25 @@ enum err ops_wanted(struct key_set_id *set, struct ask *a)
 	}
 	*set = out;
 	return E_OK;
+}
+
+void ops_number(char text[static OPS_NUMBER], const uint8_t number[static 20])
+{
+	size_t zeros = 0;
+
+	while (zeros < 19 && !number[zeros])
+		zeros++;
+	hex_encode(text, number + zeros, 20 - zeros);
+}
+
+enum err ops_sum(char text[static OPS_SUM], struct span lines)
+{
+	uint8_t hash[32];
+	enum err e = sha256(hash, &lines, 1);
+
+	if (!e)
+		hex_encode(text, hash, sizeof hash);
+	return e;
 }
 
 void ops_left(struct record *answer, const struct lease_forecast *f)

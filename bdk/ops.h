@@ -83,6 +83,14 @@ MUST_USE enum err ops_key_set(struct key_set *s, struct ask *a, struct span fiel
 /* ops_wanted - a key set that is to be made: F_SCHEME and [F_KEY_SET]; without it len is 0. E_OK, E_SCHEME, E_FORMAT (why) */
 MUST_USE enum err ops_wanted(struct key_set_id *set, struct ask *a);
 
+/* ops_number - a certificate's number in hex, as openssl(1) prints it: without zeros before it */
+#define OPS_NUMBER 41
+void ops_number(char text[static OPS_NUMBER], const uint8_t number[static 20]);
+
+/* ops_sum - SHA-256 in hex of lines of text, so that whoever has them can make it again with sha256sum(1). E_OK, E_CRYPTO */
+#define OPS_SUM 65
+MUST_USE enum err ops_sum(char text[static OPS_SUM], struct span lines);
+
 /* ops_left - F_LEFT, and F_DAYS where there is a basis for it */
 void ops_left(struct record *answer, const struct lease_forecast *f);
 

@@ -1,5 +1,6 @@
 #include "bdk/ops.h"
 #include "bdk/rule.h"
+#include "base/hex.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -68,7 +69,7 @@ enum err op_approve(struct ask *a)
 {
 	const struct person *second = &a->peer->who;
 	struct person first;
-	char state[16], why[ROOM_WHY];
+	char state[16], why[ROOM_WHY], digest[65];
 	struct peer *p;
 	enum err e = field_text(state, sizeof state, a->fields, F_STATE);
 
@@ -79,7 +80,8 @@ enum err op_approve(struct ask *a)
 	e = find(&p, a, field_get(a->fields, F_HASH));
 	if (e)
 		return e;
-	snprintf(a->object, sizeof a->object, "%s asked by %s: %s", server_op_name(p->act->op), p->act->first.name, state);
+	hex_encode(digest, field_get(a->fields, F_HASH).p, 32); /* find() has compared 32 bytes */
+	snprintf(a->object, sizeof a->object, "%s by %s: %s, %s", server_op_name(p->act->op), p->act->first.name, state, digest);
 	e = rule_agree(a->why, rule_of(p->act->op), &p->act->first, second);
 	if (!e)
 		e = journal_person(&first, a->room->journal, NULL, p->uid);

@@ -1,6 +1,8 @@
 #include "bdk/ops.h"
+#include "base/hex.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- Leases ------------------------------------------------------------------------------------------------------- */
@@ -211,9 +213,42 @@ static bool said_before(struct span fields, struct span row)
 	return false;
 }
 
+/* The sum of a manifest's lines, which were taken: serial, key set, slot and, if it is dictated, KSN, a blank between two. */
+static enum err sum_lines(char sum[static OPS_SUM], struct span fields)
+{
+	uint8_t *lines = malloc(fields.len + 1); /* a line is shorter than its row */
+	struct span row;
+	size_t at = 0;
+	struct wr w;
+	enum err e = lines ? E_OK : E_INTERNAL;
+
+	wr_init(&w, lines, fields.len + 1);
+	while (!e && field_next(&row, fields, F_ROW, &at)) {
+		struct span serial = field_get(row, F_SERIAL), set = field_get(row, F_KEY_SET), ksn = field_get(row, F_KSN);
+		char text[2 * KSN_AES + 16] = "";
+		uint64_t slot = 0;
+		int len;
+
+		e = field_number(&slot, row, F_SLOT, MSG_SLOTS - 1);
+		len = snprintf(text, sizeof text, " %llu%s", (unsigned long long)slot, ksn.len ? " " : "");
+		hex_encode(text + len, ksn.p, ksn.len <= KSN_AES ? ksn.len : 0);
+		wr_copy(&w, serial.p, serial.len);
+		wr_u8(&w, ' ');
+		wr_copy(&w, set.p, set.len);
+		wr_copy(&w, (const uint8_t *)text, strlen(text));
+		wr_u8(&w, '\n');
+	}
+	if (!e)
+		e = wr_end(&w);
+	if (!e)
+		e = ops_sum(sum, (struct span){ lines, w.len });
+	free(lines);
+	return e;
+}
+
 enum err op_manifest(struct ask *a)
 {
-	char why[sizeof a->why];
+	char why[sizeof a->why], sum[OPS_SUM];
 	struct span row;
 	uint64_t n = 0, line = 0;
 	size_t at = 0;
@@ -236,9 +271,14 @@ enum err op_manifest(struct ask *a)
 		memcpy(a->why, why, sizeof why);
 		return e;
 	}
-	snprintf(a->object, sizeof a->object, "%llu terminals", (unsigned long long)n);
+	if (!n)
+		return E_FORMAT;
+	e = sum_lines(sum, a->fields);
+	if (e)
+		return e;
+	snprintf(a->object, sizeof a->object, "%llu lines %s", (unsigned long long)n, sum);
 	record_put_number(a->answer, F_USED, n);
-	return n ? E_OK : E_FORMAT;
+	return E_OK;
 }
 
 enum err op_chain(struct ask *a)

@@ -185,7 +185,8 @@ enum err op_request(struct ask *a)
 {
 	struct room_key key = { a->room, room_own_label(a->room) };
 	struct pki_signer signer = { room_sign, &key };
-	uint8_t der[PKI_MAX], point[P256_POINT];
+	uint8_t der[PKI_MAX], point[P256_POINT], spki[32];
+	char hex[2 * sizeof spki + 1];
 	struct worker *w;
 	size_t len = 0;
 	enum err e = room_worker(&w, a->room);
@@ -193,19 +194,24 @@ enum err op_request(struct ask *a)
 	if (!e)
 		e = worker_point(w, point, key.label);
 	if (!e)
-		e = pki_request(der, &len, sizeof der, point, a->room->config.name, &signer);
+		e = p256_spki_digest(spki, point);
 	if (!e)
-		record_put(a->answer, F_CSR, (struct span){ der, len });
-	return e;
+		e = pki_request(der, &len, sizeof der, point, a->room->config.name, &signer);
+	if (e)
+		return e;
+	hex_encode(hex, spki, sizeof spki);
+	snprintf(a->object, sizeof a->object, "%s, key %s", a->room->config.name, hex);
+	record_put(a->answer, F_CSR, (struct span){ der, len });
+	return E_OK;
 }
 
 /* What was certified can be disowned. */
-static enum err keep(struct journal *j, const uint8_t number[static 16], const char *name, const char *unit,
+static enum err keep(struct journal *j, const uint8_t number[static 20], const char *name, const char *unit,
 		     const uint8_t spki[static 32])
 {
 	struct certified c = { 0 };
 
-	memcpy(c.number + sizeof c.number - 16, number, 16);
+	memcpy(c.number, number, sizeof c.number);
 	snprintf(c.name, sizeof c.name, "%s", name);
 	snprintf(c.unit, sizeof c.unit, "%s", unit);
 	memcpy(c.spki, spki, sizeof c.spki);
@@ -215,8 +221,8 @@ static enum err keep(struct journal *j, const uint8_t number[static 16], const c
 enum err op_certify(struct ask *a)
 {
 	const struct room_config *c = &a->room->config;
-	char role[16], name[CERT_TEXT], unit[24];
-	uint8_t der[PKI_MAX], point[P256_POINT], number[16], spki[32];
+	char role[16], name[CERT_TEXT], unit[24], text[OPS_NUMBER];
+	uint8_t der[PKI_MAX], point[P256_POINT], number[16], given[20] = { 0 }, spki[32];
 	struct room_key key = { a->room, NULL };
 	struct pki_signer signer = { room_sign, &key };
 	struct pki_subject who = { name, NULL, NULL };
@@ -258,8 +264,13 @@ enum err op_certify(struct ask *a)
 			      c->room_days, !load, &signer);
 	if (!e)
 		e = p256_spki_digest(spki, point);
-	if (!e)
-		e = keep(a->room->journal, number, name, load ? unit : "", spki);
+	if (!e) {
+		memcpy(given + sizeof given - sizeof number, number, sizeof number);
+		ops_number(text, given);
+		snprintf(a->object, sizeof a->object, "%s as %.8s%s%s, %.32s", name, role, load ? ", " : "", load ? unit : "",
+			 text);
+		e = keep(a->room->journal, given, name, load ? unit : "", spki);
+	}
 	if (!e) {
 		record_put(a->answer, F_CERT, (struct span){ der, len });
 		record_put(a->answer, F_SPKI, SPAN(spki));
@@ -282,8 +293,20 @@ enum err op_install(struct ask *a)
 {
 	const struct room_certs in = { field_get(a->fields, F_CERT), field_get(a->fields, F_DEVICE_CA),
 				       field_get(a->fields, F_KIF_CA), field_get(a->fields, F_EXCHANGE_CA) };
-	enum err e = room_install(a->room, &in, a->why);
+	char number[OPS_NUMBER], epoch[CERT_TEXT + 2];
+	uint8_t n[20];
+	struct cert own;
+	enum err e = room_check_certs(&own, n, a->room, &in, a->why);
 
+	if (e)
+		return e;
+	ops_number(number, n);
+	snprintf(epoch, sizeof epoch, "%s%s", own.unit[0] ? ", " : "", own.unit);
+	snprintf(a->object, sizeof a->object, "%s%.18s, %s", own.name, epoch, number);
+	/* Certificates are files: they are in force as soon as they are there, and so are written down before. */
+	e = journal_audit(a->room->journal, "bdkd", "installing", a->object, "");
+	if (!e)
+		e = room_install(a->room, &in);
 	if (!e)
 		record_put(a->answer, F_ENVIRONMENT, SPAN(a->room->environment));
 	return e;

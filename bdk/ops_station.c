@@ -24,19 +24,42 @@ static enum err read_key_set(struct key_set *s, uint64_t *slot, struct ask *a)
 	return !e && s->state != KEY_SET_ACTIVE ? E_KEY_SET_STATE : e;
 }
 
+/* The terminals of a session: how many, and the sum of their serials, each on a line. */
+static enum err read_serials(size_t *n, char sum[static OPS_SUM], struct ask *a)
+{
+	char serial[CERT_TEXT];
+	uint8_t *lines = malloc(a->fields.len + 1); /* a line is shorter than its field */
+	size_t at = 0;
+	struct span value;
+	struct wr w;
+	enum err e = lines ? E_OK : E_INTERNAL;
+
+	*n = 0;
+	wr_init(&w, lines, a->fields.len + 1);
+	while (!e && field_next(&value, a->fields, F_SERIAL, &at)) {
+		e = ops_serial(serial, a, value);
+		wr_copy(&w, value.p, value.len);
+		wr_u8(&w, '\n');
+		++*n;
+	}
+	if (!e)
+		e = wr_end(&w);
+	if (!e)
+		e = ops_sum(sum, (struct span){ lines, w.len });
+	free(lines);
+	return e;
+}
+
 /* What a session is for. */
 static enum err read_session(struct key_set *s, uint8_t *slot, struct ask *a)
 {
-	char serial[CERT_TEXT], id[KEY_SET_TEXT];
+	char id[KEY_SET_TEXT], sum[OPS_SUM];
 	uint64_t number = 0;
-	struct span value;
-	size_t at = 0, n = 0;
+	size_t n = 0;
 	enum err e = read_key_set(s, &number, a);
 
-	while (!e && field_next(&value, a->fields, F_SERIAL, &at)) {
-		e = ops_serial(serial, a, value);
-		n++;
-	}
+	if (!e)
+		e = read_serials(&n, sum, a);
 	if (!e && !n) {
 		snprintf(a->why, sizeof a->why, "a session names its terminals");
 		e = E_FORMAT;
@@ -46,9 +69,9 @@ static enum err read_session(struct key_set *s, uint8_t *slot, struct ask *a)
 	*slot = (uint8_t)number;
 	if (s->id.len) {
 		key_set_text(id, &s->id);
-		snprintf(a->object, sizeof a->object, "%s slot %u, %zu terminals", id, *slot, n);
+		snprintf(a->object, sizeof a->object, "%s slot %u, %zu terminals %s", id, *slot, n, sum);
 	} else {
-		snprintf(a->object, sizeof a->object, "to zeroize, %zu terminals", n);
+		snprintf(a->object, sizeof a->object, "to zeroize, %zu terminals %s", n, sum);
 	}
 	return E_OK;
 }

@@ -450,11 +450,10 @@ static enum err check_anchors(struct room *r, const struct span in[static CAS], 
 	return e;
 }
 
-enum err room_install(struct room *r, const struct room_certs *in, char why[static ROOM_WHY])
+enum err room_check_certs(struct cert *own, uint8_t number[static 20], struct room *r, const struct room_certs *in,
+			  char why[static ROOM_WHY])
 {
 	const struct span anchors[CAS] = { in->device_ca, in->kif_ca, in->exchange_ca };
-	uint8_t number[20];
-	struct cert own;
 	uint32_t epoch;
 	enum err e;
 
@@ -465,17 +464,25 @@ enum err room_install(struct room *r, const struct room_certs *in, char why[stat
 		return e;
 	e = in->own.len > sizeof r->own.b
 		    ? E_FORMAT
-		    : parser_cert(&r->parser, &own, number, in->own,
+		    : parser_cert(&r->parser, own, number, in->own,
 				  r->config.purpose == ROOM_LOAD ? in->kif_ca : in->exchange_ca, room_utc());
 	if (e)
 		return e;
-	if (r->config.purpose == ROOM_LOAD && cert_epoch(&epoch, &own)) {
+	if (r->config.purpose == ROOM_LOAD && cert_epoch(&epoch, own)) {
 		snprintf(why, ROOM_WHY, "the certificate carries no epoch");
 		return E_EPOCH;
 	}
-	e = same_pair(r, room_own_label(r), own.point);
+	e = same_pair(r, room_own_label(r), own->point);
 	if (e == E_KEY)
 		snprintf(why, ROOM_WHY, "the certificate is not for this room's key");
+	return e;
+}
+
+enum err room_install(struct room *r, const struct room_certs *in)
+{
+	const struct span anchors[CAS] = { in->device_ca, in->kif_ca, in->exchange_ca };
+	enum err e = E_OK;
+
 	/* The room's own comes last: until then it is not ready, and the same call may be made again. */
 	for (int i = 0; !e && i < CAS; i++)
 		e = room_store(r, pairs[ROOM_CA][i], anchors[i]);

@@ -243,15 +243,21 @@ MUST_USE enum err room_store(struct room *r, const char *name, struct span der);
 const char *room_own_label(const struct room *r);
 
 /*
- * room_install - take certificates as this room's: check them, store them, then have them in r
+ * room_check_certs - may these certificates become this room's?
+ *
+ *   own, number  out  what its own says
  *
  *   E_OK, E_FORMAT, E_CERTIFICATE/E_EXPIRED (own is not from the CA that counts for this purpose; an anchor is no CA),
  *   E_EPOCH (load: no epoch in own), E_KEY (own is not for the key pair in the token), E_ENVIRONMENT (other anchors
- *   than those installed: an environment is fixed at birth), E_ROOM_PURPOSE, E_TOKEN, E_IO
+ *   than those installed: an environment is fixed at birth), E_ROOM_PURPOSE, E_TOKEN
+ *
+ * room_install - they are: store them, then have them in r. E_OK, E_IO
  */
 struct room_certs {
 	struct span own, device_ca, kif_ca, exchange_ca;
 };
-MUST_USE enum err room_install(struct room *r, const struct room_certs *in, char why[static ROOM_WHY]);
+MUST_USE enum err room_check_certs(struct cert *own, uint8_t number[static 20], struct room *r, const struct room_certs *in,
+				   char why[static ROOM_WHY]);
+MUST_USE enum err room_install(struct room *r, const struct room_certs *in);
 
 #endif

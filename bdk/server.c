@@ -88,7 +88,7 @@ static const struct row {
 	{ OP_REQUEST,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_request,      "request" },
 	{ OP_CERTIFY,      ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_certify,      "certify" },
 	{ OP_ANCHORS,      ROLE_PEOPLE,   CA,         NOTHING,    READ,  op_anchors,      "anchors" },
-	{ OP_INSTALL,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_install,      "install" },
+	{ OP_INSTALL,      ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    0,     op_install,      "install" },
 	{ OP_CRL,          ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_crl,          "crl" },
 	{ OP_INSTALL_CRL,  ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_install_crl,  "install-crl" },
 	{ OP_DISOWN,       ROLE_PEOPLE,   CA,         NOTHING,    WHOLE, op_disown,       "disown" },

@@ -48,16 +48,18 @@ static void install(struct room_sim *s, struct room *r, const char *ca, const ch
 {
 	struct pki_subject who = { r->config.name, NULL, unit };
 	uint8_t point[P256_POINT];
+	uint8_t number[20];
+	struct room_certs in;
 	char why[ROOM_WHY];
+	struct cert says;
 	struct der own;
 
 	need(worker_point(r->worker, point, room_own_label(r)), room_own_label(r));
 	own = room_sim_issue(s, ca, point, &who, room_utc(), 30);
-	need(room_install(r,
-			  &(struct room_certs){ der_span(&own), der_span(&s->ca.device_ca), der_span(&s->ca.kif_ca),
-						der_span(&s->ca.exchange_ca) },
-			  why),
-	     "room_install");
+	in = (struct room_certs){ der_span(&own), der_span(&s->ca.device_ca), der_span(&s->ca.kif_ca),
+				  der_span(&s->ca.exchange_ca) };
+	need(room_check_certs(&says, number, r, &in, why), "room_check_certs");
+	need(room_install(r, &in), "room_install");
 }
 
 void room_sim_make(struct room_sim *s)
