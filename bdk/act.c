@@ -134,6 +134,19 @@ enum err act_new(struct act **a, uint16_t op, struct span fields, const struct p
 	return E_OK;
 }
 
+enum err act_tell(struct act *a, struct span lines)
+{
+	uint8_t *copy = malloc(lines.len + 1);
+
+	if (!copy)
+		return E_INTERNAL;
+	memcpy(copy, lines.p, lines.len);
+	free(a->said);
+	a->said = copy;
+	a->said_len = lines.len;
+	return E_OK;
+}
+
 enum err act_digest(uint8_t out[static 32], const struct act *a, const char *room, struct span put)
 {
 	uint8_t head[256], length[4];
@@ -217,6 +230,18 @@ static void show_fields(struct record *answer, const struct act *a)
 	}
 }
 
+static void show_said(struct record *answer, const struct act *a)
+{
+	struct rd r;
+
+	rd_init(&r, a->said, a->said_len);
+	while (r.left && !r.e && !answer->e) {
+		uint16_t tag = rd_u16(&r);
+
+		record_put(answer, tag, rd_span16(&r));
+	}
+}
+
 void act_show(struct record *answer, const struct act *a, const char *what, const char *room, struct span put, uint64_t now)
 {
 	uint8_t digest[32];
@@ -230,6 +255,7 @@ void act_show(struct record *answer, const struct act *a, const char *what, cons
 	record_put(answer, F_HASH, SPAN(digest));
 	record_put_number(answer, F_SECONDS, now < a->until ? a->until - now : 0);
 	show_fields(answer, a);
+	show_said(answer, a);
 	if (put.len) {
 		record_put_text(answer, F_LABEL, "file");
 		show_long(answer, put);
@@ -244,6 +270,7 @@ void act_free(struct act *a)
 		return;
 	wipe(a->fields, a->len);
 	free(a->fields);
+	free(a->said);
 	wipe(a, sizeof *a);
 	free(a);
 }

@@ -19,6 +19,8 @@ struct act {
 	uint8_t *fields;	/* on the heap */
 	size_t len;
 	uint8_t nonce[16];
+	uint8_t *said;		/* on the heap: F_LABEL and F_VALUE, of what its files say */
+	size_t said_len;
 	struct person first;	/* who asks */
 	uint64_t until;		/* room_monotonic(): it lapses then */
 };
@@ -30,13 +32,16 @@ bool act_takes(uint16_t op, struct span fields);
 /* act_new - a copy of what was asked. E_OK, E_INTERNAL (no memory), E_RANDOM; *a is NULL on an error */
 MUST_USE enum err act_new(struct act **a, uint16_t op, struct span fields, const struct person *first, uint64_t until);
 
+/* act_tell - what its files say (bdk/preview.h), to be shown with its fields. E_OK, E_INTERNAL (no memory) */
+MUST_USE enum err act_tell(struct act *a, struct span lines);
+
 /* act_digest - put: what OP_PUT brought for it. E_OK, E_SPACE, E_CRYPTO */
 MUST_USE enum err act_digest(uint8_t out[static 32], const struct act *a, const char *room, struct span put);
 
 /*
  * act_show - F_WHO, F_WHAT, F_HASH the digest, F_SECONDS until it lapses, and for each field F_LABEL what it is, then
  * F_VALUE for each value: text of at most 64 characters and numbers as they are, short bytes in hex, all else as
- * length and SHA-256. Only a reason has blanks in it
+ * length and SHA-256. Only a reason has blanks in it. Then what act_tell() was told
  *
  *   what  in  the op's name in the audit
  *   now   in  room_monotonic()

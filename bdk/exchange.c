@@ -362,6 +362,18 @@ static enum err parse(struct package *p, struct span in)
 	return check_id(&p->set);
 }
 
+enum err exchange_read(struct exchange_says *s, struct span package)
+{
+	struct package p;
+	enum err e = parse(&p, package);
+
+	if (e)
+		return e;
+	*s = (struct exchange_says){ .set = p.set, .kcv = p.kcv, .cert = p.cert };
+	memcpy(s->recipient, p.recipient, sizeof s->recipient);
+	return E_OK;
+}
+
 /* Who made it, and is it for this room? */
 static enum err verify(struct cert *maker, uint8_t number[static 20], const struct package *p, struct room *r,
 		       char why[static EXCHANGE_WHY])

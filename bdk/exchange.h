@@ -49,6 +49,17 @@ MUST_USE enum err exchange_ready(struct room *r, char why[static EXCHANGE_WHY]);
  * E_STRENGTH, E_FORMAT, E_EXISTS, E_JOURNAL, E_TOKEN */
 MUST_USE enum err exchange_name(struct key_set_id *id, struct room *r, char why[static EXCHANGE_WHY]);
 
+/* What a package says. */
+struct exchange_says {
+	struct key_set_id set;
+	struct kcv kcv;
+	uint8_t recipient[32];	/* SHA-256 of its SPKI */
+	struct span cert;	/* of the room that made it; points into the package */
+};
+
+/* exchange_read - form alone, as exchange_import() reads it. E_OK, E_SHORT, E_FORMAT, E_SCHEME */
+MUST_USE enum err exchange_read(struct exchange_says *s, struct span package);
+
 /* Where a key set has come from. */
 struct key_set_origin {
 	struct span package;		/* load room: what it was handed over in, at birth; len 0: in nothing */

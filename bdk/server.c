@@ -3,6 +3,7 @@
 #include "bdk/heads.h"
 #include "bdk/kbpk.h"
 #include "bdk/ops.h"
+#include "bdk/preview.h"
 #include "bdk/rule.h"
 #include "base/wipe.h"
 #include "crypto/sha256.h"
@@ -489,7 +490,14 @@ static void ask_for_second(struct server *s, struct ask *a, uint16_t op)
 {
 	struct peer *p = a->peer;
 
+	enum err e;
+
+	record_begin(&s->out, op);
+	preview(&s->out, s->room, a->fields);
+	e = s->out.e ? s->out.e : act_tell(p->act, (struct span){ s->out.b + 2, s->out.len - 2 });
 	begin_answer(&s->out, op, E_SECOND, a->why);
+	if (e)
+		s->out.e = e;
 	act_show(&s->out, p->act, server_op_name(op), s->room->config.name, put_of(p), room_monotonic());
 	if (s->out.e) {
 		act_free(p->act);

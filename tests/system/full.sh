@@ -91,5 +91,20 @@ generate FFFF0000AA && complain "a key set is made that cannot be written down"
 sql "DROP TRIGGER full"
 [ "$(sql "SELECT count(*) FROM key_set WHERE id = 'FFFF0000AA'")" = 0 ] || complain "a key set without its record"
 generate FFFF0000AA || complain "the key that could not be written down is left in the token"
+# A certificate that cannot be written down is not in force; once it is, its number stands in the audit, whatever comes then.
+bdk certify --room "$WORK/ca" --role load "$WORK/load.csr" >"$WORK/new.crt" || complain "certify"
+number=$(openssl x509 -in "$WORK/new.crt" -noout -serial | sed 's/.*=//')
+was=$(sha256sum <"$WORK/load/certs/own.der")
+install() { bdk install --room "$WORK/load" --anchors "$WORK/ca.anchors" "$WORK/new.crt" >/dev/null 2>"$WORK/out"; }
+for what in installing install; do
+	sql "CREATE TRIGGER full BEFORE INSERT ON audit WHEN NEW.what = '$what' BEGIN SELECT RAISE(ABORT, 'full'); END"
+	install && complain "a certificate is installed without its record ($what)"
+	sql "DROP TRIGGER full"
+	[ "$(sha256sum <"$WORK/load/certs/own.der")" = "$was" ] && kept=yes || kept=no
+	[ "$(sql "SELECT count(*) FROM audit WHERE what = 'installing' AND object LIKE '%$number'")" = 0 ] && told=no || told=yes
+	[ $kept != $told ] || complain "$what: the certificate of before is kept: $kept; the audit tells of the new one: $told"
+done
+install || complain "with space again it is not installed: $(cat "$WORK/out")"
+bdk audit --room "$WORK/load" | grep -q "install  *load, epoch 1, $number" || complain "the audit does not say what was installed"
 whole load
 exit $fail

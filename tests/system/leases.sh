@@ -94,6 +94,10 @@ refused 'line [0-9]*: device id 10 was used' manifest "$(line TC-1 $B_SET 3 "$(k
 manifest "$(line TC-2 $B_SET 0 "$(ksn $B_SET 11)")\n\n$(line TC-1 $B_SET 3 "$(ksn $B_SET 77)")\n\n$(line TC-1 $A 0)\n" >"$WORK/out" ||
 	complain "manifest"
 grep -q 'manifest taken: 3 terminals' "$WORK/out" || complain "manifest says: $(cat "$WORK/out")"
+sum=$(printf '%s\n' "TC-2 $B_SET 0 $(ksn $B_SET 11)" "TC-1 $B_SET 3 $(ksn $B_SET 77)" "TC-1 $A 0" | sha256sum | cut -c1-64 | tr a-f A-F)
+"$BIN/bdk" audit --room "$WORK/load" | grep -q " manifest  *3 lines $sum " || complain "the audit does not say which manifest"
+sum=$(printf 'TC-1\n' | sha256sum | cut -c1-64 | tr a-f A-F)
+"$BIN/bdk" audit --room "$WORK/load" | grep -q " session  *.* 1 terminals $sum " || complain "the audit does not say of which terminals a session is"
 refused 'dictated' manifest "$(line TC-3 $B_SET 0 "$(ksn $B_SET 77)")\n"
 loads 3 $B_SET "$(ksn $B_SET 77)"
 zeroize() { "$BIN/kif" zeroize --room "$WORK/load" --port "$LINK" --serial TC-1 --slot "$1" --reason reload --ledger "$WORK/kif.db" >/dev/null 2>&1; }

@@ -99,8 +99,14 @@ by otto install --crl "$WORK/list.pem" >/dev/null 2>&1 && complain "an operator 
 mkdir -m 777 "$WORK/packs"
 ask anna making generate --scheme aes128 --id 22222222 --for "$WORK/acquirer.crt" --out "$WORK/packs/b.krx"
 until_says "certificate  .* bytes, SHA-256 $(openssl x509 -in "$WORK/acquirer.crt" -outform DER | sha256sum | cut -c1-64 | tr a-f A-F)" "$WORK/making"
-by bert approve "$(digest_in "$WORK/making")" >/dev/null 2>&1 || complain "bert does not agree to a key set"
+until_says '^  cert of  acquirer$' "$WORK/making"
+until_says '^  cert by  exchange CA$' "$WORK/making"
+until_says "^  cert number  $(openssl x509 -in "$WORK/acquirer.crt" -noout -serial | sed 's/.*=//')$" "$WORK/making"
+agreed=$(digest_in "$WORK/making")
+as bert "$BIN/bdk" approve --room "$R" | grep -q '^  cert of  acquirer$' || complain "bert is not shown whose certificate it is"
+by bert approve "$agreed" >/dev/null 2>&1 || complain "bert does not agree to a key set"
 ended making || complain "anna: $(cat "$WORK/making")"
+as alma "$BIN/bdk" audit --room "$R" | grep -q "approve  *generate by anna: agreed, ${agreed// /}" || complain "the audit does not say what bert approved"
 grep -q '^generated key set 22222222' "$WORK/making" && [ -s "$WORK/packs/b.krx" ] || complain "no key set: $(cat "$WORK/making")"
 "$BIN/bdk" import --room "$WORK/acquirer" "$WORK/packs/b.krx" >/dev/null || complain "the package is not one"
 
