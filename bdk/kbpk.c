@@ -177,8 +177,9 @@ enum err kbpk_generate(struct kbpk *made, struct kbpk_block *block, struct room 
 		e = check_strength(&by, kbpk_tdes(id->type), kbpk_len(id->type), why);
 	if (!e)
 		e = room_worker(&w, r);
-	if (!e)
-		e = worker_make_kbpk(w, &k.kcv, out.text, &out.len, id, under ? &by.id : NULL, exportability);
+	if (e)
+		return e;
+	e = worker_make_kbpk(w, &k.kcv, out.text, &out.len, id, under ? &by.id : NULL, exportability);
 	if (e == E_EXISTS)
 		snprintf(why, KBPK_WHY, "the token holds a KBPK %s that the journal does not know", id->name);
 	if (e)
@@ -319,8 +320,9 @@ enum err kbpk_generate_key_set(struct kbpk_block *block, struct key_set *made, s
 		e = check_strength(&by, s.id.scheme == DUKPT_TDES, dukpt_key_len(s.id.scheme), why);
 	if (!e)
 		e = room_worker(&w, r);
-	if (!e)
-		e = worker_make_bdk_block(w, &s.kcv, out.text, &out.len, &s.id, &by.id, exportability);
+	if (e)
+		return e;
+	e = worker_make_bdk_block(w, &s.kcv, out.text, &out.len, &s.id, &by.id, exportability);
 	key_set_text(text, &s.id);
 	if (e == E_EXISTS)
 		snprintf(why, KBPK_WHY, "the token holds keys of key set %s that the journal does not know", text);

@@ -178,6 +178,7 @@ START_TEST(a_kbpk_does_what_its_mode_state_and_strength_permit)
 	/* names are given once */
 	room_sim_reopen(&sim.load);
 	ck_assert_int_eq(kbpk_generate(&k, &b, &sim.load, &(struct kbpk_id){ "wraps", DUKPT_KEY_AES128 }, NULL, 'N', why), E_EXISTS);
+	ck_assert_ptr_nonnull(strstr(why, "given once"));
 	ck_assert_int_eq(kbpk_generate(&k, &b, &sim.load, &id, NULL, 'N', why), E_OK);
 	ck_assert_uint_eq(b.len, 0);
 	ck_assert_int_eq(kbpk_generate(&k, &b, &sim.load, &id, NULL, 'N', why), E_EXISTS);
