@@ -1,5 +1,6 @@
 #include "bdk/preview.h"
 #include "base/hex.h"
+#include "bdk/block.h"
 #include "bdk/exchange.h"
 #include "bdk/lease.h"
 #include "bdk/request.h"
@@ -185,6 +186,29 @@ static void package_lines(struct record *out, const char *of, struct room *r, st
 		unread(out, "its cert", e);
 }
 
+static void block_lines(struct record *out, const char *of, struct span file)
+{
+	char why[BLOCK_WHY], id[KEY_SET_TEXT] = "", text[64];
+	struct span kcv;
+	struct block b;
+	enum err e = block_read(&b, file, why);
+
+	if (e) {
+		unread(out, of, e);
+		return;
+	}
+	if (b.set.len)
+		key_set_text(id, &b.set);
+	snprintf(text, sizeof text, "%s for %s%s%s", b.kbpk ? "KBPK" : "BDK", b.tdes ? "TDES" : "AES", *id ? ", key set " : "", id);
+	line(out, of, "holds", text);
+	snprintf(text, sizeof text, "mode %c, exportability %c", b.mode, b.exportability);
+	line(out, of, "use", text);
+	if (keyblock_find(&kcv, &b.parsed, "KC") && kcv.len < sizeof text) {
+		snprintf(text, sizeof text, "%.*s", (int)kcv.len - 2, (const char *)kcv.p + 2);
+		line(out, of, "kcv", text);
+	}
+}
+
 void preview(struct record *lines, struct room *r, struct span fields)
 {
 	struct rd in;
@@ -215,6 +239,9 @@ void preview(struct record *lines, struct room *r, struct span fields)
 			break;
 		case F_PACKAGE:
 			package_lines(lines, "package", r, value);
+			break;
+		case F_BLOCK:
+			block_lines(lines, "key block", value);
 			break;
 		}
 	}

@@ -1,5 +1,5 @@
 /*
- * What a second person is shown of certificates, requests, leases and packages is what the act does with these very bytes; what
+ * What a second person is shown of certificates, requests, leases, packages and key blocks is what the act does with these very bytes; what
  * cannot be read is said to be so. A twin that reads other bytes than it was asked about is found out.
  */
 #include "base/hex.h"
@@ -216,6 +216,26 @@ START_TEST(a_request_is_shown_with_the_key_that_signed_it)
 }
 END_TEST
 
+/* What stands in the header is shown; that it is so the MAC says, when the act is done: so a changed header shows here and is
+ * refused there. */
+START_TEST(a_key_block_is_shown_as_it_says)
+{
+	char block[] = "B0136B0TX00E0300BI1000FFFF987654KC0C00F4B08DKP0C002F0EEA16BD28BCC923ED336AF77733257CD5238E406F957CEDFE9172E7B2C88377EAC6884223A69E9B499D";
+	struct span whole = { (const uint8_t *)block, sizeof block - 1 };
+
+	shown(&sim.load, F_BLOCK, whole);
+	says("key block holds: BDK for TDES, key set FFFF987654");
+	says("key block use: mode X, exportability E");
+	says("key block kcv: F4B08D");
+	block[11] = 'N';
+	shown(&sim.load, F_BLOCK, whole);
+	says("key block use: mode X, exportability N");
+	block[5] = 'P';
+	shown(&sim.load, F_BLOCK, whole);
+	ck_assert_ptr_nonnull(strstr(text, "\nkey block: cannot be read: "));
+}
+END_TEST
+
 START_TEST(what_has_nothing_to_read_shows_nothing)
 {
 	ck_assert_str_eq(shown(&sim.load, F_KEY_SET, (struct span){ (const uint8_t *)"44556677", 8 }), "\n");
@@ -233,6 +253,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_package_is_shown_as_it_is_imported);
 	tcase_add_test(t, a_certificate_is_shown_once_its_ca_has_signed_it);
 	tcase_add_test(t, a_request_is_shown_with_the_key_that_signed_it);
+	tcase_add_test(t, a_key_block_is_shown_as_it_says);
 	tcase_add_test(t, what_has_nothing_to_read_shows_nothing);
 	suite_add_tcase(s, t);
 	return s;
