@@ -21,8 +21,13 @@ const char *ceremony_note(const struct audit *act, const char *kind)
 const char *ceremony_check_value(const struct audit *act, int *of)
 {
 	static const char words[] = ", check value ";
-	const bool made = !strcmp(act->what, "generate") || !strcmp(act->what, "import");
-	const char *at = *act->reason || !made ? NULL : strstr(act->object, words);
+	static const char *const making[] = { "generate", "import", "generate-block", "import-block", "kbpk-generate", "kbpk-import" };
+	const char *at;
+	bool made = false;
+
+	for (size_t i = 0; i < sizeof making / sizeof *making; i++)
+		made |= !strcmp(act->what, making[i]);
+	at = *act->reason || !made ? NULL : strstr(act->object, words);
 
 	*of = at ? (int)(at - act->object) : 0;
 	return at ? at + strlen(words) : NULL;

@@ -792,27 +792,80 @@ static enum turn generate(void)
 	return after(run(cli_generate, 0, NULL));
 }
 
+static bool generated_block(void)
+{
+	return acted("generate-block", "") != NULL;
+}
+
+static enum turn generate_block(void)
+{
+	static char scheme[16] = "aes128", under[16], id[16], export[4] = "N";
+	const struct field f[] = {
+		{ "Which scheme? tdes, aes128; in test rooms aes192, aes256 too.", "scheme", scheme, sizeof scheme, wrong_scheme, false },
+		{ "Under which KBPK? bdk kbpk list shows them.", "KBPK", under, sizeof under, NULL, false },
+		{ "May whoever gets it give it on? E, S or N.", "exportability", export, sizeof export, NULL, false },
+		{ "The id of the key set: FFFF and 6 hex digits (tdes), or 8 (AES). Enter or -: a random one.", "id", id, sizeof id, NULL, true },
+		{ "The file that the key block goes to.", "key block", package_file, sizeof package_file, wrong_package, false },
+	};
+	enum turn t = form(f, sizeof f / sizeof *f, "whoever leads, a custodian", "Generate the key set: it takes a second custodian. Enter asks bdkd.");
+
+	if (t != ON)
+		return t;
+	cli.scheme = scheme;
+	cli.under = under;
+	cli.exportability = export;
+	cli.id = *id ? id : NULL;
+	cli.out = package_file;
+	t = after(run(cli_generate, 0, NULL));
+	cli.under = cli.exportability = NULL;
+	return t;
+}
+
+static bool imported_block(void)
+{
+	return acted("import-block", "") != NULL;
+}
+
+static enum turn import_block(void)
+{
+	static char file[128], under[16], id[16];
+	const struct field f[] = {
+		{ "The file with the key block.", "key block", file, sizeof file, wrong_certificate, false },
+		{ "Under which KBPK? bdk kbpk list shows them.", "KBPK", under, sizeof under, NULL, false },
+		{ "The id of the key set, where the key block names none; Enter or -: it names one.", "id", id, sizeof id, NULL, true },
+	};
+	enum turn t = form(f, sizeof f / sizeof *f, "whoever leads, a custodian", "Import it: it takes a second custodian. Enter asks bdkd.");
+
+	if (t != ON)
+		return t;
+	cli.under = under;
+	cli.id = *id ? id : NULL;
+	t = after(run(cli_import, 1, (const char *const[]){ file }));
+	cli.under = cli.id = NULL;
+	return t;
+}
+
 static bool package_goes(void)
 {
-	return acted("ceremony", "media: package of ") != NULL;
+	return acted("ceremony", "media: package of ") || acted("ceremony", "media: key block of ");
 }
 
 static enum turn hand_over(void)
 {
-	const struct audit *made = acted("generate", "");
-	char typed[60], text[TEXT], what[300];
+	const struct audit *package = acted("generate", ""), *made = package ? package : acted("generate-block", "");
+	char typed[56], text[TEXT], what[300];
 	enum screen_answer a;
 
 	if (!made)
 		return BACK;
-	snprintf(what, sizeof what, "The package%s%s is for the acquirer alone, and may travel by any way. Say how it goes, and to whom. (bdk package "
-		 "writes it once more.)", *package_file ? " in " : "", package_file);
+	snprintf(what, sizeof what, "%s%s%s is for its receiver alone, and may travel by any way. Say how it goes, and to whom. (bdk package "
+		 "writes it once more.)", package ? "The package" : "The key block", *package_file ? " in " : "", package_file);
 	a = ask(typed, sizeof typed, what, "whoever takes it along", "");
 	if (a != SCREEN_TEXT && (a != SCREEN_ENTER || package_goes()))
 		return turn_of(a);
 	if (a == SCREEN_ENTER)
 		return STAY;
-	snprintf(text, sizeof text, "package of %.*s: %s", (int)strcspn(made->object, ", "), made->object, typed);
+	snprintf(text, sizeof text, "%s of %.*s: %s", package ? "package" : "key block", (int)strcspn(made->object, ", "), made->object, typed);
 	return write_down("media", text);
 }
 
@@ -823,6 +876,23 @@ static const struct step generating[] = {
 	  "lines and the same digest, and agrees." },
 	COMPARE,
 	{ "The package", package_goes, hand_over, "It opens in the acquirer's token alone. bdk import takes it there, and shows the same check value." },
+	CLOSE,
+};
+
+static const struct step generating_block[] = {
+	OPEN,
+	{ "Generate the key set", generated_block, generate_block,
+	  "The key is made in the room's token, and written once, at birth, as an X9.143 key block under a KBPK that both sites have. Two custodians do it." },
+	COMPARE,
+	{ "The key block", package_goes, hand_over, "It opens under the KBPK alone, and shows the same check value there." },
+	CLOSE,
+};
+
+static const struct step importing_block[] = {
+	OPEN,
+	{ "Import the key block", imported_block, import_block,
+	  "It is opened in the token's process alone, under a KBPK that both sites have; usage, mode and exportability in it are honoured." },
+	COMPARE,
 	CLOSE,
 };
 
@@ -1026,6 +1096,8 @@ static const struct step changing[] = {
 #define STEPS(s) s, sizeof(s) / sizeof *(s)
 static const struct kind kinds[] = {
 	{ "generate", "Key set for an acquirer", "l", true, STEPS(generating) },
+	{ "block-out", "Key set for a receiver, in a key block", "l", true, STEPS(generating_block) },
+	{ "block-in", "Key set out of a key block", "la", true, STEPS(importing_block) },
 	{ "components", "Key set out of components", "la", true, STEPS(entering_steps) },
 	{ "custodians", "Other custodians", "cla", false, STEPS(changing) },
 };

@@ -155,6 +155,8 @@ static void put(struct drawing *d, const char *text, bool title)
 	} while (*text);
 }
 
+static size_t page; /* how many lines of the body were shown last */
+
 /* All of it in one piece; keys NULL: without the line to type on; first: of the lines of the body; changed: only where it is
  * another screen than before. Returns how many lines of the body did not fit behind those shown. */
 static size_t draw(const char *keys, const char *before, size_t first, bool changed)
@@ -183,8 +185,9 @@ static size_t draw(const char *keys, const char *before, size_t first, bool chan
 	room = rows > head.n + foot.n + 2 ? rows - head.n - foot.n - 1 : 1; /* and the line to type on */
 	first = least(first, body.n);
 	left = body.n - first;
-	shown = left > room ? room - 1 : left;
+	shown = first || left > room ? least(left, room - 1) : left; /* another line says that there is more */
 	left -= shown;
+	page = shown;
 #define OUT(...) (len += (size_t)snprintf(out + len, sizeof out - len, __VA_ARGS__))
 #define OUT_LINE(d, i) OUT("%s%s%s\n", !plain && (d).title[i] ? "\033[1;7m" : "", (d).line[i], !plain && (d).title[i] ? "\033[0m" : "")
 	OUT("%s", plain ? "\n" : "\033[H\033[2J");
@@ -192,8 +195,10 @@ static size_t draw(const char *keys, const char *before, size_t first, bool chan
 		OUT_LINE(head, i);
 	for (size_t i = first; i < first + shown; i++)
 		OUT_LINE(body, i);
-	if (left || first)
+	if (left)
 		OUT("(%zu more lines: m)\n", left);
+	else if (first)
+		OUT("(from the top: m)\n");
 	for (size_t i = 0; i < foot.n; i++)
 		OUT_LINE(foot, i);
 	if (keys)
@@ -254,7 +259,7 @@ enum screen_answer screen_ask(char *out, size_t size, const char *keys, const ch
 	struct pollfd on[2] = { { .fd = tty, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
 	struct timespec limit = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
 	sigset_t open = before_open;
-	char typed[TYPED], note[64];
+	char typed[TYPED], note[LONGEST];
 	size_t first = 0, left;
 
 	sigdelset(&open, SIGWINCH);
@@ -275,8 +280,6 @@ enum screen_answer screen_ask(char *out, size_t size, const char *keys, const ch
 		if (n < 0 || !read_line(typed) || !strcmp(typed, "q"))
 			return SCREEN_LEAVE;
 		if (!strcmp(typed, "m") && (left || first)) {
-			static const size_t page = LINES / 3;
-
 			left = draw(keys, before, first = left ? first + page : 0, false);
 			continue;
 		}
@@ -288,9 +291,8 @@ enum screen_answer screen_ask(char *out, size_t size, const char *keys, const ch
 			return SCREEN_HELP;
 		if (strlen(typed) < size)
 			break;
-		snprintf(note, sizeof note, "At most %zu characters.", size - 1);
-		screen_title("%s", note);
-		left = draw(keys, before, 0, false);
+		snprintf(note, sizeof note, "At most %zu characters. %s", size - 1, keys);
+		left = draw(note, before, first = 0, false);
 	}
 	snprintf(out, size, "%s", typed);
 	return SCREEN_TEXT;

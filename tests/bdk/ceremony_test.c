@@ -128,6 +128,8 @@ START_TEST(nobody_writes_a_check_value_down_that_is_none)
 	ck_assert_int_eq(of, 10);
 	snprintf(act.what, sizeof act.what, "import");
 	ck_assert_str_eq(ceremony_check_value(&act, &of), "A1F6D4");
+	snprintf(act.what, sizeof act.what, "kbpk-import");
+	ck_assert_str_eq(ceremony_check_value(&act, &of), "A1F6D4");
 	for (size_t i = 0; i < sizeof what / sizeof *what; i++) {
 		snprintf(act.what, sizeof act.what, "%s", what[i]);
 		ck_assert_msg(!ceremony_check_value(&act, &of), "%s", what[i]);

@@ -1,9 +1,9 @@
-# Every screen in a log of bdk lead's keeps to so many columns and lines, up to where a command has its own dialogue:  screens.py LOG COLUMNS LINES
+# Every screen in a log of bdk lead's keeps to so many columns and lines, up to where a command has its own dialogue:  screens.py LOG COLUMNS LINES KIND
 import re
 import sys
 
 log, columns, lines = open(sys.argv[1], errors="replace").read(), int(sys.argv[2]), int(sys.argv[3])
-bad = 0
+kind, bad = sys.argv[4], 0
 screens = log.split("\033[H\033[2J")[1:]
 for screen in screens:
     shown = []
@@ -14,8 +14,8 @@ for screen in screens:
     else:
         print("a screen without an end:", shown)
         bad += 1
-    if len(shown) > lines or any(len(line) > columns for line in shown[:-1]) or "TEST" not in shown[0]:
+    if len(shown) > lines or any(len(line) > columns for line in shown[:-1]) or ("TEST" in shown[0]) != (kind == "test"):
         print(f"{len(shown)} lines:", *shown, sep="\n")
         bad += 1
 print(len(screens), "screens")
-sys.exit(bad > 0 or len(screens) < 5)
+sys.exit(bad > 0 or len(screens) < 3)

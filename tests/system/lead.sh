@@ -15,7 +15,8 @@ trap 'stop_all; rm -rf "$WORK"' EXIT
 complain() { echo "$*"; fail=1; }
 chmod 777 "$WORK" && cp -r "$BIN" "$WORK/bin" && cp tests/people/typed.py "$WORK/typed.py" || exit 1
 export WORK BIN=$WORK/bin ROOM=$WORK/load
-export anna_UID=60002 bert_UID=60003 anna_PHRASE='the passphrase of anna' bert_PHRASE='the passphrase of bert' TERM=xterm
+export anna_UID=60002 bert_UID=60003 carl_UID=60004 TERM=xterm KIND=test
+export anna_PHRASE='the passphrase of anna' bert_PHRASE='the passphrase of bert' carl_PHRASE='the passphrase of carl'
 bdk() { "$BIN/bdk" "$@" --room "$ROOM"; }
 as() { setpriv --reuid="$1" --regid="$1" --clear-groups "${@:2}"; }
 # scene NAME: as it was written
@@ -47,11 +48,39 @@ as 60002 "$BIN/bdk" list --room "$ROOM" | grep -q '^FFFF222222 .*active' || comp
 for said in 'component 1 of 2 of FFFF222222' 'destroyed' 're-bagged as C3' 'stored, safe 2'; do
 	grep -qF "$said" "$WORK/entered.txt" || complain "the record of the components lacks '$said'"
 done
+scene sizes
+as 60002 "$BIN/bdk" lead custodians --room "$ROOM" </dev/null >"$WORK/out" 2>&1 && complain "a test room has custodians"
+grep -q 'not for that' "$WORK/out" || complain "custodians of a test room: $(cat "$WORK/out")"
+
+# --- A production room ----------------------------------------------------------------------------------------------------
+export ROOM=$WORK/rooms/prod KIND=production
+OWNER=60010 OWN="setpriv --reuid=60010 --regid=60010 --clear-groups"
+ulimit -l unlimited 2>/dev/null || OWN="$OWN --inh-caps +ipc_lock --ambient-caps +ipc_lock"
+if $OWN /usr/bin/python3 -c 'import ctypes, sys; sys.exit(ctypes.CDLL(None).mlockall(3) or not bytearray(200 << 20))' 2>/dev/null; then
+	mkdir -m 755 "$WORK/rooms" && chown $OWNER "$WORK/rooms" &&
+	printf '%s\n' "$anna_PHRASE" "$anna_PHRASE" "$bert_PHRASE" "$bert_PHRASE" |
+		$OWN /usr/bin/python3 "$WORK/typed.py" "$BIN/bdk" init "$ROOM" --purpose ca --name prod --threshold 2 --accept-software-token \
+		--custodians "anna=$anna_UID,bert=$bert_UID" >"$WORK/out" 2>&1 || { cat "$WORK/out"; exit 1; }
+	sed -i "s/^people-user = .*/& $carl_UID/" "$ROOM/room.conf" && echo "user = $OWNER" >>"$ROOM/room.conf"
+	start prod "bdkd: serving" $OWN "$BIN/bdkd" --room "$ROOM" || exit 1
+	scene custodians
+	said=$(as $carl_UID "$BIN/bdk" custodians --room "$ROOM") && [[ $said == *carl* && $said != *bert* ]] || complain "custodians: $said"
+	grep -q '^TEST\|(ca, test' "$WORK/changed.txt" && complain "the record says test"
+else
+	echo "200 MB of memory cannot be locked here: no production room is led"
+	fail=77
+fi
+
+# --- Every screen -----------------------------------------------------------------------------------------------------------
 for log in "$WORK"/screens.*; do
-	size=${log##*.}
-	python3 tests/lead/screens.py "$log" "${size%x*}" "${size#*x}" >"$WORK/out" || complain "$size: $(cat "$WORK/out")"
+	size=${log##*.} kind=${log%.*} kind=${kind##*.}
+	if [ $kind = dumb ]; then
+		grep -aq "$(printf '\033')" "$log" && complain "control sequences on a terminal that knows none"
+		continue
+	fi
+	python3 tests/lead/screens.py "$log" "${size%x*}" "${size#*x}" "$kind" >"$WORK/out" || complain "$size: $(cat "$WORK/out")"
 	echo "$size: $(cat "$WORK/out")"
-	python3 tests/lead/screens.py "$log" 40 "${size#*x}" >/dev/null && complain "the broken twin: screens for 40 columns" # longer lines are seen
+	python3 tests/lead/screens.py "$log" 40 "${size#*x}" "$kind" >/dev/null && complain "the broken twin: screens for 40 columns" # longer lines are seen
 	grep -aq 'the passphrase of' "$log" && complain "a passphrase was shown"
 done
 exit $fail
