@@ -211,7 +211,9 @@ enum err block_kcv(struct kcv *kcv, bool tdes, cmac_ecb *ecb, void *ctx)
 	enum err e = check(x, !tdes, tdes, ecb, ctx);
 
 	memcpy(out.b, x, out.len);
-	*kcv = e ? (struct kcv){ .len = 0 } : out;
+	if (e)
+		out = (struct kcv){ .len = 0 };
+	*kcv = out;
 	wipe(x, sizeof x);
 	return e;
 }

@@ -308,7 +308,9 @@ enum err exchange_enter(struct key_set *taken, struct room *r, const struct key_
 		snprintf(why, EXCHANGE_WHY, "two components are the same, one is zero, or together they make a weak key");
 	if (!e && paper->len)
 		e = exchange_keep(&s, r, &(struct key_set_origin){ .number = NULL }, why);
-	*taken = e ? (struct key_set){ .id = *id } : s;
+	if (e)
+		s = (struct key_set){ .id = *id };
+	*taken = s;
 	return e;
 }
 

@@ -115,7 +115,9 @@ static enum err place_kbpk(struct token *t, struct kcv *kcv, const struct key *c
 		e = E_MAC;
 	if (!e && (!paper || paper->len))
 		e = settle_kbpk(t, k.h, id);
-	*kcv = e ? (struct kcv){ .len = 0 } : value;
+	if (e)
+		value = (struct kcv){ .len = 0 };
+	*kcv = value;
 	object_destroy(t, &k.h);
 	wipe(&fit, sizeof fit);
 	return e;
@@ -382,7 +384,9 @@ enum err token_make_kbpk(struct token *t, struct kcv *kcv, char text[static BLOC
 		e = leave(t, text, len, k.h, id, &value, under, exportability);
 	if (!e)
 		e = settle_kbpk(t, k.h, id);
-	*kcv = e ? (struct kcv){ .len = 0 } : value;
+	if (e)
+		value = (struct kcv){ .len = 0 };
+	*kcv = value;
 	object_destroy(t, &k.h);
 	return e;
 }
