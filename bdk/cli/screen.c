@@ -134,7 +134,7 @@ static void put(struct drawing *d, const char *text, bool title)
 	char line[LONGEST];
 
 	snprintf(line, sizeof line, "%s", text + strspn(text, " "));
-	hang = text[hang] && hang < d->columns / 2 ? hang + 1 : indent;
+	hang = hang < d->columns / 2 && text[hang] ? hang + 1 : indent;
 	for (text = line; strchr(text, '\t');)
 		*strchr(line, '\t') = ' ';
 	do {
