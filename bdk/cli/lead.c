@@ -321,9 +321,9 @@ static enum turn form(const struct field *f, size_t n, const char *by, const cha
 				snprintf(f[i].value, f[i].size, "%s", strcmp(typed, "-") ? typed : "");
 		}
 		if (i < n && !wrong && !*f[i].value && !f[i].optional)
-			wrong = "this is needed";
+			wrong = "it is needed";
 		if (wrong)
-			note("%s: %s", typed, wrong);
+			note("%s: %s", *typed ? typed : f[i].label, wrong);
 		else
 			i++;
 	}
