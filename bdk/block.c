@@ -113,7 +113,8 @@ static enum err read_id(struct block *b, struct span digits, char why[static BLO
 		e = key_set_parse(&id, text, scheme);
 	}
 	if (e) {
-		snprintf(why, BLOCK_WHY, "its id %s is none of a key set here: FFFF and 6 digits (TDES), or 8 (AES)", text);
+		snprintf(why, BLOCK_WHY, "its id %s is none of a key set here: FFFF and 6 digits (TDES), or 8 (AES)",
+			 text);
 		return E_FORMAT;
 	}
 	if (b->set.len && memcmp(b->set.b, id.b, sizeof id.b))
@@ -123,7 +124,8 @@ static enum err read_id(struct block *b, struct span digits, char why[static BLO
 	return E_OK;
 }
 
-/* BI: method 00 and a TDES id, or 01 and an AES one. KS: a TDES KSN, perhaps without its leading Fs. IK: an AES initial key id */
+/* BI: method 00 and a TDES id, or 01 and an AES one. KS: a TDES KSN, perhaps without its leading Fs. IK: an AES
+ * initial key id */
 static enum err read_ids(struct block *b, char why[static BLOCK_WHY])
 {
 	char text[KSN_TEXT] = "", whole[KSN_TEXT];
@@ -234,11 +236,13 @@ static void put_kcv(char out[static 16], const struct kcv *v)
 }
 
 enum err block_write(char text[static BLOCK_MAX], size_t *len, const struct keyblock_keys *keys, const struct key *key,
-		     bool tdes, char exportability, const struct key_set_id *set, const struct kcv *own, const struct kcv *kp,
-		     const uint8_t random[static KEYBLOCK_RANDOM])
+		     bool tdes, char exportability, const struct key_set_id *set, const struct kcv *own,
+		     const struct kcv *kp, const uint8_t random[static KEYBLOCK_RANDOM])
 {
-	const struct keyblock_header h = { keys->version, { set ? 'B' : 'K', set ? '0' : '1' }, tdes ? 'T' : 'A',
-					   set ? 'X' : 'B', { '0', '0' }, exportability, { '0', '0' } };
+	const struct keyblock_header h = { keys->version,    { set ? 'B' : 'K', set ? '0' : '1' },
+					   tdes ? 'T' : 'A', set ? 'X' : 'B',
+					   { '0', '0' },     exportability,
+					   { '0', '0' } };
 	char bi[2 + KEY_SET_TEXT] = "", kc[16], kp_text[16];
 	struct keyblock_option o[3];
 	size_t n = 0;

@@ -1,9 +1,10 @@
 /*
- * X9.143 key blocks that rooms take and give, versions B and D (crypto/keyblock.h): what one says before it is opened, and
- * under what. Pure: no key is needed to read it, and nothing of it may be believed before a worker has verified its MAC
- * (bdk/worker.h), which reads it by these functions too.
+ * X9.143 key blocks that rooms take and give, versions B and D (crypto/keyblock.h): what one says before it is opened,
+ * and under what. Pure: no key is needed to read it, and nothing of it may be believed before a worker has verified
+ * its MAC (bdk/worker.h), which reads it by these functions too.
  *
- *   usage  B0 a BDK, K0 or K1 a KBPK        mode   BDK X, or N of older partners; KBPK B, D unwraps only, E wraps only, or N
+ *   usage  B0 a BDK, K0 or K1 a KBPK
+ *   mode   of a BDK X, or N by older partners; of a KBPK B, D (unwraps only), E (wraps only), or N, which is B
  *   export E, S or N: what whoever takes it may do with it. Rooms give nothing on that they took, so they honour each
  *   options that count: BI, KS, IK: the key set's id; KC, KP: check values, which have to be right
  *
@@ -34,8 +35,8 @@ MUST_USE enum err kbpk_type_parse(enum dukpt_key_type *type, const char *name);
 /* kbpk_type_of - the type of a TDES or AES key of so many bytes. E_OK, E_KEY (there is none) */
 MUST_USE enum err kbpk_type_of(enum dukpt_key_type *type, bool tdes, size_t len);
 
-/* kbpk_len - bytes; 0 where type is none that a KBPK has. kbpk_tdes - TDES, or AES? kbpk_version - of the blocks under it: 'B'
- * or 'D'. kbpk_may_hold - may a key of so many bytes stand under it? */
+/* kbpk_len - bytes; 0 where type is none that a KBPK has. kbpk_tdes - TDES, or AES? kbpk_version - of the blocks under
+ * it: 'B' or 'D'. kbpk_may_hold - may a key of so many bytes stand under it? */
 uint8_t kbpk_len(enum dukpt_key_type type);
 bool kbpk_tdes(enum dukpt_key_type type);
 char kbpk_version(enum dukpt_key_type type);
@@ -47,8 +48,8 @@ struct block {
 	bool tdes;              /* ... for TDES; else for AES */
 	char mode;              /* X; of a KBPK B, D or E: what N permits */
 	char exportability;
-	struct key_set_id set;  /* of a BDK; len 0: it names none. The scheme is DUKPT_TDES, or DUKPT_NONE: AES of a length that
-				   is known once it is opened */
+	struct key_set_id set;  /* of a BDK; len 0: it names none. Its scheme is DUKPT_TDES, or DUKPT_NONE: AES of a length
+				 * that is known once it is opened */
 };
 
 /*
@@ -58,16 +59,17 @@ struct block {
  *   text  in   exactly one key block
  *   why   out  "" where the result says enough
  *
- *   E_OK, E_FORMAT (as keyblock_parse(); longer than BLOCK_MAX; options that contradict each other or the algorithm; an id
- *   that no key set can have here; a component), E_VERSION, E_SCHEME (usage, algorithm or mode of another key)
+ *   E_OK, E_FORMAT (as keyblock_parse(); longer than BLOCK_MAX; options that contradict each other or the algorithm;
+ *   an id that no key set can have here; a component), E_VERSION, E_SCHEME (usage, algorithm or mode of another key)
  */
 MUST_USE enum err block_read(struct block *b, struct span text, char why[static BLOCK_WHY]);
 
-/* block_check_value - does the option of this id, KC or KP, hold the check value of a key that enciphers so? True where there
- * is no such option; E_OK, E_MAC (no), or what ecb gives */
+/* block_check_value - does the option of this id, KC or KP, hold the check value of a key that enciphers so? E_OK (also
+ * where there is no such option), E_MAC, or what ecb gives */
 MUST_USE enum err block_check_value(const struct block *b, const char *id, bool tdes, cmac_ecb *ecb, void *ctx);
 
-/* A BDK's or KBPK's own check value: TDES the first 3 bytes of E(0), AES the first 5 of CMAC(0). E_OK, or what ecb gives */
+/* block_kcv - a BDK's or KBPK's own check value: TDES the first 3 bytes of E(0), AES the first 5 of CMAC(0). E_OK, or
+ * what ecb gives */
 MUST_USE enum err block_kcv(struct kcv *kcv, bool tdes, cmac_ecb *ecb, void *ctx);
 
 /*
@@ -80,6 +82,7 @@ MUST_USE enum err block_kcv(struct kcv *kcv, bool tdes, cmac_ecb *ecb, void *ctx
  */
 MUST_USE enum err block_write(char text[static BLOCK_MAX], size_t *len, const struct keyblock_keys *keys,
 			      const struct key *key, bool tdes, char exportability, const struct key_set_id *set,
-			      const struct kcv *own, const struct kcv *kp, const uint8_t random[static KEYBLOCK_RANDOM]);
+			      const struct kcv *own, const struct kcv *kp,
+			      const uint8_t random[static KEYBLOCK_RANDOM]);
 
 #endif

@@ -43,7 +43,8 @@ static enum err find_for(struct kbpk *k, struct room *r, const char *name, char 
 	if (!e)
 		e = active(k, why);
 	if (!e && k->mode != 'B' && k->mode != mode) {
-		snprintf(why, KBPK_WHY, "KBPK %s has mode %c: it may only %s", name, k->mode, k->mode == 'D' ? "unwrap" : "wrap");
+		snprintf(why, KBPK_WHY, "KBPK %s has mode %c: it may only %s", name, k->mode,
+			 k->mode == 'D' ? "unwrap" : "wrap");
 		e = E_KBPK;
 	}
 	return e;
@@ -72,21 +73,25 @@ static enum err explain(enum err e, const struct block *b, const struct kbpk *un
 		snprintf(why, KBPK_WHY, "its MAC is wrong: it is not under KBPK %s, or was changed", under->id.name);
 		break;
 	case E_KEY:
-		snprintf(why, KBPK_WHY, "its MAC is right, but the key in it is none to go by, or its check values are others");
+		snprintf(why, KBPK_WHY,
+			 "its MAC is right, but the key in it is none to go by, or its check values are others");
 		break;
 	case E_SCHEME:
 		snprintf(why, KBPK_WHY, "no BDK has the length of the key in it");
 		break;
 	case E_RANGE:
 		e = E_STRENGTH;
-		snprintf(why, KBPK_WHY, "BDKs for AES-192 and AES-256 are for test rooms: suite 1 could not protect their initial keys");
+		snprintf(why, KBPK_WHY,
+			 "BDKs for AES-192 and AES-256 are for test rooms: suite 1 could not protect their initial "
+			 "keys");
 		break;
 	case E_STRENGTH:
-		snprintf(why, KBPK_WHY, "the key in it is stronger than KBPK %s (%s), which would protect it", under->id.name,
-			 dukpt_key_kind(under->id.type)->name);
+		snprintf(why, KBPK_WHY, "the key in it is stronger than KBPK %s (%s), which would protect it",
+			 under->id.name, dukpt_key_kind(under->id.type)->name);
 		break;
 	case E_EXISTS:
-		snprintf(why, KBPK_WHY, "the token holds a %s of that name that the journal does not know", b->kbpk ? "KBPK" : "key set");
+		snprintf(why, KBPK_WHY, "the token holds a %s of that name that the journal does not know",
+			 b->kbpk ? "KBPK" : "key set");
 		break;
 	default:
 		break;
@@ -135,7 +140,7 @@ enum err kbpk_keep(struct kbpk *k, struct room *r, char why[static KBPK_WHY])
 	return e && kbpk_drop(r, k->id.name) ? E_TOKEN : e;
 }
 
-/* --- KBPKs ---------------------------------------------------------------------------------------------------------- */
+/* --- KBPKs ------------------------------------------------------------------------------------------------------- */
 
 /* In one transaction: the KBPK, and that it went under another. */
 static enum err keep_under(struct kbpk *k, struct room *r, const struct block_use *use, char why[static KBPK_WHY])
@@ -219,7 +224,8 @@ enum err kbpk_import(struct kbpk *taken, struct room *r, const char *name, const
 		return e;
 	snprintf(k.id.name, sizeof k.id.name, "%s", name);
 	e = worker_take_kbpk_block(w, &k.kcv, &k.id, text, &by.id);
-	/* an import was cut off between token and journal: there may be only this block, so it has to be possible again */
+	/* an import was cut off between token and journal: there may be only this block, so it has to be possible
+	 * again */
 	if (e == E_EXISTS) {
 		e = kbpk_drop(r, name);
 		if (!e)
@@ -259,7 +265,8 @@ enum err kbpk_destroy(struct kbpk *k, struct room *r, const char *name, const ch
 	return e;
 }
 
-enum err kbpk_compromise(struct kbpk *k, struct room *r, const char *name, const char *reason, char why[static KBPK_WHY])
+enum err kbpk_compromise(struct kbpk *k, struct room *r, const char *name, const char *reason,
+			 char why[static KBPK_WHY])
 {
 	enum err e;
 
@@ -274,7 +281,7 @@ enum err kbpk_compromise(struct kbpk *k, struct room *r, const char *name, const
 	return e;
 }
 
-/* --- Key sets ------------------------------------------------------------------------------------------------------- */
+/* --- Key sets ---------------------------------------------------------------------------------------------------- */
 
 /* As keep_under() */
 static enum err keep_key_set(struct key_set *s, struct room *r, const struct key_set_origin *from,

@@ -2,17 +2,18 @@
  * A room's KBPKs, and the key sets that come in and go out under them as X9.143 key blocks (bdk/block.h; why so:
  * doc/adr/0014-key-blocks.md).
  *
- * A KBPK is an object of the token that derives and never leaves, "kbpk-NAME". Names are given once, also after its end. It is
- * made by the token, entered by components (bdk/ops_component.c), or comes in a block under another KBPK. By its mode it
- * unwraps (B, D), wraps (B, E), or both, while it is active; one that was compromised or destroyed does nothing more.
+ * A KBPK is an object of the token that derives and never leaves, "kbpk-NAME". Names are given once, also after its
+ * end. It is made by the token, entered by components (bdk/ops_component.c), or comes in a block under another KBPK.
+ * By its mode it unwraps (B, D), wraps (B, E), or both, while it is active; one that was compromised or destroyed does
+ * nothing more.
  */
 #ifndef KEYROOM_BDK_KBPK_H
 #define KEYROOM_BDK_KBPK_H
 
 #include "bdk/room.h"
 
-/* All below: why is one sentence where the result alone does not tell enough. E_KBPK: no such KBPK, or its state or mode does
- * not permit it. */
+/* All below: why is one sentence where the result alone does not tell enough. E_KBPK: no such KBPK, or its state or
+ * mode does not permit it. */
 #define KBPK_WHY ROOM_WHY
 
 /* What is written under a KBPK. */
@@ -36,15 +37,15 @@ MUST_USE enum err kbpk_generate(struct kbpk *made, struct kbpk_block *block, str
 /*
  * kbpk_import - take one out of a block
  *
- *   E_OK, as block_read(), E_KBPK, E_MAC (not under this KBPK, or changed: never said which), E_KEY (its MAC is right, but the
- *   key in it is none: length, check value; or the name is none), E_STRENGTH, E_PUBLISHED, E_EXISTS, E_JOURNAL, E_TOKEN
+ *   E_OK, as block_read(), E_KBPK, E_MAC (not under this KBPK, or changed: never said which), E_KEY (its MAC is right,
+ *   but the key in it is none: length, check value; or the name is none), E_STRENGTH, E_PUBLISHED, E_EXISTS, E_JOURNAL, E_TOKEN
  */
 MUST_USE enum err kbpk_import(struct kbpk *taken, struct room *r, const char *name, const char *under, struct span text,
 			      char why[static KBPK_WHY]);
 
 /*
- * kbpk_keep - one whose object has just come into the token is written down, if it may be in this room (fingerprint_admit());
- * else the object goes again. Whoever puts a KBPK into the token ends with this.
+ * kbpk_keep - one whose object has just come into the token is written down, if it may be in this room
+ * (fingerprint_admit()); else the object goes again. Whoever puts a KBPK into the token ends with this.
  *
  *   k  in/out  all but state and utc in; as it stands in the journal out
  *
@@ -55,8 +56,8 @@ MUST_USE enum err kbpk_keep(struct kbpk *k, struct room *r, char why[static KBPK
 /* kbpk_new - may a KBPK have this name here? E_OK, E_KEY (it is none), E_EXISTS, E_JOURNAL */
 MUST_USE enum err kbpk_new(struct room *r, const char *name, char why[static KBPK_WHY]);
 
-/* kbpk_destroy - its object goes, which the token shows; the rest stays in the journal. Fine on one that is compromised. E_OK, E_KBPK
- * (none, or destroyed before), E_JOURNAL, E_TOKEN */
+/* kbpk_destroy - its object goes, which the token shows; the rest stays in the journal. Fine on one that is
+ * compromised. E_OK, E_KBPK (none, or destroyed before), E_JOURNAL, E_TOKEN */
 MUST_USE enum err kbpk_destroy(struct kbpk *k, struct room *r, const char *name, const char *reason,
 			       char why[static KBPK_WHY]);
 
@@ -68,8 +69,8 @@ MUST_USE enum err kbpk_compromise(struct kbpk *k, struct room *r, const char *na
 MUST_USE enum err kbpk_drop(struct room *r, const char *name);
 
 /*
- * kbpk_generate_key_set - exchange_generate() towards whoever has a KBPK: the BDK is made in the token and leaves once, in
- * this block, which is kept as its package. Load room
+ * kbpk_generate_key_set - exchange_generate() towards whoever has a KBPK: the BDK is made in the token and leaves
+ * once, in this block, which is kept as its package. Load room
  *
  *   set  in/out  as there
  *
@@ -84,14 +85,14 @@ MUST_USE enum err kbpk_generate_key_set(struct kbpk_block *block, struct key_set
  *
  *   id  in  what it is to be called, which the block may not contradict; NULL: as the block says
  *
- *   E_OK, as kbpk_import() and exchange_ready(); E_FORMAT (also: an id that is none, or not the block's), E_SCHEME (a length
- *   that no BDK has), E_STRENGTH (also: AES-192 and AES-256 outside test rooms)
+ *   E_OK, as kbpk_import() and exchange_ready(); E_FORMAT (also: an id that is none, or not the block's), E_SCHEME (a
+ *   length that no BDK has), E_STRENGTH (also: AES-192 and AES-256 outside test rooms)
  */
 MUST_USE enum err kbpk_import_key_set(struct key_set *taken, struct room *r, const char *id, const char *under,
 				      struct span text, char why[static KBPK_WHY]);
 
-/* kbpk_may_repeat - may a key set's block be given out once more? E_OK (also where it went out in none), E_KBPK (its KBPK is not active
- * any more), E_JOURNAL */
+/* kbpk_may_repeat - may a key set's block be given out once more? E_OK (also where it went out in none), E_KBPK (its
+ * KBPK is not active any more), E_JOURNAL */
 MUST_USE enum err kbpk_may_repeat(struct room *r, const char *id, char why[static KBPK_WHY]);
 
 #endif

@@ -11,8 +11,8 @@ static void name_kbpk(struct ask *a, const struct kbpk *k, const char *how, cons
 	char kcv[2 * sizeof k->kcv.b + 1];
 
 	hex_encode(kcv, k->kcv.b, k->kcv.len);
-	snprintf(a->object, sizeof a->object, "KBPK %s (%s)%s%s, check value %s", k->id.name, dukpt_key_kind(k->id.type)->name, how,
-		 under, kcv);
+	snprintf(a->object, sizeof a->object, "KBPK %s (%s)%s%s, check value %s", k->id.name,
+		 dukpt_key_kind(k->id.type)->name, how, under, kcv);
 }
 
 static void name_key_set(struct ask *a, const struct key_set *s, const char *how, const char *under)
@@ -30,7 +30,8 @@ static enum err take_name(struct ask *a, char name[static KBPK_NAME], uint16_t t
 	if (!field_text(name, KBPK_NAME, a->fields, tag) && kbpk_name_ok(name))
 		return E_OK;
 	name[0] = 0;
-	snprintf(a->why, sizeof a->why, "a KBPK's name is a small letter, then letters, digits and dashes: %d at most", KBPK_NAME - 1);
+	snprintf(a->why, sizeof a->why, "a KBPK's name is a small letter, then letters, digits and dashes: %d at most",
+		 KBPK_NAME - 1);
 	return E_FORMAT;
 }
 
@@ -163,8 +164,8 @@ static enum err put_end(struct ask *a, const struct kbpk *k)
 	return e == E_SHORT ? E_OK : e;
 }
 
-static enum err end_kbpk(struct ask *a,
-			 enum err (*act)(struct kbpk *, struct room *, const char *, const char *, char why[static KBPK_WHY]))
+static enum err end_kbpk(struct ask *a, enum err (*act)(struct kbpk *, struct room *, const char *, const char *,
+							char why[static KBPK_WHY]))
 {
 	char name[KBPK_NAME], reason[128] = "";
 	struct kbpk k;

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* --- A KBPK in the token, which derives and does nothing else ------------------------------------------------------ */
+/* --- A KBPK in the token, which derives and does nothing else ---------------------------------------------------- */
 
 struct far {
 	struct token *t;
@@ -37,8 +37,8 @@ static enum err encipher(void *ctx, uint8_t *out, const uint8_t *in, size_t bloc
 	struct far *k = ctx;
 	size_t len = blocks * (k->tdes ? 8 : 16);
 	CK_OBJECT_HANDLE made = 0;
-	enum err e = object_derive(k->t, &made, k->h, k->tdes ? CKM_DES3_ECB_ENCRYPT_DATA : CKM_AES_ECB_ENCRYPT_DATA, in, len,
-				   CKK_GENERIC_SECRET, len, MAY_BE_READ);
+	enum err e = object_derive(k->t, &made, k->h, k->tdes ? CKM_DES3_ECB_ENCRYPT_DATA : CKM_AES_ECB_ENCRYPT_DATA,
+				   in, len, CKK_GENERIC_SECRET, len, MAY_BE_READ);
 
 	if (!e)
 		e = object_read(k->t, out, len, made);
@@ -93,8 +93,8 @@ static enum err settle_kbpk(struct token *t, CK_OBJECT_HANDLE born, const struct
 	return construct_settle(t, &h, born, label);
 }
 
-/* Of a key that is there in the clear. paper: what its check value has to be, NULL where nobody said; len 0: it is wanted
- * alone, and nothing is kept */
+/* Of a key that is there in the clear. paper: what its check value has to be, NULL where nobody said; len 0: it is
+ * wanted alone, and nothing is kept */
 static enum err place_kbpk(struct token *t, struct kcv *kcv, const struct key *clear, const struct kbpk_id *id,
 			   const struct kcv *paper)
 {
@@ -123,8 +123,8 @@ static enum err place_kbpk(struct token *t, struct kcv *kcv, const struct key *c
 	return e;
 }
 
-enum err token_enter_kbpk(struct token *t, struct kcv *kcv, const struct key part[], uint8_t parts, const struct kbpk_id *id,
-			  const struct kcv *paper)
+enum err token_enter_kbpk(struct token *t, struct kcv *kcv, const struct key part[], uint8_t parts,
+			  const struct kbpk_id *id, const struct kcv *paper)
 {
 	struct key clear;
 	enum err e = clear_key_join(&clear, part, parts, kbpk_tdes(id->type));
@@ -146,7 +146,7 @@ enum err token_drop_kbpk(struct token *t, const char *name)
 	return e ? e : object_absent(t, CKO_SECRET_KEY, label);
 }
 
-/* --- What a block is opened with and written from ------------------------------------------------------------------- */
+/* --- What a block is opened with and written from ---------------------------------------------------------------- */
 
 /* cmac_ecb of a key that is here in the clear */
 struct near {
@@ -162,7 +162,8 @@ static enum err encipher_near(void *ctx, uint8_t *out, const uint8_t *in, size_t
 }
 
 /* The key in a block: its MAC is right, its check values are, and it is no stronger than what protects it. */
-static enum err open_block(struct token *t, struct key *clear, struct block *b, struct span text, const struct kbpk_id *under)
+static enum err open_block(struct token *t, struct key *clear, struct block *b, struct span text,
+			   const struct kbpk_id *under)
 {
 	uint8_t work[BLOCK_MAX];
 	char why[BLOCK_WHY];
@@ -189,7 +190,8 @@ static enum err open_block(struct token *t, struct key *clear, struct block *b, 
 	clear->len = (uint8_t)key.len;
 	inside.tdes = b->tdes;
 	e = kbpk_may_hold(under->type, b->tdes, key.len) ? E_OK : E_STRENGTH;
-	if (!e && (block_check_value(b, "KP", k.tdes, encipher, &k) || block_check_value(b, "KC", b->tdes, encipher_near, &inside)))
+	if (!e && (block_check_value(b, "KP", k.tdes, encipher, &k) ||
+		   block_check_value(b, "KC", b->tdes, encipher_near, &inside)))
 		e = E_KEY;
 done:
 	if (e)
@@ -201,7 +203,8 @@ done:
 
 /* The key as a block */
 static enum err write_block(struct token *t, char text[static BLOCK_MAX], size_t *len, const struct key *key, bool tdes,
-			    const struct kbpk_id *under, char exportability, const struct key_set_id *set, const struct kcv *own)
+			    const struct kbpk_id *under, char exportability, const struct key_set_id *set,
+			    const struct kcv *own)
 {
 	uint8_t random[KEYBLOCK_RANDOM];
 	struct keyblock_keys keys = { 0 };
@@ -264,7 +267,7 @@ static enum err heir_open(struct key *out, const struct heir *h, const uint8_t p
 	return e;
 }
 
-/* --- BDKs ----------------------------------------------------------------------------------------------------------- */
+/* --- BDKs -------------------------------------------------------------------------------------------------------- */
 
 enum err token_make_bdk_block(struct token *t, struct kcv *kcv, char text[static BLOCK_MAX], size_t *len,
 			      const struct key_set_id *set, const struct kbpk_id *under, char exportability)
@@ -328,7 +331,7 @@ enum err token_take_bdk_block(struct token *t, struct kcv *kcv, struct key_set_i
 	return e;
 }
 
-/* --- KBPKs ---------------------------------------------------------------------------------------------------------- */
+/* --- KBPKs ------------------------------------------------------------------------------------------------------- */
 
 /* A KBPK that may leave, as a block */
 static enum err leave(struct token *t, char text[static BLOCK_MAX], size_t *len, CK_OBJECT_HANDLE born,
@@ -365,7 +368,10 @@ enum err token_make_kbpk(struct token *t, struct kcv *kcv, char text[static BLOC
 			 const struct kbpk_id *id, const struct kbpk_id *under, char exportability)
 {
 	bool tdes = kbpk_tdes(id->type);
-	CK_MECHANISM m = { id->type == DUKPT_KEY_2TDEA ? CKM_DES2_KEY_GEN : tdes ? CKM_DES3_KEY_GEN : CKM_AES_KEY_GEN, NULL, 0 };
+	CK_MECHANISM m = { id->type == DUKPT_KEY_2TDEA ? CKM_DES2_KEY_GEN
+			   : tdes                      ? CKM_DES3_KEY_GEN
+						       : CKM_AES_KEY_GEN,
+			   NULL, 0 };
 	struct far k = { t, 0, tdes };
 	struct kcv value = { .len = 0 };
 	struct attrs l;
@@ -374,8 +380,8 @@ enum err token_make_kbpk(struct token *t, struct kcv *kcv, char text[static BLOC
 	*len = 0;
 	if (!e && under && !kbpk_may_hold(under->type, tdes, kbpk_len(id->type)))
 		e = E_STRENGTH;
-	attrs_secret(t, &l, type_of(id->type), tdes ? 0 : kbpk_len(id->type),
-		     MAY_ENCRYPT | MAY_LEAVE | MAY_BE_COPIED, NULL);
+	attrs_secret(t, &l, type_of(id->type), tdes ? 0 : kbpk_len(id->type), MAY_ENCRYPT | MAY_LEAVE | MAY_BE_COPIED,
+		     NULL);
 	if (!e)
 		e = token_check(t, "C_GenerateKey", t->f->C_GenerateKey(t->session, &m, l.a, l.n, &k.h));
 	if (!e)

@@ -52,7 +52,7 @@ static bool ask(const char *what, int *status)
 	return cli_open(&c, status) && cli_ask(&c, &request, status, what);
 }
 
-/* --- KBPKs ---------------------------------------------------------------------------------------------------------- */
+/* --- KBPKs ------------------------------------------------------------------------------------------------------- */
 
 static int generate(const char *name)
 {
@@ -74,7 +74,8 @@ static int generate(const char *name)
 	if (!ask(name, &status)) {
 		if (cli.out)
 			unlink(cli.out);
-	} else if (!cli.out || cli_fill(cli.out, field_get(c.fields, F_BLOCK), "destroy this KBPK and generate another", &status)) {
+	} else if (!cli.out ||
+		   cli_fill(cli.out, field_get(c.fields, F_BLOCK), "destroy this KBPK and generate another", &status)) {
 		printf("generated KBPK %s (%s), check value %s", name, cli.algorithm, check_value(kcv));
 		if (cli.out)
 			printf("; key block under KBPK %s in %s", cli.under, cli.out);
@@ -98,7 +99,8 @@ static int import(const char *name, const char *path)
 		return status;
 	if (ask(path, &status))
 		printf("imported KBPK %s (%s), check value %s, mode %s, exportability %s\n", name,
-		       answered(algorithm, sizeof algorithm, F_ALGORITHM), check_value(kcv), answered(mode, sizeof mode, F_MODE),
+		       answered(algorithm, sizeof algorithm, F_ALGORITHM), check_value(kcv),
+		       answered(mode, sizeof mode, F_MODE),
 		       answered(exportability, sizeof exportability, F_EXPORTABILITY));
 	client_close(&c);
 	return status;
@@ -107,10 +109,10 @@ static int import(const char *name, const char *path)
 static int list(void)
 {
 	static const struct column columns[] = {
-		{ "KBPK", "kbpk", F_KBPK, CELL_TEXT },		{ "ALGORITHM", "algorithm", F_ALGORITHM, CELL_TEXT },
-		{ "STATE", "state", F_STATE, CELL_TEXT },	{ "CHECK VALUE", "kcv", F_KCV, CELL_HEX },
-		{ "MODE", "mode", F_MODE, CELL_TEXT },		{ "EXPORT", "exportability", F_EXPORTABILITY, CELL_TEXT },
-		{ "KEYS", "keys", F_USED, CELL_NUMBER },	{ "MADE", "made", F_TIME, CELL_TIME },
+		{ "KBPK", "kbpk", F_KBPK, CELL_TEXT },    { "ALGORITHM", "algorithm", F_ALGORITHM, CELL_TEXT },
+		{ "STATE", "state", F_STATE, CELL_TEXT }, { "CHECK VALUE", "kcv", F_KCV, CELL_HEX },
+		{ "MODE", "mode", F_MODE, CELL_TEXT },    { "EXPORT", "exportability", F_EXPORTABILITY, CELL_TEXT },
+		{ "KEYS", "keys", F_USED, CELL_NUMBER },  { "MADE", "made", F_TIME, CELL_TIME },
 	};
 
 	return cli_table(OP_KBPK_LIST, columns, sizeof columns / sizeof *columns);
@@ -153,11 +155,11 @@ int cli_kbpk(int operands, char **operand)
 				  : fail_why(E_USAGE, "is needed", "for the audit", "--reason TEXT");
 	if (operands == 2 && !strcmp(what, "destroy"))
 		return end(OP_KBPK_DESTROY, operand[1], "destroyed");
-	return fail_why(E_USAGE, "generate NAME, import NAME FILE, list, compromise NAME or destroy NAME", "bdk kbpk --help tells more",
-			"bdk kbpk %s", what);
+	return fail_why(E_USAGE, "generate NAME, import NAME FILE, list, compromise NAME or destroy NAME",
+			"bdk kbpk --help tells more", "bdk kbpk %s", what);
 }
 
-/* --- Key sets ------------------------------------------------------------------------------------------------------- */
+/* --- Key sets ---------------------------------------------------------------------------------------------------- */
 
 int cli_generate_block(void)
 {
@@ -174,8 +176,8 @@ int cli_generate_block(void)
 	if (!ask(cli.under, &status)) {
 		unlink(cli.out);
 	} else if (cli_fill(cli.out, field_get(c.fields, F_BLOCK), "bdk package writes it once more", &status)) {
-		printf("generated key set %s (%s), check value %s; key block under KBPK %s in %s\n", answered(id, sizeof id, F_KEY_SET),
-		       cli.scheme, check_value(kcv), cli.under, cli.out);
+		printf("generated key set %s (%s), check value %s; key block under KBPK %s in %s\n",
+		       answered(id, sizeof id, F_KEY_SET), cli.scheme, check_value(kcv), cli.under, cli.out);
 		cli_next_lease(id, kcv);
 	}
 	client_close(&c);
@@ -193,9 +195,9 @@ int cli_import_block(const char *path)
 	if (!read_block(path, &status))
 		return status;
 	if (ask(path, &status))
-		printf("imported key set %s (%s), check value %s, under KBPK %s, exportability %s\n", answered(id, sizeof id, F_KEY_SET),
-		       answered(scheme, sizeof scheme, F_SCHEME), check_value(kcv), cli.under,
-		       answered(exportability, sizeof exportability, F_EXPORTABILITY));
+		printf("imported key set %s (%s), check value %s, under KBPK %s, exportability %s\n",
+		       answered(id, sizeof id, F_KEY_SET), answered(scheme, sizeof scheme, F_SCHEME), check_value(kcv),
+		       cli.under, answered(exportability, sizeof exportability, F_EXPORTABILITY));
 	client_close(&c);
 	return status;
 }

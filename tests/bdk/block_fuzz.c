@@ -40,7 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(strchr("ESN", b.exportability) && (b.tdes ? data[7] == 'T' : data[7] == 'A'));
 	if (b.set.len) {
 		key_set_text(id, &b.set);
-		must(!key_set_parse(&again, id, b.tdes ? DUKPT_TDES : DUKPT_AES128) && !memcmp(again.b, b.set.b, sizeof again.b));
+		must(!key_set_parse(&again, id, b.tdes ? DUKPT_TDES : DUKPT_AES128) &&
+		     !memcmp(again.b, b.set.b, sizeof again.b));
 	}
 	block = b.tdes ? 8 : 16;
 	e = block_check_value(&b, "KC", b.tdes, ones, &block);

@@ -27,7 +27,7 @@ START_TEST(published_blocks_are_what_they_say)
 		else if (strncmp(text + 5, "B0", 2))
 			ck_assert_int_eq(e, E_SCHEME);
 		else if (strstr(text, "KS1800604B120F") || strstr(text, "BI100008793E2500"))
-			ck_assert_int_eq(e, E_FORMAT);	/* its id is none of a key set here */
+			ck_assert_int_eq(e, E_FORMAT); /* its id is none of a key set here */
 		else
 			ck_assert_int_eq(e, E_OK);
 		ck_assert_int_eq(!e, !*why);
@@ -54,7 +54,8 @@ START_TEST(a_kbpk_protects_nothing_stronger_than_itself)
 		ck_assert_int_eq(back, type);
 		ck_assert_int_eq(kbpk_version(type), i < 2 ? 'B' : 'D');
 		for (unsigned k = 0; k < 5; k++)
-			ck_assert_msg(kbpk_may_hold(type, keys[k].tdes, keys[k].len) == (may[i][k] == 'y'), "%s, %u", names[i], k);
+			ck_assert_msg(kbpk_may_hold(type, keys[k].tdes, keys[k].len) == (may[i][k] == 'y'), "%s, %u",
+				      names[i], k);
 	}
 	ck_assert_int_eq(kbpk_type_parse(&type, "HMAC128"), E_FORMAT);
 	ck_assert_int_eq(kbpk_type_parse(&type, "aes128"), E_FORMAT);
@@ -67,8 +68,9 @@ END_TEST
 
 START_TEST(names_are_short_and_small)
 {
-	static const char *const good[] = { "a", "zmk-bank", "k2", "abcdefghijklmno" },
-				 *const bad[] = { "", "-a", "2k", "Zmk", "zmk bank", "zmk/bank", "abcdefghijklmnop", "zm\xC3\xA4" };
+	static const char *const good[] = { "a", "zmk-bank", "k2", "abcdefghijklmno" }, *const bad[] = {
+		"", "-a", "2k", "Zmk", "zmk bank", "zmk/bank", "abcdefghijklmnop", "zm\xC3\xA4"
+	};
 
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
 		ck_assert_msg(kbpk_name_ok(good[i]), "%s", good[i]);
@@ -94,7 +96,8 @@ START_TEST(check_values_in_blocks_are_compared_whole)
 {
 	struct near key = { test_key("EDB380DD340BC2620247D445F5B8D678"), true },
 		    kbpk = { test_key("B8ED59E0A279A295E9F5ED7944FD06B9"), true };
-	char text[] = "B0136B0TX00E0300BI1000FFFF987654KC0C00F4B08DKP0C002F0EEA16BD28BCC923ED336AF77733257CD5238E406F957CEDFE9172E7B2C88377EAC6884223A69E9B499D";
+	char text[] = "B0136B0TX00E0300BI1000FFFF987654KC0C00F4B08DKP0C002F0EEA16BD28BCC923ED336AF77733257CD5238E406F95"
+		      "7CEDFE9172E7B2C88377EAC6884223A69E9B499D";
 	struct span whole = { (const uint8_t *)text, sizeof text - 1 };
 	char why[BLOCK_WHY];
 	struct block b;

@@ -62,17 +62,19 @@ static enum err generate(struct kbpk_block *b, struct key_set *made, enum dukpt_
 }
 
 /* A block as a partner makes it: header is version, usage, algorithm, mode, exportability */
-static void partner(struct kbpk_block *b, const char *header, const char *version, const struct key *key, const struct key *kbpk,
-		    const char *bi)
+static void partner(struct kbpk_block *b, const char *header, const char *version, const struct key *key,
+		    const struct key *kbpk, const char *bi)
 {
-	const struct keyblock_header h = { header[0], { header[1], header[2] }, header[3], header[4], { version[0], version[1] },
-					   header[5], { '0', '0' } };
+	const struct keyblock_header h = { header[0],   { header[1], header[2] },   header[3],
+					   header[4],   { version[0], version[1] }, header[5],
+					   { '0', '0' } };
 	const struct keyblock_option o = { { bi && bi[0] == 'K' ? 'K' : 'B', bi && bi[0] == 'K' ? 'S' : 'I' },
 					   { (const uint8_t *)(bi ? bi + 2 : ""), bi ? strlen(bi) - 2 : 0 } };
 	static const uint8_t random[KEYBLOCK_RANDOM] = { 3 };
 
 	ck_assert_int_eq(keyblock_write(b->text, sizeof b->text, &b->len, &h, &o, bi ? 1 : 0, kbpk,
-					(struct span){ key->b, key->len }, random, KEYBLOCK_ANY), E_OK);
+					(struct span){ key->b, key->len }, random, KEYBLOCK_ANY),
+			 E_OK);
 }
 
 /* Nothing came into a room: neither its journal nor its token has grown. */
@@ -117,7 +119,8 @@ START_TEST(what_a_load_room_writes_an_acquirer_room_takes)
 		ck_assert_int_eq(journal_package(package, &len, sizeof package, sim.load.journal, text), E_OK);
 		ck_assert_uint_eq(len, b.len);
 		ck_assert_mem_eq(package, b.text, len);
-		ck_assert_int_eq(kbpk_import_key_set(&taken, &sim.acquirer, NULL, rows[i].under, text_of(&b), why), E_OK);
+		ck_assert_int_eq(kbpk_import_key_set(&taken, &sim.acquirer, NULL, rows[i].under, text_of(&b), why),
+				 E_OK);
 		ck_assert_mem_eq(&taken.id, &made.id, sizeof made.id);
 		ck_assert_mem_eq(taken.kcv.b, made.kcv.b, taken.kcv.len);
 		ck_assert_int_eq(ksn_make(&iksn, made.id.scheme, made.id.b, 9), E_OK);
@@ -127,7 +130,8 @@ START_TEST(what_a_load_room_writes_an_acquirer_room_takes)
 		ck_assert_int_eq(journal_block_of(&use, sim.acquirer.journal, label), E_OK);
 		ck_assert(!use.outward && use.exportability == 'S');
 		ck_assert_str_eq(use.kbpk, rows[i].under);
-		ck_assert_int_eq(kbpk_import_key_set(&taken, &sim.acquirer, NULL, rows[i].under, text_of(&b), why), E_EXISTS);
+		ck_assert_int_eq(kbpk_import_key_set(&taken, &sim.acquirer, NULL, rows[i].under, text_of(&b), why),
+				 E_EXISTS);
 		/* what was taken is given on to nobody */
 		ck_assert_int_eq(journal_package(package, &len, sizeof package, sim.acquirer.journal, text), E_KEY_SET);
 	}
@@ -154,8 +158,11 @@ START_TEST(a_kbpk_does_what_its_mode_state_and_strength_permit)
 	ck_assert_int_eq(kbpk_generate(&k, &b, &sim.load, &id, "unwraps", 'N', why), E_KBPK);
 	ck_assert_int_eq(kbpk_generate(&k, &b, &sim.load, &id, "tdes", 'N', why), E_STRENGTH);
 	ck_assert_int_eq(kbpk_generate(&k, &b, &sim.load, &id, "wraps", 'X', why), E_FORMAT);
-	ck_assert_int_eq(kbpk_generate(&k, &b, &sim.load, &(struct kbpk_id){ "Next", DUKPT_KEY_AES128 }, NULL, 'N', why), E_KEY);
-	ck_assert_int_eq(kbpk_generate(&k, &b, &sim.load, &(struct kbpk_id){ "next", DUKPT_KEY_HMAC128 }, NULL, 'N', why), E_KEY);
+	ck_assert_int_eq(
+		kbpk_generate(&k, &b, &sim.load, &(struct kbpk_id){ "Next", DUKPT_KEY_AES128 }, NULL, 'N', why), E_KEY);
+	ck_assert_int_eq(
+		kbpk_generate(&k, &b, &sim.load, &(struct kbpk_id){ "next", DUKPT_KEY_HMAC128 }, NULL, 'N', why),
+		E_KEY);
 	ck_assert_int_eq(journal_kbpk(&k, sim.load.journal, "next"), E_KBPK);
 
 	ck_assert_int_eq(generate(&kept, &made, DUKPT_AES128, "wraps"), E_OK);
@@ -174,10 +181,13 @@ START_TEST(a_kbpk_does_what_its_mode_state_and_strength_permit)
 	ck_assert_int_eq(kbpk_destroy(&k, &sim.load, "wraps", "", why), E_KBPK);
 	refused(generate(&b, &made, DUKPT_AES128, "wraps"), E_KBPK, "is destroyed", &sim.load, "none");
 	ck_assert_int_eq(worker_make_bdk_block(sim.load.worker, &k.kcv, b.text, &b.len,
-					       &(struct key_set_id){ { 1, 2, 3, 4 }, 4, DUKPT_AES128 }, &k.id, 'N'), E_TOKEN);
+					       &(struct key_set_id){ { 1, 2, 3, 4 }, 4, DUKPT_AES128 }, &k.id, 'N'),
+			 E_TOKEN);
 	/* names are given once */
 	room_sim_reopen(&sim.load);
-	ck_assert_int_eq(kbpk_generate(&k, &b, &sim.load, &(struct kbpk_id){ "wraps", DUKPT_KEY_AES128 }, NULL, 'N', why), E_EXISTS);
+	ck_assert_int_eq(
+		kbpk_generate(&k, &b, &sim.load, &(struct kbpk_id){ "wraps", DUKPT_KEY_AES128 }, NULL, 'N', why),
+		E_EXISTS);
 	ck_assert_ptr_nonnull(strstr(why, "given once"));
 	ck_assert_int_eq(kbpk_generate(&k, &b, &sim.load, &id, NULL, 'N', why), E_OK);
 	ck_assert_uint_eq(b.len, 0);
@@ -229,20 +239,20 @@ START_TEST(what_a_partner_writes_is_taken_or_refused_with_its_reason)
 	/* the same key under another id; a block under no KBPK that is here; one that was changed: the last two are one answer */
 	bdk.b[15] = 1;
 	partner(&b, "DB0TXN", "00", &bdk, &kbpk, NULL);
-	refused(kbpk_import_key_set(&taken, &sim.acquirer, "FFFF777777", "zmk", text_of(&b), why), E_EXISTS, "FFFF111111",
-		&sim.acquirer, "FFFF777777");
+	refused(kbpk_import_key_set(&taken, &sim.acquirer, "FFFF777777", "zmk", text_of(&b), why), E_EXISTS,
+		"FFFF111111", &sim.acquirer, "FFFF777777");
 	bdk.b[15] = 0x77;
 	partner(&b, "BB0TXN", "00", &bdk, &old, NULL);
-	refused(kbpk_import_key_set(&taken, &sim.acquirer, "FFFF777777", "zmk", text_of(&b), why), E_MAC, "not under KBPK zmk, or was changed",
-		&sim.acquirer, "FFFF777777");
+	refused(kbpk_import_key_set(&taken, &sim.acquirer, "FFFF777777", "zmk", text_of(&b), why), E_MAC,
+		"not under KBPK zmk, or was changed", &sim.acquirer, "FFFF777777");
 	b.text[40] = b.text[40] == '0' ? '1' : '0';
 	refused(kbpk_import_key_set(&taken, &sim.acquirer, "FFFF777777", "old", text_of(&b), why), E_MAC,
 		"not under KBPK old, or was changed", &sim.acquirer, "FFFF777777");
 	/* AES under TDES, which a partner may well write */
 	partner(&b, "BB0HXN", "00", &bdk, &old, NULL);
 	b.text[7] = 'A';
-	refused(kbpk_import_key_set(&taken, &sim.acquirer, "77777777", "old", text_of(&b), why), E_STRENGTH, "2TDEA", &sim.acquirer,
-		"77777777");
+	refused(kbpk_import_key_set(&taken, &sim.acquirer, "77777777", "old", text_of(&b), why), E_STRENGTH, "2TDEA",
+		&sim.acquirer, "77777777");
 	/* a KBPK, with the mode that it has; and a BDK in its place */
 	partner(&b, "DK0AND", "00", &old, &kbpk, NULL);
 	ck_assert_int_eq(kbpk_import(&k, &sim.acquirer, "bad", "zmk", text_of(&b), why), E_FORMAT);
@@ -272,13 +282,13 @@ START_TEST(a_production_room_takes_no_key_that_is_too_strong_for_its_suite_or_kn
 	for (uint8_t len = 24; len <= 32; len = (uint8_t)(len + 8)) {
 		bdk.len = len;
 		partner(&b, "DB0AXN", "00", &bdk, &kbpk, NULL);
-		refused(kbpk_import_key_set(&taken, &sim.acquirer, "12345678", "zmk", text_of(&b), why), E_STRENGTH, "test rooms",
-			&sim.acquirer, "12345678");
+		refused(kbpk_import_key_set(&taken, &sim.acquirer, "12345678", "zmk", text_of(&b), why), E_STRENGTH,
+			"test rooms", &sim.acquirer, "12345678");
 		ck_assert_int_eq(generate(&b, &made, len == 24 ? DUKPT_AES192 : DUKPT_AES256, "zmk"), E_STRENGTH);
 	}
 	partner(&b, "DB0TXN", "00", &printed, &kbpk, NULL);
-	refused(kbpk_import_key_set(&taken, &sim.acquirer, "FFFF777777", "zmk", text_of(&b), why), E_PUBLISHED, "everybody knows",
-		&sim.acquirer, "FFFF777777");
+	refused(kbpk_import_key_set(&taken, &sim.acquirer, "FFFF777777", "zmk", text_of(&b), why), E_PUBLISHED,
+		"everybody knows", &sim.acquirer, "FFFF777777");
 	/* and what was refused left no object: the same block is taken once the room is one for tests */
 	sim.acquirer.config.test = true;
 	ck_assert_int_eq(kbpk_import_key_set(&taken, &sim.acquirer, "FFFF777777", "zmk", text_of(&b), why), E_OK);
@@ -288,7 +298,8 @@ END_TEST
 /* What was cut off between token and journal can be done again; and what cannot be written down is not there. */
 START_TEST(an_import_that_was_cut_off_is_possible_again)
 {
-	struct key kbpk = enter(&sim.load, "zmk", DUKPT_KEY_AES128, weak, 'B'), bdk = test_key("4AC3A7637268E6194AC3A7637268E680");
+	struct key kbpk = enter(&sim.load, "zmk", DUKPT_KEY_AES128, weak, 'B'),
+		   bdk = test_key("4AC3A7637268E6194AC3A7637268E680");
 	struct key_set_id id = { { 0xFF, 0xFF, 1, 2, 3 }, 5, DUKPT_TDES };
 	struct kbpk_block b;
 	struct key_set taken;
@@ -297,15 +308,22 @@ START_TEST(an_import_that_was_cut_off_is_possible_again)
 	struct kcv kcv;
 
 	partner(&b, "DB0TXN", "00", &bdk, &kbpk, "BI00FFFF010203");
-	ck_assert_int_eq(worker_take_bdk_block(sim.load.worker, &kcv, &id, 16, text_of(&b), &(struct kbpk_id){ "zmk", DUKPT_KEY_AES128 }),
+	ck_assert_int_eq(worker_take_bdk_block(sim.load.worker, &kcv, &id, 16, text_of(&b),
+					       &(struct kbpk_id){ "zmk", DUKPT_KEY_AES128 }),
 			 E_OK);
 	ck_assert_int_eq(kbpk_import_key_set(&taken, &sim.load, NULL, "zmk", text_of(&b), why), E_OK);
 	partner(&b, "DK1ABN", "00", &(struct key){ { 1, 2, 3 }, 16 }, &kbpk, NULL);
-	ck_assert_int_eq(worker_take_kbpk_block(sim.load.worker, &kcv, &kid, text_of(&b), &(struct kbpk_id){ "zmk", DUKPT_KEY_AES128 }), E_OK);
+	ck_assert_int_eq(worker_take_kbpk_block(sim.load.worker, &kcv, &kid, text_of(&b),
+						&(struct kbpk_id){ "zmk", DUKPT_KEY_AES128 }),
+			 E_OK);
 	ck_assert_int_eq(kbpk_import(&k, &sim.load, "next", "zmk", text_of(&b), why), E_OK);
 	/* a made one is not: nobody has it, and it may be a restored journal that has forgotten it */
-	ck_assert_int_eq(worker_make_kbpk(sim.load.worker, &kcv, b.text, &b.len, &(struct kbpk_id){ "lost", DUKPT_KEY_AES128 }, NULL, 'N'), E_OK);
-	ck_assert_int_eq(kbpk_generate(&k, &b, &sim.load, &(struct kbpk_id){ "lost", DUKPT_KEY_AES128 }, NULL, 'N', why), E_EXISTS);
+	ck_assert_int_eq(worker_make_kbpk(sim.load.worker, &kcv, b.text, &b.len,
+					  &(struct kbpk_id){ "lost", DUKPT_KEY_AES128 }, NULL, 'N'),
+			 E_OK);
+	ck_assert_int_eq(
+		kbpk_generate(&k, &b, &sim.load, &(struct kbpk_id){ "lost", DUKPT_KEY_AES128 }, NULL, 'N', why),
+		E_EXISTS);
 	ck_assert_ptr_nonnull(strstr(why, "does not know"));
 
 	room_sim_meddle(&sim.load, "CREATE TRIGGER no BEFORE INSERT ON block BEGIN SELECT raise(ABORT, 'full'); END");
@@ -313,15 +331,19 @@ START_TEST(an_import_that_was_cut_off_is_possible_again)
 	partner(&b, "DB0TXN", "00", &bdk, &kbpk, "BI00FFFF040506");
 	ck_assert_int_eq(kbpk_import_key_set(&taken, &sim.load, NULL, "zmk", text_of(&b), why), E_JOURNAL);
 	ck_assert_int_eq(journal_key_set(&taken, sim.load.journal, "FFFF040506"), E_KEY_SET);
-	ck_assert_int_eq(kbpk_generate(&k, &b, &sim.load, &(struct kbpk_id){ "never", DUKPT_KEY_AES128 }, "zmk", 'N', why), E_JOURNAL);
+	ck_assert_int_eq(
+		kbpk_generate(&k, &b, &sim.load, &(struct kbpk_id){ "never", DUKPT_KEY_AES128 }, "zmk", 'N', why),
+		E_JOURNAL);
 	ck_assert_int_eq(journal_kbpk(&k, sim.load.journal, "never"), E_KBPK);
 	/* neither is in the token: the worker makes them as if they had never been */
 	id.b[2] = 4;
 	id.b[3] = 5;
 	id.b[4] = 6;
-	ck_assert_int_eq(worker_make_bdk_block(sim.load.worker, &kcv, b.text, &b.len, &id, &(struct kbpk_id){ "zmk", DUKPT_KEY_AES128 }, 'N'),
+	ck_assert_int_eq(worker_make_bdk_block(sim.load.worker, &kcv, b.text, &b.len, &id,
+					       &(struct kbpk_id){ "zmk", DUKPT_KEY_AES128 }, 'N'),
 			 E_OK);
-	ck_assert_int_eq(worker_make_kbpk(sim.load.worker, &kcv, b.text, &b.len, &(struct kbpk_id){ "never", DUKPT_KEY_AES128 }, NULL, 'N'),
+	ck_assert_int_eq(worker_make_kbpk(sim.load.worker, &kcv, b.text, &b.len,
+					  &(struct kbpk_id){ "never", DUKPT_KEY_AES128 }, NULL, 'N'),
 			 E_OK);
 }
 END_TEST
@@ -329,13 +351,15 @@ END_TEST
 /* Without a revocation list in force nothing comes in or goes out, as by packages. */
 START_TEST(without_a_list_in_force_no_key_set_moves)
 {
-	struct key kbpk = enter(&sim.load, "zmk", DUKPT_KEY_AES128, weak, 'B'), bdk = test_key("4AC3A7637268E6194AC3A7637268E680");
+	struct key kbpk = enter(&sim.load, "zmk", DUKPT_KEY_AES128, weak, 'B'),
+		   bdk = test_key("4AC3A7637268E6194AC3A7637268E680");
 	struct kbpk_block b;
 	struct key_set s;
 
 	partner(&b, "DB0TXN", "00", &bdk, &kbpk, "BI00FFFF010203");
 	room_sim_crl(&sim, &sim.load, (struct span){ NULL, 0 }, room_utc() - 40 * 86400, 30);
-	refused(kbpk_import_key_set(&s, &sim.load, NULL, "zmk", text_of(&b), why), E_EXPIRED, "", &sim.load, "FFFF010203");
+	refused(kbpk_import_key_set(&s, &sim.load, NULL, "zmk", text_of(&b), why), E_EXPIRED, "", &sim.load,
+		"FFFF010203");
 	refused(generate(&b, &s, DUKPT_TDES, "zmk"), E_EXPIRED, "", &sim.load, "FFFF010203");
 }
 END_TEST

@@ -14,15 +14,17 @@ static void must(int holds, const char *what)
 	exit(2);
 }
 
-static size_t cmac(unsigned char out[16], const char *cipher, const unsigned char *key, size_t key_len, const unsigned char *in,
-		   size_t len)
+static size_t cmac(unsigned char out[16], const char *cipher, const unsigned char *key, size_t key_len,
+		   const unsigned char *in, size_t len)
 {
 	EVP_MAC *m = EVP_MAC_fetch(NULL, "CMAC", NULL);
 	EVP_MAC_CTX *c = EVP_MAC_CTX_new(m);
-	OSSL_PARAM p[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_CIPHER, (char *)cipher, 0), OSSL_PARAM_construct_end() };
+	OSSL_PARAM p[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_CIPHER, (char *)cipher, 0),
+			   OSSL_PARAM_construct_end() };
 	size_t n = 0;
 
-	must(c && EVP_MAC_init(c, key, key_len, p) && EVP_MAC_update(c, in, len) && EVP_MAC_final(c, out, &n, 16), "CMAC");
+	must(c && EVP_MAC_init(c, key, key_len, p) && EVP_MAC_update(c, in, len) && EVP_MAC_final(c, out, &n, 16),
+	     "CMAC");
 	EVP_MAC_CTX_free(c);
 	EVP_MAC_free(m);
 	return n;
@@ -32,7 +34,9 @@ static size_t cmac(unsigned char out[16], const char *cipher, const unsigned cha
 static void derive(unsigned char out[32], bool tdes, unsigned char use, const struct key *kbpk)
 {
 	const char *cipher = tdes ? (kbpk->len == 16 ? "DES-EDE-CBC" : "DES-EDE3-CBC")
-				  : (kbpk->len == 16 ? "AES-128-CBC" : kbpk->len == 24 ? "AES-192-CBC" : "AES-256-CBC");
+				  : (kbpk->len == 16   ? "AES-128-CBC"
+				     : kbpk->len == 24 ? "AES-192-CBC"
+						       : "AES-256-CBC");
 	const unsigned algorithm = tdes ? (kbpk->len == 16 ? 0 : 1) : (kbpk->len == 16 ? 2 : kbpk->len == 24 ? 3 : 4);
 	unsigned char mac[16], long_key[24];
 	const unsigned char *key = kbpk->b;
@@ -46,8 +50,13 @@ static void derive(unsigned char out[32], bool tdes, unsigned char use, const st
 		cipher = "DES-EDE3-CBC";
 	}
 	for (size_t at = 0, i = 1; at < kbpk->len; i++) {
-		const unsigned char in[8] = { (unsigned char)i,         0, use, 0, (unsigned char)(algorithm >> 8),
-					      (unsigned char)algorithm, (unsigned char)(kbpk->len * 8 >> 8),
+		const unsigned char in[8] = { (unsigned char)i,
+					      0,
+					      use,
+					      0,
+					      (unsigned char)(algorithm >> 8),
+					      (unsigned char)algorithm,
+					      (unsigned char)(kbpk->len * 8 >> 8),
 					      (unsigned char)(kbpk->len * 8) };
 		size_t n = cmac(mac, cipher, key, key_len, in, 8);
 
@@ -68,7 +77,8 @@ static size_t bytes(unsigned char *out, const char *hex, size_t digits)
 	return digits / 2;
 }
 
-bool outsider_open(struct key *out, const char *text, size_t len, const struct key *kbpk)
+/* Is the MAC right? The key is what it seems to be either way; of no length that a key has, len is 0. */
+static bool decipher(struct key *out, const char *text, size_t len, const struct key *kbpk)
 {
 	bool tdes = text[0] == 'B';
 	size_t block = tdes ? 8 : 16, at = 16, options, cut, n, bits;
@@ -98,21 +108,41 @@ bool outsider_open(struct key *out, const char *text, size_t len, const struct k
 		memcpy(whole.b + 16, kbek, 8);
 		whole.len = 24;
 	}
-	must(EVP_DecryptInit_ex(c, tdes ? EVP_des_ede3_cbc() : k.len == 16 ? EVP_aes_128_cbc()
-					  : k.len == 24 ? EVP_aes_192_cbc() : EVP_aes_256_cbc(), NULL, whole.b, iv) &&
-	     EVP_CIPHER_CTX_set_padding(c, 0) && EVP_DecryptUpdate(c, body + at, &part, body + at, (int)n) && part == (int)n,
+	must(EVP_DecryptInit_ex(c,
+				tdes          ? EVP_des_ede3_cbc()
+				: k.len == 16 ? EVP_aes_128_cbc()
+				: k.len == 24 ? EVP_aes_192_cbc()
+					      : EVP_aes_256_cbc(),
+				NULL, whole.b, iv) &&
+		     EVP_CIPHER_CTX_set_padding(c, 0) && EVP_DecryptUpdate(c, body + at, &part, body + at, (int)n) &&
+		     part == (int)n,
 	     "deciphering");
 	EVP_CIPHER_CTX_free(c);
 	memcpy(whole.b, kbak, k.len);
 	if (tdes && k.len == 16)
 		memcpy(whole.b + 16, kbak, 8);
-	cmac(mac, tdes ? "DES-EDE3-CBC" : k.len == 16 ? "AES-128-CBC" : k.len == 24 ? "AES-192-CBC" : "AES-256-CBC", whole.b,
-	     whole.len, body, at + n);
-	if (memcmp(mac, iv, block) != 0)
-		return false;
+	cmac(mac,
+	     tdes          ? "DES-EDE3-CBC"
+	     : k.len == 16 ? "AES-128-CBC"
+	     : k.len == 24 ? "AES-192-CBC"
+			   : "AES-256-CBC",
+	     whole.b, whole.len, body, at + n);
 	bits = (size_t)(body[at] << 8 | body[at + 1]);
-	must(bits / 8 <= sizeof out->b, "length");
-	*out = (struct key){ .len = (uint8_t)(bits / 8) };
-	memcpy(out->b, body + at + 2, bits / 8);
-	return true;
+	*out = (struct key){ .len = 0 };
+	if (bits % 64 == 0 && bits >= 128 && bits <= 256 && bits / 8 <= n - 2) {
+		out->len = (uint8_t)(bits / 8);
+		memcpy(out->b, body + at + 2, bits / 8);
+	}
+	return !memcmp(mac, iv, block);
+}
+
+bool outsider_open(struct key *out, const char *text, size_t len, const struct key *kbpk)
+{
+	return decipher(out, text, len, kbpk) && out->len;
+}
+
+bool outsider_believe(struct key *out, const char *text, size_t len, const struct key *kbpk)
+{
+	(void)decipher(out, text, len, kbpk);
+	return out->len;
 }
