@@ -265,6 +265,23 @@ enum err kbpk_destroy(struct kbpk *k, struct room *r, const char *name, const ch
 	return e;
 }
 
+enum err kbpk_resume(struct kbpk *k, struct room *r, const char *name, const char *reason, char why[static KBPK_WHY])
+{
+	enum err e;
+
+	*why = 0;
+	e = find(k, r, name, why);
+	if (!e && k->state != KEY_SET_SUSPENDED) {
+		snprintf(why, KBPK_WHY, "KBPK %s is %s, and not suspended", name, key_set_state_name(k->state));
+		e = E_KBPK;
+	}
+	if (!e)
+		e = journal_kbpk_state(r->journal, name, KEY_SET_ACTIVE, reason);
+	if (!e)
+		e = journal_kbpk(k, r->journal, name);
+	return e;
+}
+
 enum err kbpk_compromise(struct kbpk *k, struct room *r, const char *name, const char *reason,
 			 char why[static KBPK_WHY])
 {
@@ -272,7 +289,7 @@ enum err kbpk_compromise(struct kbpk *k, struct room *r, const char *name, const
 
 	*why = 0;
 	e = find(k, r, name, why);
-	if (!e)
+	if (!e && k->state != KEY_SET_SUSPENDED)
 		e = active(k, why);
 	if (!e)
 		e = journal_kbpk_state(r->journal, name, KEY_SET_COMPROMISED, reason);

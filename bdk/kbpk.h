@@ -61,7 +61,11 @@ MUST_USE enum err kbpk_new(struct room *r, const char *name, char why[static KBP
 MUST_USE enum err kbpk_destroy(struct kbpk *k, struct room *r, const char *name, const char *reason,
 			       char why[static KBPK_WHY]);
 
-/* kbpk_compromise - nothing goes in or out under it any more. E_OK, E_KBPK (none, or not active), E_JOURNAL */
+/* kbpk_resume - one that a damaged or missing bag has suspended (bdk/media.h) is active again. E_OK, E_KBPK (none, or not
+ * suspended), E_JOURNAL */
+MUST_USE enum err kbpk_resume(struct kbpk *k, struct room *r, const char *name, const char *reason, char why[static KBPK_WHY]);
+
+/* kbpk_compromise - nothing goes in or out under it any more. E_OK, E_KBPK (none, or neither active nor suspended), E_JOURNAL */
 MUST_USE enum err kbpk_compromise(struct kbpk *k, struct room *r, const char *name, const char *reason,
 				  char why[static KBPK_WHY]);
 

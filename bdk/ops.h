@@ -38,7 +38,9 @@ op_handler op_head, op_heads;
 void ops_hand_out(struct ask *a);
 
 /* ops_kbpk.c */
-op_handler op_kbpk_generate, op_kbpk_import, op_kbpk_list, op_kbpk_compromise, op_kbpk_destroy;
+op_handler op_kbpk_generate, op_kbpk_import, op_kbpk_list, op_kbpk_compromise, op_kbpk_resume, op_kbpk_destroy;
+/* ops_under_kbpk - F_ROW* {F_OBJECT, F_GIVEN}: what came in or went out under it, as much as fits. E_OK, E_JOURNAL */
+enum err ops_under_kbpk(struct ask *a, const char *kbpk);
 op_handler op_generate_block, op_import_block;
 
 /* ops_ceremony.c */

@@ -148,13 +148,18 @@ enum err op_kbpk_list(struct ask *a)
 /* What destroying and compromising say: which KBPK it was, and what had come in or gone out under it. */
 static enum err put_end(struct ask *a, const struct kbpk *k)
 {
+	name_kbpk(a, k, "", "");
+	put_kcv(a->answer, &k->kcv);
+	return ops_under_kbpk(a, k->id.name);
+}
+
+enum err ops_under_kbpk(struct ask *a, const char *kbpk)
+{
 	struct block_use use;
 	uint64_t at = 0;
 	enum err e = E_OK;
 
-	name_kbpk(a, k, "", "");
-	put_kcv(a->answer, &k->kcv);
-	while (!ops_full(a->answer) && !(e = journal_block_next(&use, a->room->journal, k->id.name, &at))) {
+	while (!ops_full(a->answer) && !(e = journal_block_next(&use, a->room->journal, kbpk, &at))) {
 		size_t row = record_open(a->answer, F_ROW);
 
 		record_put_text(a->answer, F_OBJECT, use.key);
@@ -183,6 +188,15 @@ static enum err end_kbpk(struct ask *a, enum err (*act)(struct kbpk *, struct ro
 enum err op_kbpk_destroy(struct ask *a)
 {
 	return end_kbpk(a, kbpk_destroy);
+}
+
+enum err op_kbpk_resume(struct ask *a)
+{
+	if (!field_get(a->fields, F_REASON).p) {
+		snprintf(a->why, sizeof a->why, "a reason is needed: what became of the bag that suspended it");
+		return E_FORMAT;
+	}
+	return end_kbpk(a, kbpk_resume);
 }
 
 enum err op_kbpk_compromise(struct ask *a)

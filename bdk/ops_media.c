@@ -1,3 +1,4 @@
+#include "bdk/exchange.h"
 #include "bdk/media.h"
 #include "bdk/ops.h"
 
@@ -72,20 +73,79 @@ enum err ops_bag_used(struct ask *a, const char *number, const char *holds, unsi
 	return server_note(a, server_op_name(OP_BAG_FOUND), said);
 }
 
+static enum err suspend_kbpk(bool *suspended, struct ask *a, const struct bag *b, const char *reason)
+{
+	struct journal *j = a->room->journal;
+	struct kbpk k;
+	enum err e = journal_kbpk(&k, j, b->holds);
+
+	if (e)
+		return e == E_KBPK ? E_OK : e; /* none of this room, yet */
+	if (k.state == KEY_SET_ACTIVE) {
+		e = journal_kbpk_state(j, b->holds, KEY_SET_SUSPENDED, reason);
+		*suspended = !e;
+	}
+	return e ? e : ops_under_kbpk(a, b->holds);
+}
+
+/* Has its package or key block left the room? */
+static enum err put_given(struct ask *a, const char *key_set)
+{
+	uint8_t package[EXCHANGE_MAX];
+	size_t len;
+	enum err e = journal_package(package, &len, sizeof package, a->room->journal, key_set);
+
+	record_put_number(a->answer, F_GIVEN, !e);
+	return e == E_KEY_SET ? E_OK : e;
+}
+
+/* Its leases, as many as fit. */
+static enum err put_leases(struct ask *a, const struct key_set_id *set)
+{
+	struct journal *j = a->room->journal;
+	struct lease l = { .number = 0 };
+	enum err e = E_OK;
+
+	while (!ops_full(a->answer) && !(e = journal_lease_next(&l, j, l.number))) {
+		uint64_t left = 0;
+		size_t row;
+
+		if (l.set.len != set->len || memcmp(l.set.b, set->b, set->len) != 0)
+			continue;
+		e = journal_lease_left(&left, j, l.number);
+		if (e)
+			break;
+		row = record_open(a->answer, F_ROW);
+		record_put_number(a->answer, F_NUMBER, l.number);
+		record_put_number(a->answer, F_FIRST, l.first);
+		record_put_number(a->answer, F_LAST, l.last);
+		record_put_number(a->answer, F_LEFT, left);
+		record_close(a->answer, row);
+	}
+	return e == E_SHORT ? E_OK : e;
+}
+
 /* The key that hangs on it does nothing from now on, whoever has seen a part of it. */
 static enum err suspend(bool *suspended, struct ask *a, const struct bag *b)
 {
 	struct journal *j = a->room->journal;
 	struct key_set s;
 	char reason[64];
-	enum err e = *b->holds ? journal_key_set(&s, j, b->holds) : E_KEY_SET;
+	enum err e;
 
 	*suspended = false;
+	if (!*b->holds)
+		return E_OK;
+	snprintf(reason, sizeof reason, "bag %s %s", b->number, media_condition_name(b->condition));
+	e = journal_key_set(&s, j, b->holds);
 	if (e == E_KEY_SET)
-		return E_OK; /* none of this room, yet */
+		return suspend_kbpk(suspended, a, b, reason);
+	if (!e)
+		e = put_given(a, b->holds);
+	if (!e)
+		e = put_leases(a, &s.id);
 	if (e || (s.state != KEY_SET_ACTIVE && s.state != KEY_SET_PRE_ACTIVE))
 		return e;
-	snprintf(reason, sizeof reason, "bag %s %s", b->number, media_condition_name(b->condition));
 	e = journal_key_set_state(j, b->holds, KEY_SET_SUSPENDED, reason);
 	*suspended = !e;
 	return e;

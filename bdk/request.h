@@ -103,6 +103,7 @@ enum bdk_op {
 	OP_KBPK_DESTROY = 39,	/* F_KBPK, [F_REASON] -> F_KCV, F_ROW* {F_OBJECT "bdk-ID" or "kbpk-NAME", F_GIVEN 1 if it went out
 				   under it, 0 if it came in}, as many as fit */
 	OP_KBPK_COMPROMISE = 106, /* F_KBPK, F_REASON -> likewise */
+	OP_KBPK_RESUME = 99,	/* F_KBPK that a bag has suspended, F_REASON -> likewise */
 	OP_GENERATE_BLOCK = 104, /* load: F_SCHEME, F_UNDER, [F_EXPORTABILITY], [F_KEY_SET] -> F_KEY_SET, F_KCV, F_BLOCK, which
 				   OP_PACKAGE gives once more */
 	OP_IMPORT_BLOCK = 105,	/* F_BLOCK, F_UNDER, [F_KEY_SET where the block names none] -> F_KEY_SET, F_SCHEME, F_KCV,
@@ -180,7 +181,9 @@ enum bdk_op {
 				   [F_HOLDS of which key set or KBPK], F_INTENT what it is for, F_KEEPER its custodian -> :
 				   recorded, sealed */
 	OP_BAG_FOUND = 95,	/* F_BAG, F_STATE "sealed"|"opened"|"damaged"|"missing", [F_REASON, with the last two] ->
-				   [F_HOLDS], F_SUSPENDED 1/0: the key that hangs on it has just been suspended */
+				   [F_HOLDS], F_SUSPENDED 1/0: the key that hangs on it has just been suspended, F_GIVEN 1/0: a
+				   package or key block of it has left the room, F_ROW* {F_NUMBER, F_FIRST, F_LAST, F_LEFT} of its
+				   leases; of a KBPK F_ROW* as OP_KBPK_DESTROY. OP_BELOW lists the rest */
 	OP_BAG_MOVE = 96,	/* F_BAG, F_DISPOSITION "re-bagged"|"destroyed"|"returned"|"stored"|"sent", [F_PLACE the new
 				   number, where, to whom] -> */
 	OP_BAGS = 97,		/* [F_SINCE] -> F_ROW* {F_BAG, F_MEDIUM, [F_PART, F_PARTS], [F_HOLDS], F_INTENT, F_KEEPER, F_STATE,

@@ -112,6 +112,7 @@ static const struct row {
 	{ OP_KBPK_IMPORT,  ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE | KEEP, op_kbpk_import,  "kbpk-import" },
 	{ OP_KBPK_LIST,    ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    READ,  op_kbpk_list,    "kbpk-list" },
 	{ OP_KBPK_COMPROMISE, ROLE_PEOPLE, LOAD | ACQ, NOTHING,   WHOLE, op_kbpk_compromise, "kbpk-compromise" },
+	{ OP_KBPK_RESUME,  ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_kbpk_resume,  "kbpk-resume" },
 	{ OP_KBPK_DESTROY, ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE, op_kbpk_destroy, "kbpk-destroy" },
 	{ OP_GENERATE_BLOCK, ROLE_PEOPLE, LOAD,       NOTHING,    WHOLE | KEEP, op_generate_block, "generate-block" },
 	{ OP_IMPORT_BLOCK, ROLE_PEOPLE,   LOAD | ACQ, NOTHING,    WHOLE | KEEP, op_import_block, "import-block" },

@@ -61,7 +61,7 @@ static const struct opt of_kbpk[] = {
 	{ "under", "OTHER", "the KBPK that protects it on its way: import, or generate with --out", &cli.under, false },
 	{ "out", "FILE", "generate: where its key block under OTHER goes", &cli.out, false },
 	{ "exportability", "E|S|N", "generate: of that key block (default: N)", &cli.exportability, false },
-	{ "reason", "TEXT", "compromise, destroy: why, for the audit", &cli.reason, false },
+	{ "reason", "TEXT", "resume, compromise, destroy: why, for the audit", &cli.reason, false },
 	END,
 };
 static const struct opt of_import[] = {
@@ -235,7 +235,7 @@ static const struct command commands[] = {
 	  "Takes a key set: in an acquirer room out of a package; in a load room too out of a key block, or from custodians who type its components.",
 	  of_import, 0, -1, cli_import },
 	{ "component", "", "Makes a fresh component for a sealed mailer, and shows it once.", of_component, 0, 0, cli_component },
-	{ "kbpk", "generate NAME, import NAME FILE, list, compromise NAME, destroy NAME",
+	{ "kbpk", "generate NAME, import NAME FILE, list, resume NAME, compromise NAME, destroy NAME",
 	  "In a load or acquirer room: keys that protect key blocks.", of_kbpk, 1, 3, cli_kbpk },
 	{ "handover", "", "In a load room: writes what it has issued, signed, for acquirers and files.", of_handover, 0, 0,
 	  cli_handover },

@@ -153,9 +153,12 @@ int cli_kbpk(int operands, char **operand)
 	if (operands == 2 && !strcmp(what, "compromise"))
 		return cli.reason ? end(OP_KBPK_COMPROMISE, operand[1], "compromised")
 				  : fail_why(E_USAGE, "is needed", "for the audit", "--reason TEXT");
+	if (operands == 2 && !strcmp(what, "resume"))
+		return cli.reason ? end(OP_KBPK_RESUME, operand[1], "active again")
+				  : fail_why(E_USAGE, "is needed", "what became of the bag", "--reason TEXT");
 	if (operands == 2 && !strcmp(what, "destroy"))
 		return end(OP_KBPK_DESTROY, operand[1], "destroyed");
-	return fail_why(E_USAGE, "generate NAME, import NAME FILE, list, compromise NAME or destroy NAME",
+	return fail_why(E_USAGE, "generate NAME, import NAME FILE, list, resume NAME, compromise NAME or destroy NAME",
 			"bdk kbpk --help tells more", "bdk kbpk %s", what);
 }
 

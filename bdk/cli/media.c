@@ -61,6 +61,25 @@ static int record(const char *number)
 	return status;
 }
 
+/* What hangs on a key that a damaged or missing bag has a part of. */
+static void print_below(const char *holds)
+{
+	uint64_t given = 0, number, first, last, left;
+	struct span row;
+	char key[32];
+	size_t at = 0;
+
+	if (!field_number(&given, c.fields, F_GIVEN, 1) && given)
+		printf("  a package or key block of %s has left the room\n", holds);
+	while (field_next(&row, c.fields, F_ROW, &at))
+		if (!field_number(&number, row, F_NUMBER, INT64_MAX) && !field_number(&first, row, F_FIRST, UINT32_MAX) &&
+		    !field_number(&last, row, F_LAST, UINT32_MAX) && !field_number(&left, row, F_LEFT, INT64_MAX))
+			printf("  lease %llu: device ids %llu to %llu, %llu left\n", (unsigned long long)number, (unsigned long long)first,
+			       (unsigned long long)last, (unsigned long long)left);
+		else if (!field_text(key, sizeof key, row, F_OBJECT) && !field_number(&given, row, F_GIVEN, 1))
+			printf("  %s %s under it\n", key, given ? "went out" : "came in");
+}
+
 static int found(const char *number, const char *state)
 {
 	char holds[32] = "";
@@ -78,6 +97,7 @@ static int found(const char *number, const char *state)
 	printf("bag %s is %s\n", number, state);
 	if (!field_text(holds, sizeof holds, c.fields, F_HOLDS) && !field_number(&suspended, c.fields, F_SUSPENDED, 1) && suspended)
 		printf("%s is suspended: two people resume it, with a reason\n", holds);
+	print_below(holds);
 	client_close(&c);
 	return 0;
 }

@@ -181,7 +181,7 @@ static const struct {
 	{ 0, OP_INFO, "cla" },	   { 0, OP_LIST, "la" },	 { 0, OP_DEVICES, "cl" },
 	{ 0, OP_AUDIT, "cla" },	   { 0, OP_DIGEST, "cla" }, { 0, OP_PROBE, "cla" },	 { 0, OP_REQUEST, "la" },
 	{ 0, OP_HEAD, "cla" },	   { 0, OP_HEADS, "cla" },
-	{ 0, OP_CEREMONY, "cla" }, { 0, OP_BAG, "cla" }, { 0, OP_BAG_FOUND, "cla" }, { 0, OP_BAG_MOVE, "cla" }, { 0, OP_BAGS, "cla" }, { 0, OP_LED, "cla" },
+	{ 0, OP_CEREMONY, "cla" }, { 0, OP_BAG, "cla" }, { 0, OP_BAG_FOUND, "cla" }, { 0, OP_BAG_MOVE, "cla" }, { 0, OP_BAGS, "cla" }, { 0, OP_LED, "cla" }, { 0, OP_KBPK_RESUME, "la" },
 	{ 0, OP_RECORD, "cla" },
 	{ 0, OP_CERTIFY, "c" },	   { 0, OP_ANCHORS, "c" },	 { 0, OP_INSTALL, "la" },
 	{ 0, OP_CRL, "c" },	   { 0, OP_INSTALL_CRL, "la" },	 { 0, OP_GENERATE, "l" },

@@ -24,6 +24,7 @@ bag() { "$BIN/bdk" bag list --room "$ROOM" --json | grep "\"bag\": \"$1\"" | sed
 
 three_rooms || exit 1
 ok generate --scheme tdes --id FFFF111111 --for "$WORK/acquirer.crt" --out "$WORK/a.krx"
+lease FFFF111111 tdes || exit 1
 
 # --- Words ------------------------------------------------------------------------------------------------------------
 refused 64 'are needed' bag record A1 --medium card
@@ -42,7 +43,9 @@ refused 65 'reason' bag damaged A1
 [ "$(state)" = active ] || complain "a bag that was never reported: $(state)"
 ok bag sealed A1
 ok bag damaged A1 --reason "torn at the seam"
-grep -q 'FFFF111111 is suspended' "$WORK/out" || complain "damaged: $(cat "$WORK/out")"
+for said in 'FFFF111111 is suspended' 'a package or key block of FFFF111111 has left the room' 'lease 1: device ids 0 to 999, 1000 left'; do
+	grep -q "$said" "$WORK/out" || complain "damaged: $(cat "$WORK/out")"
+done
 [ "$(state)" = suspended ] || complain "damaged, and the key set is $(state)"
 ok resume FFFF111111
 ok bag missing A2 --reason "not in safe 2"
@@ -54,6 +57,18 @@ ok resume FFFF111111
 ok bag record A9 --medium share --custodian ann --purpose "share of the room"
 ok bag damaged A9 --reason "wet"
 grep -q suspended "$WORK/out" && complain "a share suspends a key"
+# A KBPK: nothing goes out under it until it is resumed
+ok kbpk generate partner --algorithm AES128
+under() { ok generate --scheme aes128 --id "$1" --under partner --out "$WORK/$1.tr31"; }
+under 11111111
+ok bag record K1 --medium component --part 1/2 --of partner --custodian ann --purpose "paper"
+ok bag missing K1 --reason "not in safe 2"
+grep -q 'partner is suspended' "$WORK/out" && grep -q 'bdk-11111111 went out under it' "$WORK/out" || complain "a KBPK's bag: $(cat "$WORK/out")"
+refused 77 'partner is suspended' generate --scheme aes128 --id 22222222 --under partner --out "$WORK/2.tr31"
+refused 64 'is needed' kbpk resume partner
+ok kbpk resume partner --reason "found behind safe 2"
+refused 77 'not suspended' kbpk resume partner --reason "again"
+under 33333333
 
 # --- A ceremony -------------------------------------------------------------------------------------------------------
 ok ceremony open "Components"
