@@ -100,8 +100,8 @@ def expected(start, audit):
             need(agreed == (what, first, second), f"{at}: without a yes before it")
         if what in TWO:
             agreed = None
-        if what == "approve" and not reason and of.endswith(": agreed"):
-            op, first = re.fullmatch(r"(\S+) asked by (\S+): agreed", of).groups()
+        if what == "approve" and not reason and ": agreed, " in of:
+            op, first = re.fullmatch(r"(\S+) by (\S+): agreed, [0-9A-F]{64}", of).groups()
             agreed = (op, first, who.split(" ")[0])
         if reason:
             continue
@@ -525,6 +525,8 @@ def main():
         world.end()
     except Violation as v:
         print(v)
+        for record in State().audit[-40:]:	# where it happened
+            print(*record)
         status = 1
     s, now = world.struck, getattr(world, "last", world.start)
     inside = ", ".join(f"{n} {what}" for what, n in sorted(s.items()) if what.startswith("in "))
