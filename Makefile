@@ -51,7 +51,7 @@ FOLDERS := base base/host crypto crypto/openssl crypto/bearssl dukpt protocol li
 	   terminal/port/posix $(M4) pos acquirer lab tests/lib
 MAINS   := bdk/bdkd.c bdk/cli/bdk.c kif/kif.c terminal/port/posix/main.c $(M4)/start.c pos/pos.c acquirer/acquirer.c \
 	   lab/lab.c
-CLIENT  := bdk/client.c bdk/record.c bdk/probe.c bdk/pack.c bdk/seal.c bdk/audit.c bdk/ceremony.c bdk/card.c
+CLIENT  := bdk/client.c bdk/record.c bdk/probe.c bdk/pack.c bdk/seal.c bdk/audit.c bdk/ceremony.c bdk/destroyed.c bdk/card.c
 
 src = $(filter-out $(MAINS) $(CLIENT),$(wildcard $1/*.c))
 lib = $(B)/lib/lib$(subst /,-,$1).a

@@ -12,7 +12,7 @@
 enum { SHORT = 32, LINE = 64 /* of a text: with its label less than a screen's line */ };
 
 /* WORD is a text without blanks: several of them may follow each other on a line. */
-enum kind { TEXT, WORD, NUMBER, BYTES };
+enum kind { TEXT, WORD, NUMBER, TIME, BYTES };
 
 /* What people call the fields of acts that take two. A field that has no row is shown all the same. */
 static const struct label {
@@ -50,6 +50,8 @@ static const struct label {
 	{ F_EXPORTABILITY, WORD, "exportability" },
 	{ F_BLOCK,       BYTES,  "key block" },
 	{ F_BAG,         WORD,   "bag" },
+	{ F_FROM,        TIME,   "active from" },
+	{ F_UNTIL,       TIME,   "active until" },
 	{ F_DISPOSITION, WORD,   "disposition" },
 	{ F_PLACE,       TEXT,   "place" },
 	/* clang-format on */
@@ -64,10 +66,13 @@ static const struct {
 	{ OP_INSTALL,  { F_CERT, F_DEVICE_CA, F_KIF_CA, F_EXCHANGE_CA } },
 	{ OP_DISOWN,   { F_CERT, F_REASON } },
 	{ OP_RAISE,    { 0 } },
-	{ OP_GENERATE, { F_SCHEME, F_CERT, F_KEY_SET } },
-	{ OP_IMPORT,   { F_PACKAGE } },
+	{ OP_GENERATE, { F_SCHEME, F_CERT, F_KEY_SET, F_FROM, F_UNTIL } },
+	{ OP_IMPORT,   { F_PACKAGE, F_FROM, F_UNTIL } },
 	{ OP_PACKAGE,  { F_KEY_SET } },
-	{ OP_STATE,    { F_KEY_SET, F_STATE } },
+	{ OP_STATE,    { F_KEY_SET, F_STATE, F_REASON } },
+	{ OP_COMPROMISE, { F_KEY_SET, F_REASON } },
+	{ OP_DESTROY,  { F_KEY_SET, F_REASON } },
+	{ OP_PERIOD,   { F_KEY_SET, F_FROM, F_UNTIL } },
 	{ OP_LEASE,    { F_KEY_SET, F_SCHEME, F_KCV, F_CERT, F_FIRST, F_LAST, F_COUNT, F_NUMBER } },
 	{ OP_ACCEPT,   { F_LEASE } },
 	{ OP_CHAIN,    { F_KEY_SET, F_FOLLOWER } },
@@ -198,6 +203,9 @@ static void show_value(struct record *answer, enum kind kind, struct span value)
 		record_put(answer, F_VALUE, value);
 	} else if (kind == NUMBER && value.len == 8) {
 		snprintf(text, sizeof text, "%llu", (unsigned long long)get_be64(value.p));
+		record_put_text(answer, F_VALUE, text);
+	} else if (kind == TIME && value.len == 8) {
+		seal_time(text, get_be64(value.p));
 		record_put_text(answer, F_VALUE, text);
 	} else if (value.len && value.len <= SHORT) {
 		hex_encode(text, value.p, value.len);

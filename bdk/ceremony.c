@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* No text of people begins a line, so none looks like it. */
-static const char rule[] = "\n--------------------------------------------------------------------------------\n";
-
 /* --- What stands in the acts -------------------------------------------------------------------------------------- */
 
 const char *ceremony_note(const struct audit *act, const char *kind)
@@ -207,7 +204,7 @@ static void put_head(FILE *f, const struct ceremony *c)
 		fputs("    name ______________________  signature ______________________  date ____________\n\n", f);
 	seal_spki(records, c->records);
 	fprintf(f, "%srecord = " SEAL_MAGIC "\nroom = %s\npurpose = %s\nkind = %s\ntoken = %s\ntitle = %s\nfirst = %llu\nlast = %llu\n"
-		"utc = %s\nrecords = %s\n\n", rule + 1, c->room, c->purpose, c->test ? "test" : "production",
+		"utc = %s\nrecords = %s\n\n", seal_rule + 1, c->room, c->purpose, c->test ? "test" : "production",
 		c->software ? "software" : "hardware", c->title, (unsigned long long)first->sequence,
 		(unsigned long long)last->sequence, time, records);
 }
@@ -268,17 +265,6 @@ static enum err get_head(struct ceremony *c, uint64_t *first, uint64_t *last, st
 	return *first && *first <= *last && *last - *first < CEREMONY_RECORDS ? seal_end(&f, 0) : E_FORMAT;
 }
 
-/* The next line of a text, with its line end; length 0 after the last */
-static struct span next_line(struct span *text)
-{
-	const uint8_t *nl = text->len ? memchr(text->p, '\n', text->len) : NULL;
-	struct span line = { text->p, nl ? (size_t)(nl - text->p) + 1 : text->len };
-
-	text->p += line.len;
-	text->len -= line.len;
-	return line;
-}
-
 static enum err get_acts(struct ceremony *c, struct span *text, uint64_t first, uint64_t last, char why[static CEREMONY_WHY])
 {
 	enum err e;
@@ -289,7 +275,7 @@ static enum err get_acts(struct ceremony *c, struct span *text, uint64_t first, 
 	for (; c->n < last - first + 1; c->n++) {
 		struct audit *a = &c->act[c->n];
 
-		e = audit_parse(a, next_line(text));
+		e = audit_parse(a, seal_line(text));
 		if (!e && (a->sequence != first + c->n || (c->n && memcmp(a->previous, a[-1].hash, sizeof a->previous) != 0)))
 			e = E_FORMAT;
 		if (e == E_FORMAT)
@@ -314,27 +300,6 @@ static enum err check_text(const struct ceremony *c, struct span text, char why[
 	return e;
 }
 
-static enum err check_signature(struct ceremony *c, struct span body, struct span line, const uint8_t *records,
-				char why[static CEREMONY_WHY])
-{
-	static const char words[] = "signature = ";
-	char text[SEAL_SIG];
-	uint8_t digest[32];
-	size_t n = strlen(words);
-	enum err e;
-
-	if (line.len <= n || line.len - n > sizeof text || memcmp(line.p, words, n) != 0 || line.p[line.len - 1] != '\n')
-		return say(why, "its signature is missing, or something stands behind it");
-	memcpy(text, line.p + n, line.len - n - 1);
-	text[line.len - n - 1] = 0;
-	if (seal_from_sig(c->sig, text))
-		return say(why, "its signature is not written as a room writes it");
-	if (records && memcmp(c->records, records, P256_POINT) != 0)
-		return E_KEY;
-	e = sha256(digest, &body, 1);
-	return e ? e : p256_verify(c->sig, c->records, digest);
-}
-
 enum err ceremony_read(struct ceremony *c, struct span text, const uint8_t *records,
 		       char why[static CEREMONY_WHY])
 {
@@ -345,23 +310,23 @@ enum err ceremony_read(struct ceremony *c, struct span text, const uint8_t *reco
 
 	*c = (struct ceremony){ .n = 0 };
 	*why = 0;
-	at = text.len && text.len <= CEREMONY_MAX ? memmem(text.p, text.len, rule, strlen(rule)) : NULL;
+	at = text.len && text.len <= CEREMONY_MAX ? memmem(text.p, text.len, seal_rule, strlen(seal_rule)) : NULL;
 	if (!at || memchr(text.p, 0, text.len))
 		return say(why, "not a ceremony record");
-	left.p = at + strlen(rule);
+	left.p = at + strlen(seal_rule);
 	left.len = (size_t)(text.p + text.len - left.p);
 	head = left;
 	if (get_head(c, &first, &last, head))
 		return say(why, "not a ceremony record as a room writes it");
-	while (next_line(&left).len > 1)
+	while (seal_line(&left).len > 1)
 		;
 	e = get_acts(c, &left, first, last, why);
-	if (!e && next_line(&left).len != 1)
+	if (!e && seal_line(&left).len != 1)
 		e = say(why, "it holds more records than it says");
 	body = (struct span){ text.p, text.len - left.len };
 	if (!e)
 		e = check_text(c, body, why);
-	return e ? e : check_signature(c, body, left, records, why);
+	return e ? e : seal_check(c->sig, body, left, c->records, records, why);
 }
 
 void ceremony_free(struct ceremony *c)

@@ -1,6 +1,7 @@
 #include "bdk/exchange.h"
 #include "base/wipe.h"
 #include "bdk/fingerprint.h"
+#include "bdk/key_state.h"
 #include "bdk/list.h"
 
 #include <stdio.h>
@@ -168,10 +169,14 @@ static enum err drop(struct room *r, const struct key_set_id *id, enum err e)
 enum err exchange_keep(struct key_set *s, struct room *r, const struct key_set_origin *from, char why[static EXCHANGE_WHY])
 {
 	char text[KEY_SET_TEXT], label[KEY_LABEL];
-	enum err e = room_sync(r);
+	enum err e = key_state_period_check(&s->period, why);
 
 	key_set_text(text, &s->id);
 	snprintf(label, sizeof label, "bdk-%s", text);
+	s->state = s->period.from > room_utc() ? KEY_SET_PRE_ACTIVE : KEY_SET_ACTIVE;
+	r->tend_states = 0;
+	if (!e)
+		e = room_sync(r);
 	if (!e)
 		e = journal_begin(r->journal);
 	if (!e)
@@ -242,7 +247,7 @@ enum err exchange_name(struct key_set_id *id, struct room *r, char why[static EX
 enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, struct key_set *made, struct room *r,
 			   struct key_set_id *set, struct span cert, char why[static EXCHANGE_WHY])
 {
-	struct key_set s = { .id = *set, .state = KEY_SET_ACTIVE };
+	struct key_set s = { .id = *set, .period = made->period };
 	uint8_t b[EXCHANGE_MAX], number[20];
 	bool in_token = false;
 	struct worker *w;
@@ -250,6 +255,8 @@ enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, st
 	size_t n = 0;
 	enum err e = exchange_ready(r, why);
 
+	if (!e)
+		e = key_state_period_check(&s.period, why);
 	if (e)
 		return e;
 	e = check_cert(&to, number, r, cert, &r->exchange_ca);
@@ -405,7 +412,7 @@ static enum err verify(struct cert *maker, uint8_t number[static 20], const stru
 enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], struct room *r, struct span package,
 			 char why[static EXCHANGE_WHY])
 {
-	struct key_set s = { .state = KEY_SET_ACTIVE };
+	struct key_set s = { .period = taken->period };
 	uint8_t ctx[32], number[20];
 	struct package p;
 	struct cert maker;
@@ -420,6 +427,8 @@ enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], str
 	e = parse(&p, package);
 	if (!e)
 		e = check_scheme(p.set.scheme, r);
+	if (!e)
+		e = key_state_period_check(&s.period, why);
 	if (!e)
 		e = list_check(r, room_utc(), why);
 	if (!e)

@@ -19,6 +19,7 @@
 /*
  * exchange_generate - make a key set in a load room and its package for the acquirer room named by cert
  *
+ *   made in/out  its period in; as it stands in the journal out
  *   set  in/out  its scheme and, if len is not 0, its id; a free random id is chosen otherwise (TDES: FFFF and 24
  *                random bits)
  *
@@ -32,6 +33,7 @@ MUST_USE enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t
 /*
  * exchange_import - take a package into an acquirer room
  *
+ *   taken in/out  its period in, which is this room's own; as it stands in the journal out
  *   from  out  CN of the load room that made it
  *
  *   E_OK, E_NOT_READY, E_SHORT/E_FORMAT, E_CERTIFICATE/E_EXPIRED/E_REVOKED (not from a load room of this environment),
@@ -71,9 +73,9 @@ struct key_set_origin {
  * exchange_keep - a key set whose objects have just come into the token is written down, if its key may be in this room
  * (fingerprint_admit()); else its objects go again. Whoever puts a BDK into the token ends with this.
  *
- *   s  in/out  id, state and kcv in; as it stands in the journal out
+ *   s  in/out  id, kcv and period in; as it stands in the journal out
  *
- *   E_OK, E_PUBLISHED, E_EXISTS (that key, or that id, is here), E_JOURNAL, E_IO, E_TOKEN (also: an object that had to go stays)
+ *   E_OK, E_RANGE (no such period), E_PUBLISHED, E_EXISTS (that key, or that id, is here), E_JOURNAL, E_IO, E_TOKEN (also: an object that had to go stays)
  */
 MUST_USE enum err exchange_keep(struct key_set *s, struct room *r, const struct key_set_origin *from,
 				char why[static EXCHANGE_WHY]);

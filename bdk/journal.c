@@ -112,6 +112,15 @@ static const char *const steps[JOURNAL_VERSION] = {
 		"CREATE INDEX key_state_key_set ON key_state(key_set);"
 		"INSERT INTO key_state(key_set, state, utc, reason) SELECT id, state, utc, '' FROM key_set ORDER BY row;"
 		"ALTER TABLE key_set DROP COLUMN state;"
+		/* its period; 0: no such end */
+		"ALTER TABLE key_set ADD COLUMN begins INTEGER NOT NULL DEFAULT 0 CHECK(begins >= 0);"
+		"ALTER TABLE key_set ADD COLUMN ends INTEGER NOT NULL DEFAULT 0 CHECK(ends >= 0);"
+		/* what is destroyed never is anything else; by the audit's records: who decided it, and that the token proved it (0: not
+		 * yet) */
+		"CREATE TRIGGER key_state_end BEFORE INSERT ON key_state WHEN EXISTS (SELECT 1 FROM key_state"
+		"  WHERE key_set = new.key_set AND state = 6) BEGIN SELECT raise(ABORT, 'destroyed'); END;"
+		"CREATE TABLE destruction(key_set TEXT PRIMARY KEY REFERENCES key_set(id), decided INTEGER NOT NULL,"
+		"  proved INTEGER NOT NULL) STRICT;"
 		/* which keys were ever here (bdk/fingerprint.h), by the label of the token's object; NULL: one that stands here
 		 * under another label too, since a time when nobody looked */
 		"CREATE TABLE fingerprint(label TEXT PRIMARY KEY, value BLOB UNIQUE CHECK(length(value) = 16))"
@@ -145,8 +154,8 @@ static const char settings[] = "PRAGMA temp_store = MEMORY; "
 			       "PRAGMA trusted_schema = OFF;";
 
 #define KEY_SET                                                                                                        \
-	"SELECT k.row, k.id, k.scheme, (SELECT state FROM key_state WHERE key_set = k.id ORDER BY row DESC LIMIT 1),"  \
-	"  k.kcv, k.utc FROM key_set k "
+	"SELECT k.row, k.id, k.scheme, s.state, k.kcv, k.utc, k.begins, k.ends, s.utc FROM key_set k"                  \
+	"  JOIN key_state s ON s.row = (SELECT max(row) FROM key_state WHERE key_set = k.id) "
 #define KBPK                                                                                                           \
 	"SELECT k.row, k.name, k.type, k.mode, k.exportability, k.kcv, k.utc,"                                         \
 	"  (SELECT state FROM kbpk_state WHERE kbpk = k.name ORDER BY row DESC LIMIT 1),"                              \
@@ -174,7 +183,8 @@ static const char settings[] = "PRAGMA temp_store = MEMORY; "
 enum statement {
 	BEGIN, COMMIT, ROLLBACK, BEGIN_PART, COMMIT_PART, ROLLBACK_PART, META_GET, META_SET, AUDIT_HEAD, AUDIT_AFTER, AUDIT_ADD,
 	HEAD_ADD, HEAD_LAST, HEAD_AFTER, ALL_KEY_SETS, ALL_KEY_STATES, ALL_DEVICES,
-	ALL_LOADS, ALL_EVENTS, SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE,
+	ALL_LOADS, ALL_EVENTS, SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE, KEY_LIFE,
+	KEY_PERIOD, DESTRUCTION_PUT, DESTRUCTION, DESTRUCTION_DUE, LOAD_BELOW, HANDED_FROM,
 	PACKAGE_GET, PACKAGE_ADD, FINGERPRINT_ADD, FINGERPRINT_HAS, FINGERPRINT_OF, DEVICE_BY_SERIAL, DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_ADD,
 	LOAD_BY_ROW, LOAD_LAST, LOAD_COUNT, LOAD_AFTER, LOAD_NEWEST_AFTER, EVENT_ADD, SENT_ADD, SENT_HAS, SENT_NEXT, WIPE_ADD, WIPE_NEXT,
 	WIPED, CERTIFIED_PUT, CERTIFIED_REVOKE, CERTIFIED_AFTER, MAKER_ADD, MAKER_GET, HANDED_PUT, HANDED_GET,
@@ -209,13 +219,19 @@ static const char *const sql[STATEMENTS] = {
 	[SEEN_ADD] = "INSERT INTO seen(kind, value) VALUES(?, ?)",
 	[KEY_SET_BY_ID] = KEY_SET "WHERE k.id = ?",
 	[KEY_SET_AFTER] = KEY_SET "WHERE k.row > ? ORDER BY k.row LIMIT 1",
-	[KEY_SET_ADD] = "INSERT INTO key_set(id, scheme, kcv, utc) VALUES(?, ?, ?, ?)",
+	[KEY_SET_ADD] = "INSERT INTO key_set(id, scheme, kcv, utc, begins, ends) VALUES(?, ?, ?, ?, ?, ?)",
 	[PACKAGE_GET] = "SELECT bytes FROM package WHERE key_set = ?",
 	[PACKAGE_ADD] = "INSERT INTO package(key_set, bytes) VALUES(?, ?)",
 	[FINGERPRINT_ADD] = "INSERT INTO fingerprint(label, value) VALUES(?, nullif(?, x''))",
 	[FINGERPRINT_HAS] = "SELECT 1 FROM fingerprint WHERE label = ?",
 	[FINGERPRINT_OF] = "SELECT label FROM fingerprint WHERE value = ?",
 	[KEY_SET_STATE] = "INSERT INTO key_state(key_set, state, utc, reason) SELECT id, ?, ?, ? FROM key_set WHERE id = ?",
+	[KEY_LIFE] = "SELECT row, state, utc, reason FROM key_state WHERE key_set = ? AND row > ? ORDER BY row LIMIT 1",
+	[KEY_PERIOD] = "UPDATE key_set SET begins = ?, ends = ? WHERE id = ?",
+	[DESTRUCTION_PUT] = "INSERT INTO destruction(key_set, decided, proved) VALUES(?, ?, ?)"
+			    "  ON CONFLICT(key_set) DO UPDATE SET decided = excluded.decided, proved = excluded.proved",
+	[DESTRUCTION] = "SELECT key_set, decided, proved FROM destruction WHERE key_set = ?",
+	[DESTRUCTION_DUE] = "SELECT key_set, decided, proved FROM destruction WHERE proved = 0 LIMIT 1",
 	[DEVICE_BY_SERIAL] = DEVICE "WHERE serial = ?",
 	[DEVICE_BY_SPKI] = DEVICE "WHERE spki = ?",
 	[DEVICE_AFTER] = DEVICE "WHERE row > ? ORDER BY row LIMIT 1",
@@ -225,6 +241,7 @@ static const char *const sql[STATEMENTS] = {
 	[LOAD_ADD] = "INSERT INTO load(key_set, id, serial, spki, point, slot, first_count, firmware)"
 		     "  VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
 	[LOAD_BY_ROW] = LOAD "WHERE l.row = ? " NEWEST,
+	[LOAD_BELOW] = LOAD "WHERE l.key_set = ? AND l.id >= ? " NEWEST "ORDER BY l.id LIMIT 1",
 	[LOAD_LAST] = LOAD "WHERE l.spki = ? AND l.slot = ? " NEWEST "ORDER BY l.row DESC LIMIT 1",
 	[LOAD_COUNT] = "SELECT coalesce(max(max(l.first_count, e.load_count)), 0)"
 		       "  FROM load l JOIN event e ON e.load = l.row WHERE l.spki = ?",
@@ -255,6 +272,8 @@ static const char *const sql[STATEMENTS] = {
 		       "  SET serial = excluded.serial, number = excluded.number, refused = excluded.refused"
 		       "  WHERE handed.refused = ''",
 	[HANDED_GET] = "SELECT serial, number, refused FROM handed WHERE ksn = ?",
+	[HANDED_FROM] = "SELECT ksn, serial, number, refused FROM handed WHERE ksn >= ?1 AND length(ksn) = length(?1)"
+			"  ORDER BY ksn LIMIT 1",
 	[PERSON_BY_NAME] = PERSON "WHERE name = ?",
 	[PERSON_BY_UID] = PERSON "WHERE uid = ?",
 	[PERSON_AFTER] = PERSON "WHERE row > ? ORDER BY row LIMIT 1",
@@ -1041,6 +1060,9 @@ static uint64_t get_key_set(struct query *q, struct key_set *s)
 	s->state = (enum key_set_state)get_number(q, KEY_SET_DESTROYED);
 	get_kcv(q, &s->kcv);
 	s->utc = get_number(q, INT64_MAX);
+	s->period.from = get_number(q, INT64_MAX);
+	s->period.until = get_number(q, INT64_MAX);
+	s->changed = get_number(q, INT64_MAX);
 	return row;
 }
 
@@ -1102,6 +1124,85 @@ enum err journal_key_set_state(struct journal *j, const char *id, enum key_set_s
 	return run_update(j, &q, E_KEY_SET);
 }
 
+enum err journal_key_set_life(struct key_life *out, struct journal *j, const char *id, uint64_t *at)
+{
+	struct query q = query(j, KEY_LIFE);
+	struct key_life l = { 0 };
+	uint64_t row = 0;
+	enum err e;
+
+	put_text(&q, id);
+	put_number(&q, *at);
+	if (query_row(&q)) {
+		row = get_number(&q, INT64_MAX);
+		l.state = (enum key_set_state)get_number(&q, KEY_SET_DESTROYED);
+		l.utc = get_number(&q, INT64_MAX);
+		get_text(&q, l.reason, sizeof l.reason);
+	}
+	e = query_end(&q);
+	if (!e && !row)
+		e = E_SHORT;
+	if (!e) {
+		*out = l;
+		*at = row;
+	}
+	return e;
+}
+
+enum err journal_key_set_period(struct journal *j, const char *id, const struct period *p)
+{
+	struct query q = query(j, KEY_PERIOD);
+
+	put_number(&q, p->from);
+	put_number(&q, p->until);
+	put_text(&q, id);
+	return run_update(j, &q, E_KEY_SET);
+}
+
+enum err journal_destruction_put(struct journal *j, const struct destruction *d)
+{
+	struct query q = query(j, DESTRUCTION_PUT);
+
+	put_text(&q, d->id);
+	put_number(&q, d->decided);
+	put_number(&q, d->proved);
+	return run(&q);
+}
+
+static enum err find_destruction(struct destruction *out, struct query *q)
+{
+	struct destruction d = { .decided = 0 };
+	bool found = query_row(q);
+	enum err e;
+
+	if (found) {
+		get_text(q, d.id, sizeof d.id);
+		d.decided = get_number(q, INT64_MAX);
+		d.proved = get_number(q, INT64_MAX);
+	}
+	e = query_end(q);
+	if (!e && !found)
+		e = E_SHORT;
+	if (!e)
+		*out = d;
+	return e;
+}
+
+enum err journal_destruction(struct destruction *d, struct journal *j, const char *id)
+{
+	struct query q = query(j, DESTRUCTION);
+
+	put_text(&q, id);
+	return find_destruction(d, &q);
+}
+
+enum err journal_destruction_due(struct destruction *d, struct journal *j)
+{
+	struct query q = query(j, DESTRUCTION_DUE);
+
+	return find_destruction(d, &q);
+}
+
 static enum err add_key_set(struct journal *j, const struct key_set *s, const char *id)
 {
 	struct query q = query(j, KEY_SET_ADD);
@@ -1110,6 +1211,8 @@ static enum err add_key_set(struct journal *j, const struct key_set *s, const ch
 	put_number(&q, s->id.scheme);
 	put_blob(&q, s->kcv.b, s->kcv.len);
 	put_number(&q, now());
+	put_number(&q, s->period.from);
+	put_number(&q, s->period.until);
 	query_row(&q);
 	return query_end_unique(&q, E_EXISTS);
 }
@@ -1961,6 +2064,15 @@ enum err journal_load_after(struct load *out, struct journal *j, uint64_t sequen
 	return find_load(out, &q, E_SHORT);
 }
 
+enum err journal_load_below(struct load *out, struct journal *j, const struct key_set_id *set, uint64_t id)
+{
+	struct query q = query(j, LOAD_BELOW);
+
+	put_set(&q, set);
+	put_number(&q, id);
+	return find_load(out, &q, E_SHORT);
+}
+
 enum err journal_load_newest_after(struct load *out, struct journal *j, uint64_t sequence)
 {
 	struct query q = query(j, LOAD_NEWEST_AFTER);
@@ -2138,6 +2250,29 @@ enum err journal_handed(struct handed *out, struct journal *j, const struct ksn 
 	e = query_end(&q);
 	if (!e && !found)
 		e = E_UNKNOWN_DEVICE;
+	if (!e)
+		*out = h;
+	return e;
+}
+
+enum err journal_handed_from(struct handed *out, struct journal *j, const struct ksn *iksn)
+{
+	struct query q = query(j, HANDED_FROM);
+	struct handed h = { .iksn.len = iksn->len };
+	bool found;
+	enum err e;
+
+	put_blob(&q, iksn->b, iksn->len);
+	found = query_row(&q);
+	if (found) {
+		get_blob(&q, h.iksn.b, h.iksn.len, h.iksn.len);
+		get_text(&q, h.serial, sizeof h.serial);
+		get_blob(&q, h.number, sizeof h.number, sizeof h.number);
+		get_text(&q, h.refused, sizeof h.refused);
+	}
+	e = query_end(&q);
+	if (!e && !found)
+		e = E_SHORT;
 	if (!e)
 		*out = h;
 	return e;

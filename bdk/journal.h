@@ -3,7 +3,7 @@
  * projection.
  *
  * An I/O error ends issuing: every function here gives E_JOURNAL and has changed nothing. What allocates is committed
- * and read back before it returns. Tables: meta, audit, key_set, key_state (a key set's life), package (what a key set
+ * and read back before it returns. Tables: meta, audit, key_set, key_state (a key set's life), destruction (and its end), package (what a key set
  * was handed over in), fingerprint (which keys were ever here), device, load, event (what became of a load), sent (h after each KEY), wipe (each ZEROIZE, and h
  * after it), seen (nonces and points); of device ids lease, manifest (what is dictated), chain (which key set follows
  * which), tally (loads a day), claim (what may be issued now) and skipped (what never will be); bag and bag_state (what is in it,
@@ -34,6 +34,24 @@ struct key_set {
 	enum key_set_state state;
 	struct kcv kcv;
 	uint64_t utc;
+	struct period {			/* seconds since 1970; 0: no such end (bdk/key_state.h) */
+		uint64_t from, until;
+	} period;
+	uint64_t changed;		/* out: since when it is in that state */
+};
+
+/* One piece of a key set's life. */
+struct key_life {
+	enum key_set_state state;
+	uint64_t utc;			/* from then on */
+	char reason[CERT_TEXT];
+};
+
+/* A key set that is to be destroyed, or was: sequences of the audit's records that say so. */
+struct destruction {
+	char id[KEY_SET_TEXT];
+	uint64_t decided;
+	uint64_t proved;		/* 0: the token has not shown yet that it is gone */
 };
 
 #define LEASE_MAX 512
@@ -184,6 +202,17 @@ MUST_USE enum err journal_key_set_add(struct journal *j, const struct key_set *s
 /* journal_key_set_state - a new state, kept with those before it: a key set's newest is the one it is in. Whether it may follow
  * the one before is the caller's to know. E_OK, E_KEY_SET, E_JOURNAL */
 MUST_USE enum err journal_key_set_state(struct journal *j, const char *id, enum key_set_state state, const char *reason);
+
+/* journal_key_set_life - the next piece of its life after *at, which starts at 0. E_OK, E_SHORT (no more), E_JOURNAL
+ * journal_key_set_period - E_OK, E_KEY_SET, E_JOURNAL */
+MUST_USE enum err journal_key_set_life(struct key_life *out, struct journal *j, const char *id, uint64_t *at);
+MUST_USE enum err journal_key_set_period(struct journal *j, const char *id, const struct period *p);
+
+/* journal_destruction_put - insert or replace. journal_destruction - of a key set: E_OK, E_SHORT (none), E_JOURNAL.
+ * journal_destruction_due - one that is not proved. E_OK, E_SHORT (none), E_JOURNAL */
+MUST_USE enum err journal_destruction_put(struct journal *j, const struct destruction *d);
+MUST_USE enum err journal_destruction(struct destruction *d, struct journal *j, const char *id);
+MUST_USE enum err journal_destruction_due(struct destruction *d, struct journal *j);
 
 /*
  * Fingerprints of keys (bdk/fingerprint.h), by the label of the token's object; one that was written down stays when its key is
@@ -348,6 +377,9 @@ MUST_USE enum err journal_load_set(struct journal *j, struct load *l);
 /* journal_load_after - the next event after a sequence: the load as it was then. E_OK, E_SHORT */
 MUST_USE enum err journal_load_after(struct load *out, struct journal *j, uint64_t sequence);
 
+/* journal_load_below - a key set's load of device id at or above id, as it is now. E_OK, E_SHORT (no more), E_JOURNAL */
+MUST_USE enum err journal_load_below(struct load *out, struct journal *j, const struct key_set_id *set, uint64_t id);
+
 /* journal_load_newest_after - the next event after a sequence that is its load's newest: the load as it is. E_OK,
  * E_SHORT */
 MUST_USE enum err journal_load_newest_after(struct load *out, struct journal *j, uint64_t sequence);
@@ -444,6 +476,8 @@ struct handed {
  * E_UNKNOWN_DEVICE (no pack named it), E_JOURNAL */
 MUST_USE enum err journal_handed_put(struct journal *j, const struct handed *h);
 MUST_USE enum err journal_handed(struct handed *out, struct journal *j, const struct ksn *iksn);
+/* journal_handed_from - what stands at an initial KSN, or at the next of as many bytes. E_OK, E_SHORT (no more), E_JOURNAL */
+MUST_USE enum err journal_handed_from(struct handed *out, struct journal *j, const struct ksn *iksn);
 
 /* --- tamper-evident bags (bdk/media.h decides) -------------------------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 #include "bdk/kdh.h"
 #include "base/serial.h"
 #include "base/wipe.h"
+#include "bdk/key_state.h"
 #include "bdk/lease.h"
 #include "bdk/list.h"
 #include "crypto/sha256.h"
@@ -80,11 +81,9 @@ static enum err check_key_set(struct journal *j, const struct key_set_id *id, ch
 	e = journal_key_set(&set, j, text);
 	if (!e && set.id.scheme != id->scheme)
 		e = E_KEY_SET;
-	if (!e && set.state != KEY_SET_ACTIVE)
-		e = E_KEY_SET_STATE;
-	if (e == E_KEY_SET || e == E_KEY_SET_STATE)
-		snprintf(why, KDH_WHY, "key set %s %s", text, e == E_KEY_SET ? "is not in this room" : "is suspended");
-	return e;
+	if (e == E_KEY_SET)
+		snprintf(why, KDH_WHY, "key set %s is not in this room", text);
+	return e ? e : key_state_check(&set, KEY_ISSUE, why);
 }
 
 /* All that check_room() judges by: with the same papers, in the same second, it says the same. */

@@ -1,4 +1,5 @@
 #include "bdk/lease.h"
+#include "bdk/key_state.h"
 #include "bdk/list.h"
 #include "bdk/revocation.h"
 
@@ -440,6 +441,8 @@ static enum err check_ids(const struct lease *l, struct journal *j, char why[sta
 		snprintf(why, LEASE_WHY, "key set %s has another check value here", text);
 		e = E_MAC;
 	}
+	if (!e)
+		e = key_state_check(&set, KEY_PLAN, why);
 	if (e)
 		return e;
 	e = journal_lease_at(&x, j, &l->set, l->first, l->last, 0);
@@ -554,7 +557,7 @@ static enum err say_none(struct journal *j, const struct key_set_id *asked, uint
 	return any ? E_KEY_SET_FULL : E_LEASE;
 }
 
-static enum err check_active(struct journal *j, const struct key_set_id *id, char why[static LEASE_WHY])
+static enum err check_state(struct journal *j, const struct key_set_id *id, enum key_act act, char why[static LEASE_WHY])
 {
 	char text[KEY_SET_TEXT];
 	struct key_set set;
@@ -562,11 +565,7 @@ static enum err check_active(struct journal *j, const struct key_set_id *id, cha
 
 	key_set_text(text, id);
 	e = journal_key_set(&set, j, text);
-	if (!e && set.state != KEY_SET_ACTIVE) {
-		snprintf(why, LEASE_WHY, "key set %s is suspended", text);
-		e = E_KEY_SET_STATE;
-	}
-	return e;
+	return e ? e : key_state_check(&set, act, why);
 }
 
 /* The same of a key set or the first that follows it and has one. */
@@ -578,7 +577,7 @@ static enum err find_free(struct lease *l, struct journal *j, const struct key_s
 
 	do {
 		at = next;
-		e = check_active(j, &at, why);
+		e = check_state(j, &at, KEY_ISSUE, why);
 		if (!e)
 			e = lowest_free(l, j, &at, floor);
 		if (e != E_SHORT)
@@ -592,7 +591,7 @@ static enum err find_free(struct lease *l, struct journal *j, const struct key_s
 static enum err find_dictated(struct lease *l, struct journal *j, const struct dictated *d, uint64_t floor,
 			      char why[static LEASE_WHY])
 {
-	enum err e = check_active(j, &d->set, why);
+	enum err e = check_state(j, &d->set, KEY_ISSUE, why);
 
 	if (!e && d->skipped) {
 		snprintf(why, LEASE_WHY, "device id %lu, dictated for %s, was skipped after a crash: dictate another",
@@ -734,6 +733,8 @@ enum err lease_dictate(struct room *r, const struct dictated *line, const struct
 		return E_OK;
 	if (e == E_SHORT)
 		e = E_OK;
+	if (!e)
+		e = check_state(j, &d.set, KEY_PLAN, why);
 	if (!e && d.has_id)
 		e = check_id(&d, j, why);
 	if (e)
@@ -761,7 +762,9 @@ enum err lease_chain(struct journal *j, const struct key_set_id *set, const stru
 			 dukpt_scheme_name(next->scheme));
 		return E_SCHEME;
 	}
-	e = lease_follows(&back, j, next, set);
+	e = check_state(j, next, KEY_PLAN, why);
+	if (!e)
+		e = lease_follows(&back, j, next, set);
 	if (!e && back) {
 		snprintf(why, LEASE_WHY, "key set %s leads to %s already", b, a);
 		e = E_DENIED;

@@ -180,6 +180,17 @@ enum err object_find(struct token *t, CK_OBJECT_HANDLE *h, CK_OBJECT_CLASS class
 	return E_OK;
 }
 
+void object_forget(struct token *t, CK_OBJECT_HANDLE *h, CK_OBJECT_CLASS class, const char *label)
+{
+	*h = 0;
+	for (struct token_known *k = t->known; k < t->known + TOKEN_KNOWN; k++) {
+		if (!k->object || k->class != class || strcmp(k->label, label))
+			continue;
+		*h = k->object;
+		memset(k, 0, sizeof *k);
+	}
+}
+
 enum err object_drop(struct token *t, CK_OBJECT_CLASS class, const char *label)
 {
 	CK_OBJECT_HANDLE h;

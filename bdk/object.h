@@ -75,6 +75,9 @@ MUST_USE enum err object_find(struct token *t, CK_OBJECT_HANDLE *h, CK_OBJECT_CL
 /* object_absent - E_OK (there is none), E_EXISTS */
 MUST_USE enum err object_absent(struct token *t, CK_OBJECT_CLASS class, const char *label);
 
+/* object_forget - the handle that is remembered for a label: *h, 0 where there is none. The next object_find() searches the token */
+void object_forget(struct token *t, CK_OBJECT_HANDLE *h, CK_OBJECT_CLASS class, const char *label);
+
 /* object_drop - destroy it; fine if there is none */
 MUST_USE enum err object_drop(struct token *t, CK_OBJECT_CLASS class, const char *label);
 

@@ -1,9 +1,11 @@
 #include "bdk/ops.h"
 #include "base/hex.h"
 #include "base/serial.h"
+#include "bdk/key_state.h"
 #include "crypto/sha256.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { ROW_MAX = 1024 };
@@ -77,6 +79,38 @@ enum err ops_sum(char text[static OPS_SUM], struct span lines)
 	if (!e)
 		hex_encode(text, hash, sizeof hash);
 	return e;
+enum err ops_period(struct period *p, struct ask *a)
+{
+	enum err e = E_OK;
+
+	*p = (struct period){ 0, 0 };
+	if (field_get(a->fields, F_FROM).p)
+		e = field_number(&p->from, a->fields, F_FROM, INT64_MAX);
+	if (!e && field_get(a->fields, F_UNTIL).p)
+		e = field_number(&p->until, a->fields, F_UNTIL, INT64_MAX);
+	return e ? e : key_state_period_check(p, a->why);
+}
+
+enum err ops_sign(struct ask *a, const char *text, size_t len)
+{
+	struct room_key key = { a->room, "records" };
+	struct bulk out = { malloc(len + SEAL_SIG + 32), 0 };
+	uint8_t digest[32], sig[P256_SIG];
+	char line[SEAL_SIG];
+	enum err e = out.b ? sha256(digest, &(struct span){ (const uint8_t *)text, len }, 1) : E_INTERNAL;
+
+	if (!e)
+		e = room_sign(&key, sig, digest);
+	if (!e)
+		e = seal_sig(line, sig);
+	if (e) {
+		free(out.b);
+		return e;
+	}
+	memcpy(out.b, text, len);
+	out.len = len + (size_t)snprintf((char *)out.b + len, SEAL_SIG + 32, "signature = %s\n", line);
+	ops_leave(a, out);
+	return E_OK;
 }
 
 void ops_left(struct record *answer, const struct lease_forecast *f)

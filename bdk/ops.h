@@ -13,7 +13,9 @@ typedef enum err op_handler(struct ask *a);
 /* ops_people.c */
 op_handler op_info, op_list, op_devices, op_audit, op_digest, op_probe;
 op_handler op_request, op_certify, op_anchors, op_install, op_install_crl;
-op_handler op_generate, op_package, op_import, op_state;
+op_handler op_generate, op_package, op_import;
+/* ops_state.c */
+op_handler op_state, op_period, op_compromise, op_destroy, op_below, op_life, op_destroyed;
 /* ops_custody.c */
 op_handler op_unlock, op_lock, op_custodians, op_change, op_entrust;
 /* ops_shares - once a change of custodians is written down: the shares before a->shares go */
@@ -92,6 +94,12 @@ void ops_number(char text[static OPS_NUMBER], const uint8_t number[static 20]);
 /* ops_sum - SHA-256 in hex of lines of text, so that whoever has them can make it again with sha256sum(1). E_OK, E_CRYPTO */
 #define OPS_SUM 65
 MUST_USE enum err ops_sum(char text[static OPS_SUM], struct span lines);
+
+/* ops_period - F_FROM and F_UNTIL, 0 where one is absent. E_OK, E_FORMAT, E_RANGE (why says so) */
+MUST_USE enum err ops_period(struct period *p, struct ask *a);
+
+/* ops_sign - a text with its last line, the signature of the room's records key, to be fetched. E_OK, E_TOKEN, E_INTERNAL */
+MUST_USE enum err ops_sign(struct ask *a, const char *text, size_t len);
 
 /* ops_left - F_LEFT, and F_DAYS where there is a basis for it */
 void ops_left(struct record *answer, const struct lease_forecast *f);

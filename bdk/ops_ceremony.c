@@ -144,43 +144,21 @@ static enum err collect(struct ceremony *c, struct room *r, uint64_t first, uint
 	return heads_key(c->records, r);
 }
 
-/* The text, signed: it is from this room's journal alone. */
-static enum err make(struct bulk *out, const struct ceremony *c, struct room *r)
-{
-	struct room_key key = { r, "records" };
-	uint8_t digest[32], sig[P256_SIG];
-	char *text = NULL, line[SEAL_SIG];
-	size_t len;
-	enum err e = ceremony_text(&text, &len, c);
-
-	if (!e)
-		e = sha256(digest, &(struct span){ (const uint8_t *)text, len }, 1);
-	if (!e)
-		e = room_sign(&key, sig, digest);
-	if (!e)
-		e = seal_sig(line, sig);
-	out->b = e ? NULL : malloc(len + SEAL_SIG + 32);
-	if (!e && !out->b)
-		e = E_INTERNAL;
-	if (!e) {
-		memcpy(out->b, text, len);
-		out->len = len + (size_t)snprintf((char *)out->b + len, SEAL_SIG + 32, "signature = %s\n", line);
-	}
-	free(text);
-	return e;
-}
-
 enum err op_record(struct ask *a)
 {
 	struct ceremony c = { .n = 0 };
-	struct bulk text = { NULL, 0 };
 	uint64_t first, last;
+	char *text = NULL;
+	size_t len = 0;
 	enum err e = range(&first, &last, a);
 
 	if (!e)
 		e = collect(&c, a->room, first, last);
 	if (!e)
-		e = make(&text, &c, a->room);
+		e = ceremony_text(&text, &len, &c);
+	if (!e)
+		e = ops_sign(a, text, len);
+	free(text);
 	ceremony_free(&c);
 	if (e == E_SPACE) {
 		snprintf(a->why, sizeof a->why, "longer than %d bytes: name fewer records", CEREMONY_MAX);
@@ -191,6 +169,5 @@ enum err op_record(struct ask *a)
 	snprintf(a->object, sizeof a->object, "records %llu to %llu", (unsigned long long)first, (unsigned long long)last);
 	record_put_number(a->answer, F_FIRST, first);
 	record_put_number(a->answer, F_LAST, last);
-	ops_leave(a, text);
 	return E_OK;
 }

@@ -1,4 +1,5 @@
 #include "bdk/exchange.h"
+#include "bdk/key_state.h"
 #include "bdk/media.h"
 #include "bdk/ops.h"
 
@@ -147,6 +148,11 @@ static enum err suspend(bool *suspended, struct ask *a, const struct bag *b)
 	if (e || (s.state != KEY_SET_ACTIVE && s.state != KEY_SET_PRE_ACTIVE))
 		return e;
 	e = journal_key_set_state(j, b->holds, KEY_SET_SUSPENDED, reason);
+		return E_OK; /* none of this room, yet */
+	if (e || key_state_next(key_state_at(&s, room_utc()), KEY_SET_SUSPENDED) != OP_STATE)
+		return e;
+	snprintf(reason, sizeof reason, "bag %s %s", b->number, media_condition_name(b->condition));
+	e = key_state_go(a->room, b->holds, KEY_SET_SUSPENDED, OP_STATE, reason, a->why);
 	*suspended = !e;
 	return e;
 }

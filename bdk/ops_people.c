@@ -1,3 +1,4 @@
+#include "bdk/key_state.h"
 #include "bdk/ops.h"
 #include "base/hex.h"
 #include "bdk/exchange.h"
@@ -83,7 +84,12 @@ enum err op_list(struct ask *a)
 		key_set_text(id, &s.id);
 		record_put_text(a->answer, F_KEY_SET, id);
 		record_put_text(a->answer, F_SCHEME, dukpt_scheme_name(s.id.scheme));
-		record_put_text(a->answer, F_STATE, key_set_state_name(s.state));
+		record_put_text(a->answer, F_STATE, key_set_state_name(key_state_at(&s, room_utc())));
+		record_put_number(a->answer, F_CHANGED, s.changed);
+		if (s.period.from)
+			record_put_number(a->answer, F_FROM, s.period.from);
+		if (s.period.until)
+			record_put_number(a->answer, F_UNTIL, s.period.until);
 		record_put(a->answer, F_KCV, (struct span){ s.kcv.b, s.kcv.len });
 		record_put_number(a->answer, F_TIME, s.utc);
 		if (a->room->config.purpose == ROOM_LOAD)
@@ -350,6 +356,8 @@ enum err op_generate(struct ask *a)
 	size_t len = 0;
 	enum err e = ops_wanted(&set, a);
 
+	if (!e)
+		e = ops_period(&made.period, a);
 	if (e)
 		return e;
 	e = exchange_generate(package, &len, &made, a->room, &set, field_get(a->fields, F_CERT), a->why);
@@ -368,6 +376,7 @@ enum err op_package(struct ask *a)
 {
 	uint8_t package[EXCHANGE_MAX];
 	char id[KEY_SET_TEXT];
+	struct key_set s;
 	size_t len;
 	enum err e = field_text(id, sizeof id, a->fields, F_KEY_SET);
 
@@ -376,7 +385,11 @@ enum err op_package(struct ask *a)
 		return e;
 	}
 	snprintf(a->object, sizeof a->object, "%s", id);
-	e = kbpk_may_repeat(a->room, id, a->why);
+	e = journal_key_set(&s, a->room->journal, id);
+	if (!e)
+		e = key_state_check(&s, KEY_PACKAGE, a->why);
+	if (!e)
+		e = kbpk_may_repeat(a->room, id, a->why);
 	if (!e)
 		e = journal_package(package, &len, sizeof package, a->room->journal, id);
 	if (!e)
@@ -388,8 +401,10 @@ enum err op_import(struct ask *a)
 {
 	struct key_set taken;
 	char from[CERT_TEXT], id[KEY_SET_TEXT];
-	enum err e = exchange_import(&taken, from, a->room, field_get(a->fields, F_PACKAGE), a->why);
+	enum err e = ops_period(&taken.period, a);
 
+	if (!e)
+		e = exchange_import(&taken, from, a->room, field_get(a->fields, F_PACKAGE), a->why);
 	if (e)
 		return e;
 	a->made = taken.id;
@@ -400,32 +415,4 @@ enum err op_import(struct ask *a)
 	record_put(a->answer, F_KCV, (struct span){ taken.kcv.b, taken.kcv.len });
 	record_put_text(a->answer, F_NAME, from);
 	return E_OK;
-}
-
-enum err op_state(struct ask *a)
-{
-	static const enum key_set_state states[] = { KEY_SET_ACTIVE, KEY_SET_SUSPENDED };
-	char id[KEY_SET_TEXT], state[16];
-	struct key_set s;
-	enum err e = field_text(id, sizeof id, a->fields, F_KEY_SET);
-
-	if (e)
-		return E_KEY_SET;
-	snprintf(a->object, sizeof a->object, "%s", id);
-	e = field_text(state, sizeof state, a->fields, F_STATE);
-	if (!e)
-		e = journal_key_set(&s, a->room->journal, id);
-	if (e)
-		return e;
-	for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
-		if (strcmp(state, key_set_state_name(states[i])))
-			continue;
-		snprintf(a->object, sizeof a->object, "%s %s", id, state);
-		e = journal_key_set_state(a->room->journal, id, states[i], "");
-		if (!e)
-			record_put_text(a->answer, F_STATE, state);
-		return e;
-	}
-	snprintf(a->why, sizeof a->why, "a state is active or suspended");
-	return E_FORMAT;
 }

@@ -1,3 +1,4 @@
+#include "bdk/key_state.h"
 #include "bdk/ops.h"
 #include "bdk/people.h"
 
@@ -21,7 +22,7 @@ static enum err read_key_set(struct key_set *s, uint64_t *slot, struct ask *a)
 	if (e)
 		return e == E_RANGE ? E_SLOT : e;
 	e = journal_key_set(s, a->room->journal, id);
-	return !e && s->state != KEY_SET_ACTIVE ? E_KEY_SET_STATE : e;
+	return e ? e : key_state_check(s, KEY_ISSUE, a->why);
 }
 
 /* The terminals of a session: how many, and the sum of their serials, each on a line. */

@@ -1,5 +1,6 @@
 #include "bdk/recover.h"
 #include "base/wipe.h"
+#include "bdk/key_state.h"
 #include "bdk/list.h"
 #include "dukpt/data.h"
 #include "dukpt/host.h"
@@ -77,8 +78,8 @@ enum err recover_begin(struct recover *v, struct key_set *set, struct room *r, c
 	e = journal_key_set(&s, r->journal, text);
 	if (!e && !ksn_fits(k, s.id.scheme))
 		e = E_KEY_SET;
-	if (!e && s.state != KEY_SET_ACTIVE)
-		e = E_KEY_SET_STATE;
+	if (!e)
+		e = key_state_check(&s, KEY_RECOVER, why);
 	if (!e && !ksn_counter_valid(k))
 		e = E_COUNTER;
 	if (!e)
@@ -197,6 +198,14 @@ done:
 	wipe(&key, sizeof key);
 	wipe(out + *len, RECOVER_DATA - *len);
 	return e;
+}
+
+void recover_forget(struct recover *v, const struct key_set_id *set)
+{
+	for (size_t i = 0; i < RECOVER_CACHE; i++)
+		if (v->cache[i].used && v->cache[i].iksn.len == (set->scheme == DUKPT_TDES ? KSN_TDES : KSN_AES) &&
+		    !memcmp(ksn_key_set(&v->cache[i].iksn).p, set->b, set->len))
+			wipe(&v->cache[i], sizeof v->cache[i]);
 }
 
 void recover_end(struct recover *v)

@@ -48,6 +48,8 @@ MUST_USE enum err recover_mac(struct recover *v, const struct ksn *k, struct spa
 MUST_USE enum err recover_data(uint8_t out[static RECOVER_DATA], size_t *len, struct recover *v, struct room *r,
 			       const struct ksn *k, struct span data);
 
+/* recover_forget - the initial keys of a key set are wiped */
+void recover_forget(struct recover *v, const struct key_set_id *set);
 void recover_end(struct recover *v);
 
 #endif

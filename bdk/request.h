@@ -25,7 +25,8 @@ enum bdk_op {
 				   F_LIST and F_UNTIL of the installed revocation list, if there is one; F_SEALED (1/0): a
 				   locked room does this, OP_AUDIT, and what custodians ask; the rest is E_SEALED; F_LOCKED
 				   why no device id is issued, if none is */
-	OP_LIST = 2,		/* key sets -> F_ROW* {F_KEY_SET, F_SCHEME, F_STATE, F_KCV, F_TIME}; in a load room with
+	OP_LIST = 2,		/* key sets -> F_ROW* {F_KEY_SET, F_SCHEME, F_STATE, F_KCV, F_TIME, F_CHANGED since
+				   when it is in that state, [F_FROM], [F_UNTIL]}; in a load room with
 				   F_USED device ids issued, F_SKIPPED that a crash left and that are never issued, F_LEFT
 				   in leases in force, F_WEEK and F_MONTH loads in the last 7 and 30 days, [F_DAYS that
 				   these ids last], [F_FOLLOWER the key set that follows] */
@@ -70,10 +71,20 @@ enum bdk_op {
 				   names all its certificates */
 	OP_RAISE = 16,		/* ca: -> F_EPOCH the new one, F_SEQUENCE of the list that says so */
 	/* people: key sets */
-	OP_GENERATE = 20,	/* load: F_SCHEME, F_CERT of the acquirer, [F_KEY_SET] -> F_KEY_SET, F_KCV, F_PACKAGE */
-	OP_IMPORT = 21,		/* acquirer: F_PACKAGE -> F_KEY_SET, F_SCHEME, F_KCV, F_NAME who made it */
+	OP_GENERATE = 20,	/* load: F_SCHEME, F_CERT of the acquirer, [F_KEY_SET], [F_FROM], [F_UNTIL] its period -> F_KEY_SET, F_KCV, F_PACKAGE */
+	OP_IMPORT = 21,		/* acquirer: F_PACKAGE, [F_FROM], [F_UNTIL] -> F_KEY_SET, F_SCHEME, F_KCV, F_NAME who made it */
 	OP_PACKAGE = 23,	/* load: F_KEY_SET -> F_PACKAGE: what OP_GENERATE gave, once more */
-	OP_STATE = 22,		/* load, acquirer: F_KEY_SET, F_STATE "active"|"suspended" -> F_STATE */
+	OP_STATE = 22,		/* load, acquirer: F_KEY_SET, F_STATE "active"|"suspended"|"deactivated", [F_REASON] ->
+				   F_STATE. Which follows which: bdk/key_state.c */
+	OP_COMPROMISE = 26,	/* load, acquirer: F_KEY_SET, F_REASON -> F_STATE */
+	OP_DESTROY = 27,	/* load, acquirer: F_KEY_SET, F_REASON -> F_STATE: the token has shown that it is gone */
+	OP_PERIOD = 28,		/* load, acquirer: F_KEY_SET, [F_FROM], [F_UNTIL] -> F_STATE: its period, in place of any before */
+	OP_BELOW = 29,		/* load, acquirer: F_KEY_SET, [F_SINCE] -> F_STATE, F_ROW* what hangs below it: in a load room the
+				   facts of each load as it is now, in an acquirer room of each initial KSN that was handed over
+				   {F_KSN, F_SERIAL, F_REASON why nothing is recovered, ""} */
+	OP_LIFE = 65,		/* load, acquirer: F_KEY_SET, [F_SINCE] -> F_ROW* {F_STATE, F_TIME, F_REASON} */
+	OP_DESTROYED = 66,	/* load, acquirer: F_KEY_SET of one that was destroyed -> : To fetch: the certificate of it, signed
+				   (bdk/destruction.h) */
 	OP_HANDOVER = 24,	/* load: [F_KEY_SET], [F_SINCE] -> F_SEQUENCE, F_USED loads, [F_HEAD]. To fetch: the pack */
 	OP_IMPORT_PACK = 25,	/* acquirer: the pack that was put -> F_NAME of its room, F_SEQUENCE, F_USED loads of key sets
 				   that are here, F_REVOKED of these, F_STRANGE others */
@@ -222,6 +233,7 @@ enum bdk_field {
 	F_BAG = 170, F_MEDIUM = 171, F_PART = 172, F_PARTS = 173, F_HOLDS = 174, F_INTENT = 175, F_KEEPER = 176,
 	F_DISPOSITION = 177, F_PLACE = 178, F_SUSPENDED = 179,
 	F_KBPK = 160, F_UNDER = 161, F_ALGORITHM = 162, F_MODE = 163, F_EXPORTABILITY = 164, F_BLOCK = 165,
+	F_FROM = 140, F_CHANGED = 141 /* seconds since 1970 */,
 	F_HEAD = 130 /* a signed head of the audit: a stanza (bdk/audit.h) */
 };
 

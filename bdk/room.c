@@ -3,7 +3,9 @@
 #include "base/host/database.h"
 #include "base/host/file.h"
 #include "base/wipe.h"
+#include "bdk/destroy.h"
 #include "bdk/fingerprint.h"
+#include "bdk/key_state.h"
 #include "bdk/list.h"
 #include "crypto/sha256.h"
 
@@ -272,6 +274,13 @@ enum err room_worker(struct worker **w, struct room *r)
 		e = fit(r, (unsigned)(soonest - r->worker));
 	}
 	return e;
+}
+
+enum err room_worker_at(struct worker **w, struct room *r, unsigned which)
+{
+	*w = &r->worker[which];
+	worker_wait_key(*w);
+	return fit(r, which);
 }
 
 enum err room_order(unsigned *which, struct room *r, const struct key_order *order)
@@ -885,6 +894,16 @@ static enum err start_workers(struct room *r, char why[static ROOM_WHY])
 	return e ? e : check_cas(r, why);
 }
 
+/* What is to be done about its keys as soon as there are workers */
+static enum err keys_open(struct room *r)
+{
+	enum err e = destroy_open(r);
+
+	if (!e)
+		e = fingerprint_open(r);
+	return e ? e : key_state_tend(r);
+}
+
 enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
 {
 	char journal[PATH];
@@ -933,7 +952,7 @@ enum err room_open(struct room *r, const char *dir, char why[static ROOM_WHY])
 		e = E_TOKEN;
 	}
 	if (!e && r->config.test)
-		e = fingerprint_open(r);
+		e = keys_open(r);
 	if (!e && r->config.test)
 		mark_open(r);
 	if (e)
@@ -950,7 +969,7 @@ enum err room_unlock(struct room *r, const uint8_t pin[static SHARE_SECRET], cha
 	if (!e)
 		e = start_workers(r, why);
 	if (!e)
-		e = fingerprint_open(r);
+		e = keys_open(r);
 	r->sealed = e;
 	if (e)
 		room_lock(r);

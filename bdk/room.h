@@ -90,6 +90,7 @@ struct room {
 	uint64_t head_looked;		/* room_monotonic() when heads_tend() looked last, or when the room was opened */
 	uint8_t own_valid[32];		/* kdh_begin()'s: what it found valid last */
 	struct marks mark;		/* load: do journal and marks agree? */
+	uint64_t tend_states;		/* key_state_tend()'s: when a period begins or ends next; 0: it has to look */
 };
 
 /*
@@ -199,6 +200,10 @@ uint64_t room_monotonic(void);
 /* room_worker - one that can be asked, started anew if it has died (its handles died with it) or has served long. Where
  * all are at work it waits for one, whose KEY is there to be taken then. E_OK, E_TOKEN */
 MUST_USE enum err room_worker(struct worker **w, struct room *r);
+
+/* room_worker_at - that one of config.workers, as room_worker() gives it; where it is at work, its KEY is there to be taken then. E_OK,
+ * E_TOKEN */
+MUST_USE enum err room_worker_at(struct worker **w, struct room *r, unsigned which);
 
 /* room_order - give an order to a worker that has none. E_OK (*which: index of the worker), E_SPACE (all have one),
  * E_TOKEN */

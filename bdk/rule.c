@@ -50,6 +50,12 @@ static const struct rule rules[] = {
 	{ OP_AGREE,        RULE_PASSPHRASE, CUS,       0 },
 	{ OP_WITHDRAW,     RULE_PASSPHRASE, CUS,       0 },
 	{ OP_MAILER,       RULE_PASSPHRASE, CUS,       0 },
+	{ OP_COMPROMISE,   RULE_PASSPHRASE, CUS | SUP, CUS | SUP },
+	{ OP_DESTROY,      RULE_PASSPHRASE, CUS,       CUS },
+	{ OP_PERIOD,       RULE_PASSPHRASE, CUS | SUP, CUS | SUP },
+	{ OP_BELOW,        RULE_UID,        ANY,       0 },
+	{ OP_LIFE,         RULE_UID,        ANY,       0 },
+	{ OP_DESTROYED,    RULE_UID,        ANY,       0 },
 	{ OP_HANDOVER,     RULE_PASSPHRASE, CUS | SUP, 0 },
 	{ OP_IMPORT_PACK,  RULE_PASSPHRASE, CUS | SUP, 0 },
 	/* KBPKs, and key sets under them */

@@ -1,9 +1,11 @@
 #include "bdk/seal.h"
 #include "base/hex.h"
 #include "crypto/p256.h"
+#include "crypto/sha256.h"
 
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -205,4 +207,45 @@ bool seal_take_choice(struct seal_fields *f, const char *key, const char *yes, c
 enum err seal_end(const struct seal_fields *f, size_t rest)
 {
 	return f->e ? f->e : f->taken + rest == f->s->n ? E_OK : E_FORMAT;
+}
+
+/* --- Texts -------------------------------------------------------------------------------------------------------- */
+
+const char seal_rule[] = "\n--------------------------------------------------------------------------------\n";
+
+struct span seal_line(struct span *text)
+{
+	const uint8_t *nl = text->len ? memchr(text->p, '\n', text->len) : NULL;
+	struct span line = { text->p, nl ? (size_t)(nl - text->p) + 1 : text->len };
+
+	text->p += line.len;
+	text->len -= line.len;
+	return line;
+}
+
+static enum err say(char why[static SEAL_WHY], const char *what)
+{
+	snprintf(why, SEAL_WHY, "%s", what);
+	return E_FORMAT;
+}
+
+enum err seal_check(uint8_t sig[static P256_SIG], struct span body, struct span line, const uint8_t named[static P256_POINT],
+		    const uint8_t *records, char why[static SEAL_WHY])
+{
+	static const char words[] = "signature = ";
+	char text[SEAL_SIG];
+	uint8_t digest[32];
+	size_t n = strlen(words);
+	enum err e;
+
+	if (line.len <= n || line.len - n > sizeof text || memcmp(line.p, words, n) != 0 || line.p[line.len - 1] != '\n')
+		return say(why, "its signature is missing, or something stands behind it");
+	memcpy(text, line.p + n, line.len - n - 1);
+	text[line.len - n - 1] = 0;
+	if (seal_from_sig(sig, text))
+		return say(why, "its signature is not written as a room writes it");
+	if (records && memcmp(named, records, P256_POINT) != 0)
+		return E_KEY;
+	e = sha256(digest, &body, 1);
+	return e ? e : p256_verify(sig, named, digest);
 }

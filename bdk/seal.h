@@ -47,6 +47,25 @@ uint64_t seal_take_number(struct seal_fields *f, const char *key, uint64_t most)
 /* seal_take_hex - upper-case digits of a or b bytes; how many bytes they are */
 uint8_t seal_take_hex(uint8_t *out, struct seal_fields *f, const char *key, size_t a, size_t b);
 bool seal_take_choice(struct seal_fields *f, const char *key, const char *yes, const char *no);
+/* A text for people, then this line of dashes (no text of people begins a line, so none looks like it), then what it is made from, and
+ * its signature. seal_line - the next line of a text, with its line end, length 0 after the last; the text goes on behind it */
+extern const char seal_rule[];
+struct span seal_line(struct span *text);
+
+/*
+ * seal_check - is line "signature = ...", by the key that the text names, over body?
+ *
+ *   sig      out  it
+ *   named    in   the records key that the text names
+ *   records  in   the one that it has to be; NULL: any
+ *   why      out  SEAL_WHY characters: what is wrong
+ *
+ *   E_OK, E_FORMAT, E_KEY (of another room), E_SIGNATURE, E_CRYPTO
+ */
+#define SEAL_WHY 160
+MUST_USE enum err seal_check(uint8_t sig[static P256_SIG], struct span body, struct span line, const uint8_t named[static P256_POINT],
+			     const uint8_t *records, char why[static SEAL_WHY]);
+
 /* seal_end - E_OK: there were no errors, and all but rest fields have been taken. E_FORMAT */
 MUST_USE enum err seal_end(const struct seal_fields *f, size_t rest);
 

@@ -227,6 +227,50 @@ enum err token_drop_bdk(struct token *t, const struct key_set_id *set)
 	return e ? e : drop_bdk(t, &b);
 }
 
+/* Does this handle derive, as a BDK's did? */
+static bool derives(struct token *t, CK_OBJECT_HANDLE h, enum dukpt_scheme scheme)
+{
+	CK_OBJECT_HANDLE part[2] = { 0, 0 }, bdk[2] = { h, h };
+	struct key_set_id set = { { 0xFF, 0xFF }, dukpt_key_set_len(scheme), scheme };
+	struct ksn iksn;
+	bool does = ksn_make(&iksn, scheme, set.b, 0) || !construct_initial(t, part, bdk, scheme, &iksn, 0);
+
+	object_destroy(t, &part[0]);
+	object_destroy(t, &part[1]);
+	return does;
+}
+
+static enum err destroy(struct token *t, const char *label, enum dukpt_scheme scheme)
+{
+	CK_OBJECT_HANDLE old[2] = { 0, 0 }, again; /* as it was remembered, and as a search finds it now */
+	enum err e;
+
+	object_forget(t, &old[0], CKO_SECRET_KEY, label);
+	e = object_find(t, &old[1], CKO_SECRET_KEY, label);
+	if (!e)
+		e = object_drop(t, CKO_SECRET_KEY, label);
+	if (!e || e == E_KEY)
+		e = object_absent(t, CKO_SECRET_KEY, label); /* nothing is remembered of it: another search */
+	if (e == E_EXISTS) {
+		object_forget(t, &again, CKO_SECRET_KEY, label);
+		e = token_refuse(t, "an object that was destroyed is found again");
+	}
+	for (unsigned i = 0; !e && i < 2; i++)
+		if (old[i] && derives(t, old[i], scheme))
+			e = token_refuse(t, "an object that was destroyed still derives");
+	return e;
+}
+
+enum err token_destroy_bdk(struct token *t, const struct key_set_id *set)
+{
+	struct bdk_names b = { .n = 0 };
+	enum err e = name_bdk(&b, set);
+
+	for (unsigned i = 0; !e && i < b.n; i++)
+		e = destroy(t, b.label[i], set->scheme);
+	return e;
+}
+
 /* --- Initial keys ------------------------------------------------------------------------------------------------ */
 
 /* The objects of a key set, if iksn belongs to it. E_KEY_SET, E_SCHEME, E_TOKEN */

@@ -120,6 +120,8 @@ MUST_USE enum err token_drop_bdk(struct token *t, const struct key_set_id *set);
 MUST_USE enum err token_initial_key(struct token *t, struct key *ik, const struct key_set_id *set,
 				    const struct ksn *iksn);
 
+MUST_USE enum err token_destroy_bdk(struct token *t, const struct key_set_id *set);
+
 /* token_fingerprint - worker_fingerprint(); the key under which fingerprints are, "fingerprint", is made with the first */
 MUST_USE enum err token_fingerprint(struct token *t, uint8_t fp[static FINGERPRINT], bool *published, const char *label);
 

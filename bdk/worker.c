@@ -55,6 +55,7 @@ enum act {
 	ACT_DROP_KBPK,
 	ACT_MAKE_BDK_BLOCK,
 	ACT_TAKE_BDK_BLOCK,
+	ACT_DESTROY_BDK,
 	ACTS
 };
 
@@ -517,6 +518,16 @@ static enum err do_set_mark(struct token *t, struct rd *r, struct wr *w, struct 
 	return e ? e : token_set_mark(t, a->out, a->out + TOKEN_MARK, a->out + sizeof(uint8_t[2][TOKEN_MARK]));
 }
 
+static enum err do_destroy_bdk(struct token *t, struct rd *r, struct wr *w, struct args *a)
+{
+	enum err e;
+
+	(void)w;
+	rd_set(r, &a->set);
+	e = rd_end(r);
+	return e ? e : token_destroy_bdk(t, &a->set);
+}
+
 static enum err do_fingerprint(struct token *t, struct rd *r, struct wr *w, struct args *a)
 {
 	bool published = false;
@@ -559,6 +570,7 @@ static const struct {
 	[ACT_MAKE_KEY]		= { do_make_key,	 IN(ROOM_LOAD) },
 	[ACT_MARK]		= { do_mark,		 IN(ROOM_LOAD) },
 	[ACT_SET_MARK]		= { do_set_mark,	 IN(ROOM_LOAD) },
+	[ACT_DESTROY_BDK]	= { do_destroy_bdk,	 IN(ROOM_LOAD) | IN(ROOM_ACQUIRER) },
 	[ACT_FINGERPRINT]	= { do_fingerprint,	 IN(ROOM_LOAD) | IN(ROOM_ACQUIRER) },
 };
 /* clang-format on */
@@ -1177,5 +1189,15 @@ enum err worker_fingerprint(struct worker *w, uint8_t fp[static FINGERPRINT], bo
 	ask(w, &c);
 	rd_copy(&c.r, fp, FINGERPRINT);
 	*published = rd_u8(&c.r);
+	return end(w, &c);
+}
+
+enum err worker_destroy_bdk(struct worker *w, const struct key_set_id *set)
+{
+	struct call c;
+
+	begin(&c, ACT_DESTROY_BDK);
+	wr_set(&c.w, set);
+	ask(w, &c);
 	return end(w, &c);
 }

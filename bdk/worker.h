@@ -194,6 +194,13 @@ MUST_USE enum err worker_enter_bdk(struct worker *w, struct kcv *kcv, const stru
 MUST_USE enum err worker_drop_bdk(struct worker *w, const struct key_set_id *set);
 
 /*
+ * worker_destroy_bdk - destroy a key set's objects, and have the token show that they are gone: neither the handles that this worker had
+ * of them nor their labels derive anything, and a fresh search finds none. Fine if there were none; to be asked of every worker, since
+ * each knows handles of its own. Not in a ca room. E_SCHEME; E_TOKEN: not shown
+ */
+MUST_USE enum err worker_destroy_bdk(struct worker *w, const struct key_set_id *set);
+
+/*
  * worker_fingerprint - of the secret key of that label, "bdk-ID" or "kbpk-NAME": which key it is, and nothing more
  *
  *   fp         out  16 bytes under a key that never leaves the token: the same for the same key, whatever its label is

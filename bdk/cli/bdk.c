@@ -14,6 +14,8 @@ struct cli cli;
 
 #define ROOM { "room", "DIR", "folder of the room (default: $KEYROOM_ROOM)", &cli.room, false }
 #define JSON { "json", NULL, "print JSON", &cli.json, false }
+#define FROM { "from", "DATE", "when it becomes active: 2027-01-31 or 2027-01-31T12:00:00Z, UTC (default: now)", &cli.from, false }
+#define UNTIL { "until", "DATE", "when it is deactivated (default: when people say so)", &cli.until, false }
 #define END { 0 }
 
 static const struct opt nothing[] = { END };
@@ -53,7 +55,7 @@ static const struct opt of_generate[] = {
 	{ "exportability", "E|S|N", "of that key block (default: N, whoever gets it does not give it on)", &cli.exportability, false },
 	{ "id", "HEX", "id of the key set: FFFF and 6 digits (tdes), or 8 digits (default: random)", &cli.id, false },
 	{ "out", "FILE", "where the package or key block goes", &cli.out, true },
-	END,
+	FROM, UNTIL, END,
 };
 static const struct opt of_kbpk[] = {
 	ROOM, JSON,
@@ -76,7 +78,7 @@ static const struct opt of_import[] = {
 	{ "join", NULL, "give a component of the key set that is being entered; DIGEST as on the first one's screen", &cli.join, false },
 	{ "bag", "NUMBER", "the bag that the component came in", &cli.bag, false },
 	{ "withdraw", NULL, "end what is being entered: everything that was given is wiped", &cli.withdraw, false },
-	END,
+	FROM, UNTIL, END,
 };
 static const struct opt of_component[] = {
 	ROOM,
@@ -85,6 +87,34 @@ static const struct opt of_component[] = {
 	{ "part", "K/N", "which component of how many", &cli.part, true },
 	{ "bag", "NUMBER", "the bag that it goes into", &cli.bag, true },
 	{ "mailer", "FILE", "a printer, or a new file, instead of this terminal's screen", &cli.mailer, false },
+	END,
+};
+static const struct opt of_list[] = {
+	ROOM, JSON,
+	{ "history", "ID", "the states that a key set has been in, with reasons", &cli.history, false },
+	END,
+};
+static const struct opt of_period[] = { ROOM, FROM, UNTIL, END };
+static const struct opt of_state[] = {
+	ROOM,
+	{ "reason", "TEXT", "why, for the audit", &cli.reason, false },
+	END,
+};
+static const struct opt of_compromise[] = {
+	ROOM, JSON,
+	{ "reason", "TEXT", "why, for the audit", &cli.reason, true },
+	END,
+};
+static const struct opt of_destroy[] = {
+	ROOM,
+	{ "reason", "TEXT", "why, for the audit", &cli.reason, true },
+	{ "out", "FILE", "where the certificate goes (default: standard output)", &cli.out, false },
+	END,
+};
+static const struct opt of_destroyed[] = {
+	ROOM,
+	{ "out", "FILE", "where the certificate goes (default: standard output)", &cli.out, false },
+	{ "key", "FILE", "verify: the records key (bdk audit key)", &cli.key, false },
 	END,
 };
 static const struct opt of_package[] = {
@@ -208,7 +238,7 @@ static const struct command commands[] = {
 	  cli_custodians },
 	{ "entrust", "", "A custodian's part in a change of custodians, from his own login.", just_room, 0, 0, cli_entrust },
 	{ "info", "", "Prints what a room is.", room_json, 0, 0, cli_info },
-	{ "list", "", "Lists key sets.", room_json, 0, 0, cli_list },
+	{ "list", "", "Lists key sets, or tells the life of one.", of_list, 0, 0, cli_list },
 	{ "devices", "", "Lists the terminals of a ca room, or the loads of a load room.", room_json, 0, 0,
 	  cli_devices },
 	{ "audit", "[export|verify FILE|head|key]", "Prints the audit: who did what, and what was refused; or checks an export of it.",
@@ -250,8 +280,16 @@ static const struct command commands[] = {
 	  cli_manifest },
 	{ "chain", "", "In a load room: says which key set follows another.", of_chain, 0, 0, cli_chain },
 	{ "backup", "", "In a load room: writes its journal to backup.db in its folder.", just_room, 0, 0, cli_backup },
-	{ "suspend", "ID", "Suspends a key set.", just_room, 1, 1, cli_suspend },
-	{ "resume", "ID", "Makes a suspended key set active again.", just_room, 1, 1, cli_resume },
+	{ "period", "ID", "From when until when a key set is active.", of_period, 1, 1, cli_set_period },
+	{ "activate", "ID", "Makes a key set active before its period begins, or without one.", of_state, 1, 1, cli_activate },
+	{ "suspend", "ID", "Suspends a key set.", of_state, 1, 1, cli_suspend },
+	{ "resume", "ID", "Makes a suspended key set active again.", of_state, 1, 1, cli_activate },
+	{ "deactivate", "ID", "Ends loading from a key set for ever; acquirers still recover.", of_state, 1, 1, cli_deactivate },
+	{ "compromise", "ID", "Somebody may know this key: nothing is done with it any more; lists what hangs below it.", of_compromise, 1,
+	  1, cli_compromise },
+	{ "below", "ID", "Lists every terminal and key below a key set, with its last state.", room_json, 1, 1, cli_below },
+	{ "destroy", "ID", "Destroys a key set in the token, and prints the certificate of it.", of_destroy, 1, 1, cli_destroy },
+	{ "destroyed", "ID, verify FILE", "Prints the certificate of a destruction again; checks one.", of_destroyed, 1, 2, cli_destroyed },
 	{ "expect", "SERIAL...", "In a ca room: puts serials on the maker's list.", just_room, 1, -1, cli_expect },
 	{ "enrol", "", "In a ca room: gives a blank terminal its certificate.", of_enrol, 0, 0, cli_enrol },
 	{ "revoke", "SERIAL", "In a ca room: revokes a terminal's certificate.", of_revoke, 1, 1, cli_revoke },

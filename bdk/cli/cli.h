@@ -15,7 +15,7 @@ struct cli {
 	const char *room, *purpose, *name, *test, *json, *role, *anchors, *crl, *scheme, *recipient, *id, *range, *out,
 		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise, *key_set,
 		*since, *csv, *head, *key, *all, *uid, *refuse, *records, *slot, *join, *card, *custodians, *threshold, *so_threshold,
-		*components, *mailer, *bag, *accept_software, *under, *algorithm, *exportability, *change, *withdraw, *check_value, *count, *elsewhere, *again, *next, *mark,
+		*components, *mailer, *bag, *accept_software, *under, *algorithm, *exportability, *change, *withdraw, *check_value, *count, *elsewhere, *again, *next, *mark, *from, *until, *history,
 		*medium, *part, *holds, *keeper, *to, *place;
 };
 extern struct cli cli;
@@ -25,7 +25,8 @@ typedef int cli_command(int operands, char **operand);
 cli_command cli_unlock, cli_lock, cli_custodians, cli_entrust;
 cli_command cli_init, cli_restore, cli_info, cli_list, cli_devices, cli_audit, cli_ceremony, cli_digest, cli_probe;
 cli_command cli_request, cli_certify, cli_anchors, cli_install, cli_crl, cli_disown, cli_epoch;
-cli_command cli_generate, cli_package, cli_import, cli_suspend, cli_resume;
+cli_command cli_generate, cli_package, cli_import;
+cli_command cli_activate, cli_suspend, cli_deactivate, cli_set_period, cli_compromise, cli_below, cli_destroy, cli_destroyed;
 cli_command cli_kbpk;
 cli_command cli_handover, cli_import_pack, cli_verify;
 cli_command cli_enter, cli_component;
@@ -76,6 +77,9 @@ bool cli_fetch(struct client *c, uint8_t *out, size_t *len, size_t size, int *st
 /* cli_fail - one line about a refusal: bdkd's sentence if it gave one. Returns the exit status. */
 int cli_fail(const struct client *c, enum err e, const char *what);
 
+/* cli_period - --from and --until into a request; false, having said why (state.c) */
+bool cli_period(struct record *r, int *status);
+
 /* cli_records_key - the public records key in the file of --key; false, having said why (audit.c) */
 bool cli_records_key(uint8_t point[static P256_POINT], int *status);
 
@@ -105,6 +109,8 @@ struct column {
  * Below a table stands what every report of a production room on a software token says. Returns the exit status.
  */
 int cli_table(uint16_t op, const struct column *columns, size_t n);
+/* cli_table_of - and what is asked is of this key set */
+int cli_table_of(uint16_t op, const char *key_set, const struct column *columns, size_t n);
 
 /* cli_time - RFC 3339, UTC; "-" for what is no time */
 #define CLI_TIME 40

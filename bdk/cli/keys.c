@@ -1,4 +1,4 @@
-/* generate, package, import, suspend, resume */
+/* generate, package, import */
 #include "bdk/cli/cli.h"
 #include "base/hex.h"
 #include "base/host/fail.h"
@@ -68,6 +68,8 @@ int cli_generate(int operands, char **operand)
 				"--for CERT or --under KBPK");
 	if (cli.exportability && !cli.under)
 		return fail_why(E_USAGE, "is for key blocks", "--under KBPK", "--exportability %s", cli.exportability);
+	if (cli.under && (cli.from || cli.until))
+		return fail_why(E_USAGE, "go with --for", "bdk period gives a key set its end", "--from, --until");
 	if (cli.under)
 		return cli_generate_block();
 	if (!cli_pem_in(&cert, 1, der, sizeof der, "CERTIFICATE", cli.recipient, &status))
@@ -77,7 +79,7 @@ int cli_generate(int operands, char **operand)
 	record_put(&request, F_CERT, cert);
 	if (cli.id)
 		record_put_text(&request, F_KEY_SET, cli.id);
-	if (!cli_open(&c, &status))
+	if (!cli_period(&request, &status) || !cli_open(&c, &status))
 		return status;
 	if (!cli_reserve(cli.out, &status)) {
 		client_close(&c);
@@ -120,6 +122,8 @@ int cli_import(int operands, char **operand)
 	size_t len = 0;
 	int status = 0;
 
+	if ((cli.from || cli.until) && (cli.under || cli.components || cli.join || cli.withdraw))
+		return fail_why(E_USAGE, "go with a package", "bdk period gives a key set its end", "--from, --until");
 	if (cli.under && operands == 1)
 		return cli_import_block(operand[0]);
 	if (cli.components || cli.join || cli.withdraw)
@@ -130,41 +134,16 @@ int cli_import(int operands, char **operand)
 	if (cli.id || cli.scheme || cli.check_value || cli.bag)
 		return fail_why(E_USAGE, "go with --components, --join or --under", "--help tells how",
 				"--id, --scheme, --check-value, --bag");
-	if (!cli_read(package, &len, sizeof package, operand[0], &status) || !cli_open(&c, &status))
+	if (!cli_read(package, &len, sizeof package, operand[0], &status))
 		return status;
 	record_begin(&request, OP_IMPORT);
 	record_put(&request, F_PACKAGE, (struct span){ package, len });
+	if (!cli_period(&request, &status) || !cli_open(&c, &status))
+		return status;
 	if (cli_ask(&c, &request, &status, operand[0])) {
 		print_key_set("imported");
 		printf(", made by %s\n", field_text(from, sizeof from, c.fields, F_NAME) ? "?" : from);
 	}
 	client_close(&c);
 	return status;
-}
-
-static int set_state(const char *id, const char *state)
-{
-	int status = 0;
-
-	if (!cli_open(&c, &status))
-		return status;
-	record_begin(&request, OP_STATE);
-	record_put_text(&request, F_KEY_SET, id);
-	record_put_text(&request, F_STATE, state);
-	if (cli_ask(&c, &request, &status, id))
-		printf("%s is %s\n", id, state);
-	client_close(&c);
-	return status;
-}
-
-int cli_suspend(int operands, char **operand)
-{
-	(void)operands;
-	return set_state(operand[0], "suspended");
-}
-
-int cli_resume(int operands, char **operand)
-{
-	(void)operands;
-	return set_state(operand[0], "active");
 }

@@ -141,7 +141,9 @@ int cli_list(int operands, char **operand)
 {
 	static const struct column columns[] = {
 		{ "KEY SET", "key_set", F_KEY_SET, CELL_TEXT },	 { "SCHEME", "scheme", F_SCHEME, CELL_TEXT },
-		{ "STATE", "state", F_STATE, CELL_TEXT },	 { "CHECK VALUE", "kcv", F_KCV, CELL_HEX },
+		{ "STATE", "state", F_STATE, CELL_TEXT },	 { "SINCE", "since", F_CHANGED, CELL_TIME },
+		{ "FROM", "from", F_FROM, CELL_TIME },		 { "UNTIL", "until", F_UNTIL, CELL_TIME },
+		{ "CHECK VALUE", "kcv", F_KCV, CELL_HEX },
 		{ "ISSUED", "issued", F_USED, CELL_NUMBER },	 { "SKIPPED", "skipped", F_SKIPPED, CELL_NUMBER },
 		{ "LEFT", "left", F_LEFT, CELL_NUMBER },	 { "7 DAYS", "week", F_WEEK, CELL_NUMBER },
 		{ "30 DAYS", "month", F_MONTH, CELL_NUMBER },	 { "LASTS DAYS", "lasts_days", F_DAYS, CELL_NUMBER },
@@ -149,8 +151,15 @@ int cli_list(int operands, char **operand)
 		{ "MADE", "made", F_TIME, CELL_TIME },
 	};
 
+	static const struct column life[] = {
+		{ "STATE", "state", F_STATE, CELL_TEXT }, { "SINCE", "since", F_TIME, CELL_TIME },
+		{ "REASON", "reason", F_REASON, CELL_TEXT },
+	};
+
 	(void)operands;
 	(void)operand;
+	if (cli.history)
+		return cli_table_of(OP_LIFE, cli.history, life, sizeof life / sizeof life[0]);
 	return cli_table(OP_LIST, columns, sizeof columns / sizeof columns[0]);
 }
 

@@ -156,7 +156,7 @@ static void print_token(struct client *c, int *status)
 	printf("A production room on a software token, which its room.conf accepts.\n");
 }
 
-int cli_table(uint16_t op, const struct column *columns, size_t n)
+int cli_table_of(uint16_t op, const char *key_set, const struct column *columns, size_t n)
 {
 	static struct client c;
 	static struct record request;
@@ -178,7 +178,9 @@ int cli_table(uint16_t op, const struct column *columns, size_t n)
 
 		record_begin(&request, op);
 		record_put_number(&request, F_SINCE, since);
-		if (!cli_ask(&c, &request, &status, cli.room))
+		if (key_set)
+			record_put_text(&request, F_KEY_SET, key_set);
+		if (!cli_ask(&c, &request, &status, key_set ? key_set : cli.room))
 			break;
 		while (!status && field_next(&row, c.fields, F_ROW, &at))
 			if (field_check(row))
@@ -202,4 +204,9 @@ int cli_table(uint16_t op, const struct column *columns, size_t n)
 	json_decref(t.json);
 	client_close(&c);
 	return status;
+}
+
+int cli_table(uint16_t op, const struct column *columns, size_t n)
+{
+	return cli_table_of(op, NULL, columns, n);
 }

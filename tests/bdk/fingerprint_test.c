@@ -160,7 +160,7 @@ static void teardown(void)
 
 static enum err import(enum dukpt_scheme scheme, const char *id, const char *bdk)
 {
-	struct key_set taken;
+	struct key_set taken = { .utc = 0 };
 
 	room_sim_package(&sim, &p, scheme, id, bdk);
 	len = room_sim_package_bytes(&sim, package, &p);
@@ -239,7 +239,7 @@ END_TEST
 START_TEST(a_fingerprint_is_the_rooms_own)
 {
 	uint8_t value[FINGERPRINT], here[FINGERPRINT], there[FINGERPRINT];
-	struct key_set made, taken;
+	struct key_set made = { .utc = 0 }, taken = made;
 	struct key k = test_key(TDES_BDK);
 	struct key_set_id id = { .scheme = DUKPT_AES128 };
 	char label[KEY_LABEL], text[KEY_SET_TEXT];

@@ -129,9 +129,15 @@ static const struct {
 	{ OP_INSTALL, { F_CERT, F_DEVICE_CA, F_KIF_CA, F_EXCHANGE_CA } },
 	{ OP_DISOWN, { F_CERT, F_REASON } },
 	{ OP_GENERATE, { F_SCHEME, F_CERT, F_KEY_SET, F_FIRST, F_LAST } },
-	{ OP_IMPORT, { F_PACKAGE } },
+	{ OP_IMPORT, { F_PACKAGE, F_FROM, F_UNTIL } },
 	{ OP_PACKAGE, { F_KEY_SET } },
-	{ OP_STATE, { F_KEY_SET, F_STATE } },
+	{ OP_STATE, { F_KEY_SET, F_STATE, F_REASON } },
+	{ OP_COMPROMISE, { F_KEY_SET, F_REASON } },
+	{ OP_DESTROY, { F_KEY_SET, F_REASON } },
+	{ OP_PERIOD, { F_KEY_SET, F_FROM, F_UNTIL } },
+	{ OP_BELOW, { F_KEY_SET, F_SINCE } },
+	{ OP_LIFE, { F_KEY_SET, F_SINCE } },
+	{ OP_DESTROYED, { F_KEY_SET } },
 	{ OP_HANDOVER, { F_KEY_SET, F_SINCE } },
 	{ OP_EXPECT, { F_SERIAL } },
 	{ OP_ENROL, { F_SERIAL } },
@@ -341,7 +347,7 @@ static void setup(void)
 	package_len = room_sim_package_bytes(&sim, package, &p);
 	if (front->purpose == ROOM_ACQUIRER) {
 		char from[CERT_TEXT], why[EXCHANGE_WHY];
-		struct key_set taken;
+		struct key_set taken = { .utc = 0 };
 
 		ck_assert_int_eq(
 			exchange_import(&taken, from, &sim.acquirer, (struct span){ package, package_len }, why), E_OK);

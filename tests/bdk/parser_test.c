@@ -340,7 +340,7 @@ START_TEST(whatever_becomes_of_it_nothing_is_made)
 {
 	uint8_t package[EXCHANGE_MAX], before[32], after[32];
 	struct key_set_id id;
-	struct key_set made;
+	struct key_set made = { .utc = 0 };
 	struct der good, wrong;
 	struct key bdk;
 	size_t len = 0;

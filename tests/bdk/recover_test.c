@@ -28,7 +28,7 @@ static void take(enum dukpt_scheme scheme, const char *id, const char *bdk)
 	uint8_t bytes[EXCHANGE_MAX];
 	char from[CERT_TEXT], why[EXCHANGE_WHY];
 	struct room_sim_package p;
-	struct key_set taken;
+	struct key_set taken = { .utc = 0 };
 	size_t len;
 
 	room_sim_package(&sim, &p, scheme, id, bdk);

@@ -363,7 +363,7 @@ START_TEST(an_import_that_was_cut_off_can_be_done_again)
 	static struct room_sim sim;
 	static uint8_t package[EXCHANGE_MAX];
 	struct room_sim_package p;
-	struct key_set taken;
+	struct key_set taken = { .utc = 0 };
 	char from[CERT_TEXT], why[EXCHANGE_WHY];
 	struct span bytes = { package, 0 };
 

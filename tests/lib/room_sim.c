@@ -212,7 +212,7 @@ struct key_set room_sim_generate(struct room_sim *s, struct key *bdk, enum dukpt
 	uint8_t point[P256_POINT], package[EXCHANGE_MAX], ctx[32];
 	char why[EXCHANGE_WHY];
 	struct key priv, z, kek;
-	struct key_set made;
+	struct key_set made = { .utc = 0 };
 	struct span wrapped;
 	struct der cert;
 	size_t len, head;
