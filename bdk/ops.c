@@ -79,6 +79,8 @@ enum err ops_sum(char text[static OPS_SUM], struct span lines)
 	if (!e)
 		hex_encode(text, hash, sizeof hash);
 	return e;
+}
+
 enum err ops_period(struct period *p, struct ask *a)
 {
 	enum err e = E_OK;

@@ -145,13 +145,8 @@ static enum err suspend(bool *suspended, struct ask *a, const struct bag *b)
 		e = put_given(a, b->holds);
 	if (!e)
 		e = put_leases(a, &s.id);
-	if (e || (s.state != KEY_SET_ACTIVE && s.state != KEY_SET_PRE_ACTIVE))
-		return e;
-	e = journal_key_set_state(j, b->holds, KEY_SET_SUSPENDED, reason);
-		return E_OK; /* none of this room, yet */
 	if (e || key_state_next(key_state_at(&s, room_utc()), KEY_SET_SUSPENDED) != OP_STATE)
 		return e;
-	snprintf(reason, sizeof reason, "bag %s %s", b->number, media_condition_name(b->condition));
 	e = key_state_go(a->room, b->holds, KEY_SET_SUSPENDED, OP_STATE, reason, a->why);
 	*suspended = !e;
 	return e;

@@ -15,7 +15,7 @@ allowed() {
 	protocol) echo 'base/ crypto/ protocol/' ;;
 	line) echo 'base/ line/ protocol/link.h' ;;
 	bdk) echo 'base/ crypto/ dukpt/ protocol/ bdk/' ;;
-	bdk/cli) echo 'base/ crypto/ protocol/ line/ bdk/cli/ bdk/client.h bdk/audit.h bdk/card.h bdk/ceremony.h bdk/seal.h bdk/pack.h bdk/record.h bdk/request.h bdk/probe.h' ;;
+	bdk/cli) echo 'base/ crypto/ protocol/ line/ bdk/cli/ bdk/client.h bdk/audit.h bdk/card.h bdk/ceremony.h bdk/destroyed.h bdk/seal.h bdk/pack.h bdk/record.h bdk/request.h bdk/probe.h' ;;
 	kif) echo 'base/ line/ protocol/link.h bdk/client.h bdk/record.h bdk/request.h kif/' ;;
 	terminal) echo 'base/ crypto/ dukpt/ protocol/ terminal/' ;;
 	terminal/port/posix | terminal/port/mps2-an386) echo 'base/ crypto/ dukpt/ protocol/ terminal/' ;;
