@@ -9,14 +9,18 @@
 enum { MEDIA = BAG_MAILER + 1, CONDITIONS = BAG_MISSING + 1, DISPOSITIONS = BAG_SENT + 1 };
 
 static const char *const media[MEDIA] = {
-	[BAG_COMPONENT] = "component", [BAG_SHARE] = "share", [BAG_CARD] = "card", [BAG_BLOCK] = "key-block", [BAG_MAILER] = "mailer",
+	[BAG_COMPONENT] = "component", [BAG_SHARE] = "share",   [BAG_CARD] = "card",
+	[BAG_BLOCK] = "key-block",     [BAG_MAILER] = "mailer",
 };
 static const char *const conditions[CONDITIONS] = {
-	[BAG_SEALED] = "sealed", [BAG_OPENED] = "opened", [BAG_DAMAGED] = "damaged", [BAG_MISSING] = "missing",
+	[BAG_SEALED] = "sealed",
+	[BAG_OPENED] = "opened",
+	[BAG_DAMAGED] = "damaged",
+	[BAG_MISSING] = "missing",
 };
 static const char *const dispositions[DISPOSITIONS] = {
-	[BAG_HERE] = "here",	     [BAG_REBAGGED] = "re-bagged", [BAG_DESTROYED] = "destroyed",
-	[BAG_RETURNED] = "returned", [BAG_STORED] = "stored",	   [BAG_SENT] = "sent",
+	[BAG_HERE] = "here",         [BAG_REBAGGED] = "re-bagged", [BAG_DESTROYED] = "destroyed",
+	[BAG_RETURNED] = "returned", [BAG_STORED] = "stored",      [BAG_SENT] = "sent",
 };
 
 /* From the condition a bag is in (row) to the one it is found in. What was opened is never sealed again: it gets another bag. A
@@ -110,7 +114,8 @@ static enum err check(const struct bag *b, char why[static MEDIA_WHY])
 		bad = "a bag's number is 1 to 15 letters, digits and dashes";
 	else if (b->medium < BAG_COMPONENT || b->medium > BAG_MAILER)
 		bad = "a medium is a component, share, card, key-block or mailer";
-	else if ((b->parts && (b->parts < 2 || b->parts > MEDIA_PARTS || !b->part || b->part > b->parts)) || (!b->parts && b->part))
+	else if ((b->parts && (b->parts < 2 || b->parts > MEDIA_PARTS || !b->part || b->part > b->parts)) ||
+		 (!b->parts && b->part))
 		bad = "a part is K of N, N 2 to 9";
 	else if (*b->holds && !plain(b->holds, sizeof b->holds))
 		bad = "what it holds is a key set's id or a KBPK's name";
@@ -131,8 +136,8 @@ static size_t begin(char out[static MEDIA_SAID], const struct bag *b)
 
 	if (b->parts)
 		snprintf(part, sizeof part, " %u of %u", b->part, b->parts);
-	return (size_t)snprintf(out, MEDIA_SAID, "%s: %s%s%s%s: ", b->number, media_medium_name(b->medium), part, *b->holds ? " of " : "",
-				b->holds);
+	return (size_t)snprintf(out, MEDIA_SAID, "%s: %s%s%s%s: ", b->number, media_medium_name(b->medium), part,
+				*b->holds ? " of " : "", b->holds);
 }
 
 void media_made(char out[static MEDIA_SAID], const struct bag *b)
@@ -146,14 +151,17 @@ void media_seen(char out[static MEDIA_SAID], const struct bag *b, bool suspended
 {
 	size_t at = begin(out, b);
 
-	snprintf(out + at, MEDIA_SAID - at, "%s%s%s%s", media_condition_name(b->condition), *b->reason ? ", " : "", b->reason,
-		 suspended ? " (key suspended)" : "");
+	snprintf(out + at, MEDIA_SAID - at, "%s%s%s%s", media_condition_name(b->condition), *b->reason ? ", " : "",
+		 b->reason, suspended ? " (key suspended)" : "");
 }
 
 void media_moved(char out[static MEDIA_SAID], const struct bag *b)
 {
 	static const char *const joins[DISPOSITIONS] = {
-		[BAG_REBAGGED] = " as ", [BAG_RETURNED] = " to ", [BAG_STORED] = ", ", [BAG_SENT] = " to ",
+		[BAG_REBAGGED] = " as ",
+		[BAG_RETURNED] = " to ",
+		[BAG_STORED] = ", ",
+		[BAG_SENT] = " to ",
 	};
 	size_t at = begin(out, b);
 
@@ -176,10 +184,11 @@ static bool spent(const struct bag *b)
 static enum err say(char why[static MEDIA_WHY], const struct bag *b, const char *what, const char *not_now)
 {
 	if (spent(b))
-		snprintf(why, MEDIA_WHY, "%s was %s%s%s: nothing is in it any more", b->number, media_disposition_name(b->disposition),
-			 *b->place ? " as " : "", b->place);
+		snprintf(why, MEDIA_WHY, "%s was %s%s%s: nothing is in it any more", b->number,
+			 media_disposition_name(b->disposition), *b->place ? " as " : "", b->place);
 	else
-		snprintf(why, MEDIA_WHY, "%s is %s: it is not %s%s", b->number, media_condition_name(b->condition), what, not_now);
+		snprintf(why, MEDIA_WHY, "%s is %s: it is not %s%s", b->number, media_condition_name(b->condition),
+			 what, not_now);
 	return E_BAG_STATE;
 }
 
@@ -224,7 +233,8 @@ enum err media_find(struct bag *b, struct journal *j, const char *number, enum b
 	if (found < BAG_SEALED || found > BAG_MISSING || spent(&now) || !found_as[now.condition][found])
 		return say(why, &now, media_condition_name(found), " after that");
 	if (found >= BAG_DAMAGED ? !printable(reason, sizeof now.reason) : *reason) {
-		snprintf(why, MEDIA_WHY, "a reason of 1 to %zu characters goes with damaged and missing", sizeof now.reason - 1);
+		snprintf(why, MEDIA_WHY, "a reason of 1 to %zu characters goes with damaged and missing",
+			 sizeof now.reason - 1);
 		return E_FORMAT;
 	}
 	if (found != BAG_SEALED) { /* whoever finds it whole where it lay leaves it there */
@@ -239,8 +249,8 @@ enum err media_find(struct bag *b, struct journal *j, const char *number, enum b
 	return e;
 }
 
-enum err media_use(struct bag *b, struct journal *j, const char *number, const char *holds, unsigned part, unsigned parts,
-		   char why[static MEDIA_WHY])
+enum err media_use(struct bag *b, struct journal *j, const char *number, const char *holds, unsigned part,
+		   unsigned parts, char why[static MEDIA_WHY])
 {
 	struct bag now;
 	enum err e = take(&now, j, number, why);
@@ -261,8 +271,8 @@ enum err media_use(struct bag *b, struct journal *j, const char *number, const c
 	return e;
 }
 
-enum err media_move(struct bag *b, struct journal *j, const char *number, enum bag_disposition disposition, const char *place,
-		    char why[static MEDIA_WHY])
+enum err media_move(struct bag *b, struct journal *j, const char *number, enum bag_disposition disposition,
+		    const char *place, char why[static MEDIA_WHY])
 {
 	struct bag now, next;
 	enum err e = take(&now, j, number, why);
@@ -270,9 +280,12 @@ enum err media_move(struct bag *b, struct journal *j, const char *number, enum b
 	if (e)
 		return e;
 	if (disposition < BAG_REBAGGED || disposition > BAG_SENT || spent(&now) || !goes[now.condition][disposition])
-		return say(why, &now, media_disposition_name(disposition), now.condition == BAG_SEALED ? ": open it first" : " like that");
-	if (disposition == BAG_DESTROYED || disposition == BAG_RETURNED ? *place : !printable(place, sizeof now.place)) {
-		snprintf(why, MEDIA_WHY, "re-bagged takes the new number, stored where, sent to whom; the others take none");
+		return say(why, &now, media_disposition_name(disposition),
+			   now.condition == BAG_SEALED ? ": open it first" : " like that");
+	if (disposition == BAG_DESTROYED || disposition == BAG_RETURNED ? *place
+									: !printable(place, sizeof now.place)) {
+		snprintf(why, MEDIA_WHY,
+			 "re-bagged takes the new number, stored where, sent to whom; the others take none");
 		return E_FORMAT;
 	}
 	now.disposition = disposition;

@@ -41,7 +41,8 @@ enum err op_bag(struct ask *a)
 	if (!e)
 		e = field_text(b.keeper, sizeof b.keeper, a->fields, F_KEEPER);
 	if (e) {
-		snprintf(a->why, sizeof a->why, "a bag has a number (1 to %d characters), medium, custodian and purpose (1 to %d)",
+		snprintf(a->why, sizeof a->why,
+			 "a bag has a number (1 to %d characters), medium, custodian and purpose (1 to %d)",
 			 BAG_NUMBER - 1, BAG_TEXT - 1);
 		return e;
 	}
@@ -164,7 +165,9 @@ enum err op_bag_found(struct ask *a)
 	if (!e)
 		e = text_or_none(reason, sizeof reason, a->fields, F_REASON);
 	if (e) {
-		snprintf(a->why, sizeof a->why, "a bag's number, how it was found and a reason (up to %d characters) are needed", BAG_TEXT - 1);
+		snprintf(a->why, sizeof a->why,
+			 "a bag's number, how it was found and a reason (up to %d characters) are needed",
+			 BAG_TEXT - 1);
 		return e;
 	}
 	snprintf(a->object, sizeof a->object, "%s", number);
@@ -191,7 +194,8 @@ enum err op_bag_move(struct ask *a)
 	if (!e)
 		e = text_or_none(place, sizeof place, a->fields, F_PLACE);
 	if (e) {
-		snprintf(a->why, sizeof a->why, "a bag's number, what became of it and where (up to %d characters) are needed", BAG_TEXT - 1);
+		snprintf(a->why, sizeof a->why,
+			 "a bag's number, what became of it and where (up to %d characters) are needed", BAG_TEXT - 1);
 		return e;
 	}
 	snprintf(a->object, sizeof a->object, "%s", number);

@@ -19,7 +19,8 @@ bool cli_put_part(struct record *r, int *status)
 	part = strtoul(cli.part, &end, 10);
 	if (*end == '/')
 		parts = strtoul(end + 1, &end, 10);
-	if (strspn(cli.part, "0123456789/") != strlen(cli.part) || *end || !part || parts < 2 || part > parts || parts > 9) {
+	if (strspn(cli.part, "0123456789/") != strlen(cli.part) || *end || !part || parts < 2 || part > parts ||
+	    parts > 9) {
 		*status = fail_why(E_USAGE, "which part of how many is K/N, N 2 to 9", "1/3", "--part %s", cli.part);
 		return false;
 	}
@@ -42,8 +43,10 @@ static int record(const char *number)
 	int status = 0;
 
 	if (!cli.medium || !cli.purpose || !cli.keeper)
-		return fail_why(E_USAGE, "are needed", "bdk bag record NUMBER --medium component --part 1/3 --of ID --custodian NAME "
-				"--purpose TEXT", "--medium, --custodian and --purpose");
+		return fail_why(E_USAGE, "are needed",
+				"bdk bag record NUMBER --medium component --part 1/3 --of ID --custodian NAME "
+				"--purpose TEXT",
+				"--medium, --custodian and --purpose");
 	record_begin(&request, OP_BAG);
 	record_put_text(&request, F_BAG, number);
 	record_put_text(&request, F_MEDIUM, cli.medium);
@@ -72,10 +75,11 @@ static void print_below(const char *holds)
 	if (!field_number(&given, c.fields, F_GIVEN, 1) && given)
 		printf("  a package or key block of %s has left the room\n", holds);
 	while (field_next(&row, c.fields, F_ROW, &at))
-		if (!field_number(&number, row, F_NUMBER, INT64_MAX) && !field_number(&first, row, F_FIRST, UINT32_MAX) &&
-		    !field_number(&last, row, F_LAST, UINT32_MAX) && !field_number(&left, row, F_LEFT, INT64_MAX))
-			printf("  lease %llu: device ids %llu to %llu, %llu left\n", (unsigned long long)number, (unsigned long long)first,
-			       (unsigned long long)last, (unsigned long long)left);
+		if (!field_number(&number, row, F_NUMBER, INT64_MAX) &&
+		    !field_number(&first, row, F_FIRST, UINT32_MAX) && !field_number(&last, row, F_LAST, UINT32_MAX) &&
+		    !field_number(&left, row, F_LEFT, INT64_MAX))
+			printf("  lease %llu: device ids %llu to %llu, %llu left\n", (unsigned long long)number,
+			       (unsigned long long)first, (unsigned long long)last, (unsigned long long)left);
 		else if (!field_text(key, sizeof key, row, F_OBJECT) && !field_number(&given, row, F_GIVEN, 1))
 			printf("  %s %s under it\n", key, given ? "went out" : "came in");
 }
@@ -95,7 +99,8 @@ static int found(const char *number, const char *state)
 	if (status)
 		return status;
 	printf("bag %s is %s\n", number, state);
-	if (!field_text(holds, sizeof holds, c.fields, F_HOLDS) && !field_number(&suspended, c.fields, F_SUSPENDED, 1) && suspended)
+	if (!field_text(holds, sizeof holds, c.fields, F_HOLDS) &&
+	    !field_number(&suspended, c.fields, F_SUSPENDED, 1) && suspended)
 		printf("%s is suspended: two people resume it, with a reason\n", holds);
 	print_below(holds);
 	client_close(&c);

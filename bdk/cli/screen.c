@@ -189,7 +189,8 @@ static size_t draw(const char *keys, const char *before, size_t first, bool chan
 	left -= shown;
 	page = shown;
 #define OUT(...) (len += (size_t)snprintf(out + len, sizeof out - len, __VA_ARGS__))
-#define OUT_LINE(d, i) OUT("%s%s%s\n", !plain && (d).title[i] ? "\033[1;7m" : "", (d).line[i], !plain && (d).title[i] ? "\033[0m" : "")
+#define OUT_LINE(d, i)                                                                                                 \
+	OUT("%s%s%s\n", !plain && (d).title[i] ? "\033[1;7m" : "", (d).line[i], !plain && (d).title[i] ? "\033[0m" : "")
 	OUT("%s", plain ? "\n" : "\033[H\033[2J");
 	for (size_t i = 0; i < head.n; i++)
 		OUT_LINE(head, i);

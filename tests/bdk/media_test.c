@@ -42,8 +42,13 @@ static char dir[64], why[MEDIA_WHY];
 static struct journal *j;
 static struct bag b;
 
-static const struct bag paper = { .number = "A4711", .medium = BAG_COMPONENT, .part = 1, .parts = 3, .holds = "FFFF987654",
-				  .purpose = "loading", .keeper = "ann" };
+static const struct bag paper = { .number = "A4711",
+				  .medium = BAG_COMPONENT,
+				  .part = 1,
+				  .parts = 3,
+				  .holds = "FFFF987654",
+				  .purpose = "loading",
+				  .keeper = "ann" };
 
 static void setup(void)
 {
@@ -98,7 +103,9 @@ END_TEST
 START_TEST(what_a_bag_does_not_say_well_is_not_recorded)
 {
 	static const char *const numbers[] = { "", "A 1", "A:1", "A\"1" };
-	static const struct { uint8_t part, parts; } parts[] = { { 1, 1 }, { 0, 2 }, { 3, 2 }, { 1, 10 }, { 1, 0 } };
+	static const struct {
+		uint8_t part, parts;
+	} parts[] = { { 1, 1 }, { 0, 2 }, { 3, 2 }, { 1, 10 }, { 1, 0 } };
 	struct bag bad = paper;
 
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
@@ -145,10 +152,14 @@ static const char *allowed(enum bag_condition c, enum bag_disposition d)
 	if (d == BAG_REBAGGED || d == BAG_DESTROYED)
 		return ":";
 	switch (c) {
-	case BAG_SEALED: return "sodm:DrSs";
-	case BAG_OPENED: return "dm:RDr";
-	case BAG_DAMAGED: return "m:RD";
-	case BAG_MISSING: return "d:";
+	case BAG_SEALED:
+		return "sodm:DrSs";
+	case BAG_OPENED:
+		return "dm:RDr";
+	case BAG_DAMAGED:
+		return "m:RD";
+	case BAG_MISSING:
+		return "d:";
 	}
 	return ":";
 }
@@ -168,8 +179,8 @@ static int strange(void)
 				snprintf(number, sizeof number, "F%d", k++);
 				put(number, c, d);
 				yes = v && v <= BAG_MISSING && memchr(may, found[v], (size_t)(colon - may));
-				n += media_find(&b, j, number, (enum bag_condition)v, v >= BAG_DAMAGED ? "torn" : "", why) !=
-				     (yes ? E_OK : E_BAG_STATE);
+				n += media_find(&b, j, number, (enum bag_condition)v, v >= BAG_DAMAGED ? "torn" : "",
+						why) != (yes ? E_OK : E_BAG_STATE);
 			}
 			for (unsigned v = 0; v <= BAG_SENT + 1; v++) {
 				snprintf(number, sizeof number, "M%d", k++);
@@ -177,7 +188,8 @@ static int strange(void)
 				put(number, c, d);
 				yes = v && v <= BAG_SENT && strchr(colon, moved[v]);
 				n += media_move(&b, j, number, (enum bag_disposition)v,
-						v == BAG_DESTROYED || v == BAG_RETURNED ? "" : place, why) != (yes ? E_OK : E_BAG_STATE);
+						v == BAG_DESTROYED || v == BAG_RETURNED ? "" : place,
+						why) != (yes ? E_OK : E_BAG_STATE);
 			}
 		}
 	return n;
