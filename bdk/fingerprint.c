@@ -11,8 +11,8 @@ static void say_same(char why[static ROOM_WHY], const char *label)
 {
 	bool bdk = !strncmp(label, "bdk-", 4);
 
-	snprintf(why, ROOM_WHY, "it is the same key as %s%s, which is or was in this room", bdk ? "key set " : "",
-		 bdk ? label + 4 : label);
+	snprintf(why, ROOM_WHY, "it is the same key as %s %s, which is or was in this room", bdk ? "key set" : "KBPK",
+		 strchr(label, '-') + 1);
 }
 
 static enum err worker_says(uint8_t fp[static FINGERPRINT], bool *is_published, struct room *r, const char *label)

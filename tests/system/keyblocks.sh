@@ -71,6 +71,20 @@ moved aes128 70000003 zmk-bank $ZMK
 moved aes256 70000004 zmk-bank $ZMK
 [ "$(cut -c1 "$WORK/blocks/FFFF700001")" = B ] && [ "$(cut -c1 "$WORK/blocks/70000003")" = D ] || complain "versions"
 
+# A room on another token (NSS softokn): the same blocks.
+NSS=$(dpkg -L libnss3 | grep -m 1 '/libsoftokn3\.so$') || die "no libnss3: make deps"
+"$BIN/bdk" init "$WORK/nss" --purpose load --test --name nss --token "pkcs11:token=nss?module-path=$NSS" \
+	--token-arguments "configdir='sql:{room}/token' dbTokenDescription='nss'" >/dev/null &&
+	"$PARTNER" enter "$WORK/nss" zmk-bank AES256 B $ZMK 2>"$WORK/said" && "$PARTNER" enter "$WORK/nss" old-bank 2TDEA B $OLD \
+	2>>"$WORK/said" && serve nss && certify ca nss load || die "a room on NSS"
+for s in 'tdes FFFF700005 old-bank' 'aes192 70000006 zmk-bank'; do
+	set -- $s
+	run nss generate --scheme $1 --id $2 --under $3 --out "$WORK/blocks/$2" || complain "NSS, $1: $(cat "$WORK/said")"
+	made=$(grep -o 'check value [0-9A-F]*' "$WORK/out")
+	in_acquirer import "$WORK/blocks/$2" --under $3 && grep -qF "$made, under" "$WORK/out" || complain "from NSS, $1: $(cat "$WORK/said")"
+done
+stop nss
+
 # A terminal, loaded from these, sells, and the acquirer recovers.
 boot t1 TC-1 ca "unix:$WORK/t1.link" && enrol t1 TC-1 ca "unix:$WORK/t1.link" >/dev/null 2>&1 || die "t1"
 lease FFFF700001 tdes && lease 70000003 aes128 || die "lease"
@@ -170,7 +184,7 @@ in_load "kbpk generate zmk-bank" --algorithm AES128
 refused "a name again" 73 'given once'
 # Two keys of the token fewer: the object itself is gone.
 stop load && "$PARTNER" enter "$WORK/load" zmk-again AES256 B $ZMK 2>"$WORK/said"
-grep -q 'same key as kbpk-zmk-bank' "$WORK/said" || complain "a KBPK that was here comes again: $(cat "$WORK/said")"
+grep -q 'same key as KBPK zmk-bank' "$WORK/said" || complain "a KBPK that was here comes again: $(cat "$WORK/said")"
 serve load || die "serve load"
 
 # --- Where no key may be ------------------------------------------------------------------------------------------------
