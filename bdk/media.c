@@ -302,6 +302,17 @@ enum err media_move(struct bag *b, struct journal *j, const char *number, enum b
 	return e;
 }
 
+enum err media_suspect(struct bag *b, struct journal *j, const char *holds)
+{
+	uint64_t at = 0;
+	enum err e;
+
+	do
+		e = journal_bag_next(b, j, &at);
+	while (!e && (strcmp(b->holds, holds) || b->condition < BAG_DAMAGED));
+	return e;
+}
+
 /* --- Before a ceremony closes ------------------------------------------------------------------------------------- */
 
 bool media_is_pending(const struct bag *b, uint64_t ceremony)

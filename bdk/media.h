@@ -75,6 +75,9 @@ MUST_USE enum err media_pending(char *numbers, size_t size, size_t *n, struct jo
 /* media_is_pending - is it one of them? ceremony: the audit's record that opened it */
 bool media_is_pending(const struct bag *b, uint64_t ceremony);
 
+/* media_suspect - a bag that holds a part of this key and was found damaged or missing. E_OK, E_SHORT (none), E_JOURNAL */
+MUST_USE enum err media_suspect(struct bag *b, struct journal *j, const char *holds);
+
 /* media_ceremony - the audit's record that opened the ceremony which is open, 0: none is. E_OK, E_JOURNAL */
 MUST_USE enum err media_ceremony(uint64_t *record, struct journal *j);
 

@@ -1,5 +1,6 @@
 #include "bdk/destroy.h"
 #include "bdk/key_state.h"
+#include "bdk/media.h"
 #include "bdk/ops.h"
 #include "base/hex.h"
 
@@ -33,6 +34,22 @@ static void say_state(struct ask *a, const char *id, enum key_set_state state, c
 	record_put_text(a->answer, F_STATE, key_set_state_name(state));
 }
 
+/* What a bag has suspended comes back with a word on what became of that. */
+static enum err check_resume(struct ask *a, const struct key_set *s, const char *id, enum key_set_state to, const char *reason)
+{
+	struct bag b;
+	enum err e;
+
+	if (to != KEY_SET_ACTIVE || s->state != KEY_SET_SUSPENDED || *reason)
+		return E_OK;
+	e = media_suspect(&b, a->room->journal, id);
+	if (e)
+		return e == E_SHORT ? E_OK : e;
+	snprintf(a->why, sizeof a->why, "a reason is needed: bag %s, which holds a part of it, is %s", b.number,
+		 media_condition_name(b.condition));
+	return E_FORMAT;
+}
+
 enum err op_state(struct ask *a)
 {
 	char id[KEY_SET_TEXT], reason[CERT_TEXT], name[16];
@@ -48,7 +65,9 @@ enum err op_state(struct ask *a)
 		snprintf(a->why, sizeof a->why, "a state is active, suspended or deactivated");
 		return E_FORMAT;
 	}
-	e = key_state_go(a->room, id, to, OP_STATE, reason, a->why);
+	e = check_resume(a, &s, id, to, reason);
+	if (!e)
+		e = key_state_go(a->room, id, to, OP_STATE, reason, a->why);
 	if (!e)
 		say_state(a, id, to, reason);
 	return e;

@@ -387,6 +387,73 @@ static const struct lead_step changing[] = {
 	LEAD_CLOSE,
 };
 
+/* --- The end of a key set ------------------------------------------------------------------------------------------ */
+
+static bool destroyed(void)
+{
+	return lead_acted("destroy", "") != NULL;
+}
+
+static enum turn destroy(void)
+{
+	static char id[16], reason[64], file[128];
+	const struct lead_field f[] = {
+		{ "Which key set? Its id, as on the paper that says that it is to be destroyed.", "key set", id,
+		  sizeof id, NULL, false },
+		{ "Why? It stands in the audit and in the certificate.", "reason", reason, sizeof reason, NULL, false },
+		{ "The file that the certificate of its destruction goes to.", "certificate", file, sizeof file,
+		  wrong_package, false },
+	};
+	enum turn t =
+		lead_form(f, sizeof f / sizeof *f, "whoever leads, a custodian",
+			  "Destroy it: it takes a second custodian, and nothing brings it back. Enter asks bdkd.");
+
+	if (t != TURN_ON)
+		return t;
+	cli.reason = reason;
+	cli.out = file;
+	t = lead_after(lead_run(cli_destroy, 1, (const char *const[]){ id }));
+	cli.reason = NULL;
+	return t;
+}
+
+static bool paper_ended(void)
+{
+	return lead_acted("ceremony", "remark: certificate of ") != NULL;
+}
+
+/* What hung on it outside the token: nothing that the room could look at itself. */
+static enum turn end_paper(void)
+{
+	const struct audit *ended = lead_acted("destroy", "");
+	char typed[4], text[LEAD_TEXT];
+	enum screen_answer a;
+
+	if (!ended)
+		return TURN_BACK;
+	a = lead_ask(typed, 2,
+		     "Print the certificate; both custodians read and sign it. Components and backups of this key are "
+		     "destroyed now too, and "
+		     "said so at the step Media. Enter once both have signed.",
+		     "both custodians", "");
+	if (a != SCREEN_ENTER || paper_ended())
+		return lead_turn(a);
+	snprintf(text, sizeof text, "certificate of %.*s printed and signed", (int)strcspn(ended->object, ":, "),
+		 ended->object);
+	return lead_write_down("remark", text);
+}
+
+static const struct lead_step destroying[] = {
+	LEAD_OPEN,
+	{ "Destroy the key set", destroyed, destroy,
+	  "The token destroys it, and the room looks that it is gone, before it says so. Its id never comes back. "
+	  "Terminals that have keys of it are "
+	  "loaded from another key set first: bdk below lists them." },
+	{ "The certificate", paper_ended, end_paper,
+	  "It is signed by the room's records key; bdk destroyed verify checks it anywhere." },
+	LEAD_CLOSE,
+};
+
 /* --- All of them -------------------------------------------------------------------------------------------------- */
 
 #define STEPS(s) s, sizeof(s) / sizeof *(s)
@@ -395,6 +462,7 @@ const struct lead_kind lead_kinds[] = {
 	{ "block-out", "Key set for a receiver, in a key block", "l", true, STEPS(generating_block) },
 	{ "block-in", "Key set out of a key block", "la", true, STEPS(importing_block) },
 	{ "components", "Key set out of components", "la", true, STEPS(entering_steps) },
+	{ "destroy", "End of a key set", "la", true, STEPS(destroying) },
 	{ "custodians", "Other custodians", "cla", false, STEPS(changing) },
 };
 const size_t lead_kinds_n = sizeof lead_kinds / sizeof *lead_kinds;

@@ -88,6 +88,7 @@ static int found(const char *number, const char *state)
 {
 	char holds[32] = "";
 	uint64_t suspended = 0;
+	bool here;
 	int status;
 
 	record_begin(&request, OP_BAG_FOUND);
@@ -102,9 +103,10 @@ static int found(const char *number, const char *state)
 	if (!field_text(holds, sizeof holds, c.fields, F_HOLDS) &&
 	    !field_number(&suspended, c.fields, F_SUSPENDED, 1) && suspended)
 		printf("%s is suspended: two people resume it, with a reason\n", holds);
+	here = field_get(c.fields, F_GIVEN).p; /* a key set of this room */
 	print_below(holds);
 	client_close(&c);
-	return 0;
+	return here ? cli_below(1, (char *[]){ holds }) : 0;
 }
 
 static int move(const char *number)

@@ -232,6 +232,21 @@ START_TEST(a_re_bagged_medium_is_in_a_new_bag_that_is_sealed)
 }
 END_TEST
 
+START_TEST(a_key_is_suspect_while_a_bag_of_it_is_damaged_or_missing)
+{
+	record("A1");
+	record("A2");
+	ck_assert_int_eq(media_suspect(&b, j, paper.holds), E_SHORT);
+	ck_assert_int_eq(media_find(&b, j, "A2", BAG_MISSING, "gone", why), E_OK);
+	ck_assert_int_eq(media_suspect(&b, j, "FFFF987655"), E_SHORT);
+	ck_assert_int_eq(media_suspect(&b, j, paper.holds), E_OK);
+	ck_assert_str_eq(b.number, "A2");
+	ck_assert_int_eq(media_find(&b, j, "A2", BAG_DAMAGED, "back", why), E_OK);
+	ck_assert_int_eq(media_move(&b, j, "A2", BAG_DESTROYED, "", why), E_OK);
+	ck_assert_int_eq(media_suspect(&b, j, paper.holds), E_OK); /* somebody may have seen it all the same */
+}
+END_TEST
+
 START_TEST(damage_and_loss_take_a_reason_and_moves_their_place)
 {
 	record("A1");
@@ -334,6 +349,7 @@ int main(void)
 	tcase_add_test(t, what_a_bag_does_not_say_well_is_not_recorded);
 	tcase_add_test(t, what_may_follow_what_is_the_table_and_a_twin_shows);
 	tcase_add_test(t, a_re_bagged_medium_is_in_a_new_bag_that_is_sealed);
+	tcase_add_test(t, a_key_is_suspect_while_a_bag_of_it_is_damaged_or_missing);
 	tcase_add_test(t, damage_and_loss_take_a_reason_and_moves_their_place);
 	tcase_add_test(t, a_part_is_entered_out_of_its_own_bag_alone);
 	tcase_add_test(t, what_a_ceremony_touches_is_pending_until_it_is_disposed_of);

@@ -47,13 +47,15 @@ for said in 'FFFF111111 is suspended' 'a package or key block of FFFF111111 has 
 	grep -q "$said" "$WORK/out" || complain "damaged: $(cat "$WORK/out")"
 done
 [ "$(state)" = suspended ] || complain "damaged, and the key set is $(state)"
-ok resume FFFF111111
+grep -q '^SERIAL .*SLOT' "$WORK/out" || complain "damaged, and no terminals are listed: $(cat "$WORK/out")"
+refused 65 'a reason is needed: bag A1' resume FFFF111111
+ok resume FFFF111111 --reason "its part was made anew"
 ok bag missing A2 --reason "not in safe 2"
 [ "$(state)" = suspended ] || complain "missing, and the key set is $(state)"
 "$BIN/bdk" audit --room "$ROOM" --json | grep -q '"object": "A2: component 2 of 3 of FFFF111111: missing, not in safe 2 (key suspended)"' || complain "the audit does not say so"
 ok bag damaged A2 --reason "found behind it"
 grep -q suspended "$WORK/out" && complain "suspended twice"
-ok resume FFFF111111
+ok resume FFFF111111 --reason "nobody had seen it"
 ok bag record A9 --medium share --custodian ann --purpose "share of the room"
 ok bag damaged A9 --reason "wet"
 grep -q suspended "$WORK/out" && complain "a share suspends a key"
