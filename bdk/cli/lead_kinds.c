@@ -446,9 +446,9 @@ static enum turn end_paper(void)
 static const struct lead_step destroying[] = {
 	LEAD_OPEN,
 	{ "Destroy the key set", destroyed, destroy,
-	  "The token destroys it, and the room looks that it is gone, before it says so. Its id never comes back. "
-	  "Terminals that have keys of it are "
-	  "loaded from another key set first: bdk below lists them." },
+	  "The token destroys it, and the room looks that it is gone, before it says so; its id never comes back. It "
+	  "is deactivated first, "
+	  "or compromised. Terminals that have keys of it are loaded from another one before: bdk below lists them." },
 	{ "The certificate", paper_ended, end_paper,
 	  "It is signed by the room's records key; bdk destroyed verify checks it anywhere." },
 	LEAD_CLOSE,

@@ -48,6 +48,8 @@ as 60002 "$BIN/bdk" list --room "$ROOM" | grep -q '^FFFF222222 .*active' || comp
 for said in 'component 1 of 2 of FFFF222222' 'destroyed' 're-bagged as C3' 'stored, safe 2'; do
 	grep -qF "$said" "$WORK/entered.txt" || complain "the record of the components lacks '$said'"
 done
+NOT_YET=77 scene destroy
+"$BIN/bdk" destroyed verify "$WORK/end.txt" --key "$WORK/records.pem" >"$WORK/out" 2>&1 || complain "the certificate: $(cat "$WORK/out")"
 scene sizes
 as 60002 "$BIN/bdk" lead custodians --room "$ROOM" </dev/null >"$WORK/out" 2>&1 && complain "a test room has custodians"
 grep -q 'not for that' "$WORK/out" || complain "custodians of a test room: $(cat "$WORK/out")"
