@@ -1,10 +1,9 @@
 # bdkd and its workers killed at random instants of concurrent ceremonies and loads:
 #   kills.py WORK BIN KILLS SEED [BDKD [PRELOAD]]
-# WORK as tests/people/kills.sh makes it. After each life what the journal holds is held against what its audit says, the token
+# WORK as kills_world() of tests/people/tools.sh makes it. After each life what the journal holds is held against what its audit says, the token
 # against both, the export against heads that were fetched before, and all of it against what people were told. Ends with 0, or
 # with 1 and the first thing that is not so. BDKD, PRELOAD: a broken twin in bdkd's place.
 import collections
-import hashlib
 import os
 import random
 import re
@@ -16,7 +15,7 @@ import sys
 import threading
 import time
 
-from person import E, Gone, Login, acts_of_two, audit_names, number, text
+from person import BITS, Gone, Login, acts_of_two, appoint, audit_names, number, text
 
 WORK, BIN, KILLS, SEED = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 BDKD, PRELOAD = (sys.argv[5:] + [BIN + "/bdkd", ""][len(sys.argv) - 5:])[:2]
@@ -26,7 +25,6 @@ PHRASE = "a passphrase that costs little"
 PEOPLE = {"anna": "custodian", "bert": "custodian", "cora": "custodian,supervisor", "dora": "custodian,supervisor",
           "sara": "supervisor", "otto": "operator", "olga": "operator", "alma": "auditor"}
 UID = {name: 60021 + i for i, name in enumerate(PEOPLE)}
-BITS = {"custodian": 1, "supervisor": 2, "operator": 4, "auditor": 8}
 TWO = {audit_names()[op]: roles for op, roles in acts_of_two().items()}
 STATES = {1: "active", 2: "suspended", 3: "pre-active", 4: "deactivated", 5: "compromised", 6: "destroyed"}
 
@@ -380,26 +378,13 @@ class World:
         for name in sorted(os.listdir(WORK + "/leases")):
             with open(f"{WORK}/leases/{name}", "rb") as f:
                 self.leases.append(f.read())
-        self.people()
+        appoint(ROOM, {name: (UID[name], PEOPLE[name]) for name in PEOPLE}, PHRASE)
         self.start, self.heads, self.made = State(), [open(WORK + "/head").read()], []
         self.cut = token_alone(self.start)	# of acts that were cut off: bdkd does not take them for the journal's
         self.station = collections.Counter()
         self.logins = {name: Login(name, UID[name], PEOPLE[name], PHRASE) for name in PEOPLE}
         self.struck = collections.Counter()
         self.seen, self.workers, self.orphans = len(self.start.audit), 0, 0
-
-    @staticmethod
-    def people():
-        """The room's people, whose passphrases cost less to try than usual: written by the test, before anything else happens."""
-        db = sqlite3.connect(ROOM + "/journal.db")
-        salt = bytes(16)
-        check = hashlib.scrypt(PHRASE.encode(), salt=salt, n=1 << 14, r=8, p=1, dklen=32, maxmem=1 << 26)
-        for name, role in PEOPLE.items():
-            db.execute("INSERT INTO person(name, uid, roles, verifier, card, wrong, utc) VALUES(?, ?, ?, ?, x'', 0, 1)"
-                       " ON CONFLICT DO NOTHING", (name, UID[name], sum(BITS[r] for r in role.split(",")),
-                                                    bytes([14, 8, 1]) + salt + check))
-        db.commit()
-        db.close()
 
     def bdkd(self):
         env = {**os.environ, "LD_PRELOAD": PRELOAD} if PRELOAD else os.environ

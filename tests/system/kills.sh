@@ -10,11 +10,11 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 WORK=$(mktemp -d) fail=0
 . tools/rooms.sh
-. tests/people/kills.sh
+. tests/people/tools.sh
 trap 'stop_all; rm -rf "$WORK"' EXIT
 complain() { echo "$*"; fail=1; }
 kills_world || { echo "rooms"; tail -n 3 "$WORK"/*.err; exit 1; }
-kills() { PYTHONDONTWRITEBYTECODE=1 python3 tests/people/kills.py "$WORK" "$BIN" "$@"; }
+kills() { python3 -B tests/people/kills.py "$WORK" "$BIN" "$@"; }
 kills "${KILLS:-10}" "${SEED:-1}" || { tail -n 3 "$WORK/bdkd.err"; exit 1; }
 [ "${TWINS:-yes}" = yes ] || exit 0
 
@@ -26,13 +26,8 @@ twin() {
 	grep -qE "$says" "$WORK/twin" || complain "a broken twin was found for another reason: $(cat "$WORK/twin")"
 }
 mkdir "$WORK/twins"
-cc='gcc -std=c17 -O1 -I. -D_GNU_SOURCE'
-$cc -shared -fPIC -o "$WORK/twins/forget.so" tests/shim/forget.c -ldl || exit 1
+gcc -std=c17 -O1 -D_GNU_SOURCE -shared -fPIC -o "$WORK/twins/forget.so" tests/shim/forget.c -ldl || exit 1
 KEYROOM_FORGET="'state'" twin 'key sets and their states: the journal has|a yes and its act' "$BIN/bdkd" "$WORK/twins/forget.so"
-sed 's/\({ OP_STATE, .*\),  *CUS | SUP }/\1, 0 }/' bdk/rule.c >"$WORK/twins/rule.c"
-cmp -s bdk/rule.c "$WORK/twins/rule.c" && complain "the rules have no row to break"
-objects=$(for l in bdk bdk-client dukpt protocol crypto crypto-openssl base-host base; do echo "$B/lib/lib$l.a"; done)
-$cc $(pkg-config --cflags libp11 p11-kit-1) -o "$WORK/twins/bdkd" "$B/bdk/bdkd.o" "$WORK/twins/rule.c" $objects \
-	$(sed -n 's/^EXT_bdkd  *:= //p' Makefile) || exit 1
+twin_bdkd "$WORK/twins/bdkd" "$ALONE" || exit 1
 twin 'by one person' "$WORK/twins/bdkd"
 exit $fail

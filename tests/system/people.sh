@@ -146,7 +146,7 @@ sed -i 's/^approve-seconds.*/approve-seconds = 120/' "$R/room.conf"
 serve load || exit 1
 
 # --- One alone, by the table ---------------------------------------------------------------------------------------------------
-for p in $PEOPLE; do phrase_of "$p"; done | /usr/bin/python3 tests/people/attack.py "$R/people.sock" FFFF111111 \
+for p in $PEOPLE; do phrase_of "$p"; done | /usr/bin/python3 -B tests/people/attack.py "$R/people.sock" FFFF111111 \
 	$(for p in $PEOPLE; do echo "$p:$(uid_of "$p"):$(role_of "$p")"; done) >"$WORK/attack" 2>&1 || complain "$(cat "$WORK/attack")"
 cat "$WORK/attack"
 ask sara state resume FFFF111111 # the attack has left it suspended
