@@ -1,5 +1,6 @@
 # A person at people.sock itself: a connection of that person's uid, records as bdk/record.h has them, numbers as
 # bdk/request.h, base/err.h and bdk/rule.c name them. Started as root, from the sources' folder.
+import glob
 import hashlib
 import os
 import re
@@ -30,7 +31,10 @@ def acts_of_two():
 
 def audit_names():
     """op: what the audit calls it, of each row of bdk/server.c on people.sock"""
-    return dict(re.findall(r"\{ (OP_\w+),\s+ROLE_PEOPLE,.*?\"([a-z-]+)\" \}", open("bdk/server.c").read()))
+    rows = re.findall(r"\{ (OP_\w+),\s+ROLE_PEOPLE,[^}]*,\s*(\"?\w[\w-]*\"?)\s*\}", open("bdk/server.c").read())
+    headers = "".join(open(f).read() for f in glob.glob("bdk/*.h"))
+    named = dict(re.findall(r'#define (\w+)\s+"([a-z -]+)"', headers))
+    return {op: name.strip('"') if '"' in name else named[name] for op, name in rows}
 
 
 BITS = {"custodian": 1, "supervisor": 2, "operator": 4, "auditor": 8}
