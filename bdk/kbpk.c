@@ -1,7 +1,8 @@
 #include "bdk/kbpk.h"
-#include "base/hex.h"
+#include "base/host/fail.h"
 #include "bdk/exchange.h"
 #include "bdk/fingerprint.h"
+#include "bdk/key_state.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -245,7 +246,7 @@ enum err kbpk_import(struct kbpk *taken, struct room *r, const char *name, const
 	return e;
 }
 
-enum err kbpk_destroy(struct kbpk *k, struct room *r, const char *name, const char *reason, char why[static KBPK_WHY])
+enum err kbpk_decide(struct kbpk *k, struct room *r, const char *name, const char *reason, char why[static KBPK_WHY])
 {
 	enum err e;
 
@@ -253,16 +254,39 @@ enum err kbpk_destroy(struct kbpk *k, struct room *r, const char *name, const ch
 	e = find(k, r, name, why);
 	if (!e && k->state == KEY_SET_DESTROYED)
 		return active(k, why);
-	/* the token first: the journal says no more than what is so, and what was cut off in between is done again */
-	if (!e)
-		e = kbpk_drop(r, name);
-	if (!e)
-		e = room_sync(r);
 	if (!e)
 		e = journal_kbpk_state(r->journal, name, KEY_SET_DESTROYED, reason);
 	if (!e)
 		e = journal_kbpk(k, r->journal, name);
 	return e;
+}
+
+enum err kbpk_destroy(struct room *r, const char *name)
+{
+	struct worker *w;
+	enum err e = E_OK;
+
+	/* each knows handles of its own */
+	for (unsigned i = 0; !e && i < r->config.workers; i++) {
+		e = room_worker_at(&w, r, i);
+		if (!e)
+			e = worker_drop_kbpk(w, name);
+	}
+	if (!e && room_sync(r))
+		e = E_TOKEN;
+	return e ? E_TOKEN : E_OK;
+}
+
+enum err kbpk_open(struct room *r)
+{
+	struct kbpk k;
+	uint64_t at = 0;
+	enum err e;
+
+	while (!(e = journal_kbpk_next(&k, r->journal, &at)))
+		if (k.state == KEY_SET_DESTROYED && kbpk_destroy(r, k.id.name))
+			fail_why(E_TOKEN, "is not shown to be destroyed", "start bdkd again", "KBPK %s", k.id.name);
+	return e == E_SHORT ? E_OK : e;
 }
 
 enum err kbpk_resume(struct kbpk *k, struct room *r, const char *name, const char *reason, char why[static KBPK_WHY])
@@ -323,7 +347,7 @@ static enum err keep_key_set(struct key_set *s, struct room *r, const struct key
 enum err kbpk_generate_key_set(struct kbpk_block *block, struct key_set *made, struct room *r, struct key_set_id *set,
 			       const char *under, char exportability, char why[static KBPK_WHY])
 {
-	struct key_set s = { .id = *set, .state = KEY_SET_ACTIVE };
+	struct key_set s = { .id = *set, .period = made->period };
 	struct block_use use = { .outward = true, .exportability = exportability };
 	struct key_set_origin from = { .package.len = 0 };
 	struct kbpk_block out = { .len = 0 };
@@ -334,6 +358,8 @@ enum err kbpk_generate_key_set(struct kbpk_block *block, struct key_set *made, s
 
 	*why = 0;
 	e = exchange_ready(r, why);
+	if (!e)
+		e = key_state_period_check(&s.period, why);
 	if (!e)
 		e = check_exportability(exportability, why);
 	if (!e)
@@ -388,7 +414,7 @@ enum err kbpk_import_key_set(struct key_set *taken, struct room *r, const char *
 			     char why[static KBPK_WHY])
 {
 	const uint8_t most = dukpt_key_len(r->config.test ? DUKPT_AES256 : DUKPT_AES128);
-	struct key_set s = { .state = KEY_SET_ACTIVE };
+	struct key_set s = { .period = taken->period };
 	struct block_use use = { .outward = false };
 	struct key_set_origin from = { .package.len = 0 };
 	struct kbpk by;
@@ -399,6 +425,8 @@ enum err kbpk_import_key_set(struct key_set *taken, struct room *r, const char *
 
 	*why = 0;
 	e = exchange_ready(r, why);
+	if (!e)
+		e = key_state_period_check(&s.period, why);
 	if (!e)
 		e = find_for(&by, r, under, 'D', why);
 	if (!e)

@@ -56,10 +56,20 @@ MUST_USE enum err kbpk_keep(struct kbpk *k, struct room *r, char why[static KBPK
 /* kbpk_new - may a KBPK have this name here? E_OK, E_KEY (it is none), E_EXISTS, E_JOURNAL */
 MUST_USE enum err kbpk_new(struct room *r, const char *name, char why[static KBPK_WHY]);
 
-/* kbpk_destroy - its object goes, which the token shows; the rest stays in the journal. Fine on one that is
- * compromised. E_OK, E_KBPK (none, or destroyed before), E_JOURNAL, E_TOKEN */
-MUST_USE enum err kbpk_destroy(struct kbpk *k, struct room *r, const char *name, const char *reason,
-			       char why[static KBPK_WHY]);
+/*
+ * Destroying one, in the manner of bdk/destroy.h: once it is decided, and that is durable, nothing is done with it any
+ * more; only then does it leave the token. What a crash leaves in between is finished when the room is opened.
+ *
+ * kbpk_decide - E_OK (k: as it stands in the journal; to be committed before the rest), E_KBPK (none, or decided
+ *   before), E_JOURNAL
+ * kbpk_destroy - no worker of the room has it any more, and none finds it. E_OK, E_TOKEN (not shown)
+ * kbpk_open - a room has just been opened: those that were decided on are gone from the token; where it does not show
+ *   that, it is said on standard error. E_OK, E_JOURNAL
+ */
+MUST_USE enum err kbpk_decide(struct kbpk *k, struct room *r, const char *name, const char *reason,
+			      char why[static KBPK_WHY]);
+MUST_USE enum err kbpk_destroy(struct room *r, const char *name);
+MUST_USE enum err kbpk_open(struct room *r);
 
 /* kbpk_resume - one that a damaged or missing bag has suspended (bdk/media.h) is active again. E_OK, E_KBPK (none, or not
  * suspended), E_JOURNAL */
@@ -76,9 +86,9 @@ MUST_USE enum err kbpk_drop(struct room *r, const char *name);
  * kbpk_generate_key_set - exchange_generate() towards whoever has a KBPK: the BDK is made in the token and leaves
  * once, in this block, which is kept as its package. Load room
  *
- *   set  in/out  as there
+ *   made, set  in/out  as there
  *
- *   E_OK, as exchange_ready(), E_KBPK, E_STRENGTH, E_SCHEME, E_FORMAT, E_EXISTS, E_JOURNAL, E_TOKEN
+ *   E_OK, as exchange_ready(), E_RANGE (no such period), E_KBPK, E_STRENGTH, E_SCHEME, E_FORMAT, E_EXISTS, E_JOURNAL, E_TOKEN
  */
 MUST_USE enum err kbpk_generate_key_set(struct kbpk_block *block, struct key_set *made, struct room *r,
 					struct key_set_id *set, const char *under, char exportability,
@@ -87,7 +97,8 @@ MUST_USE enum err kbpk_generate_key_set(struct kbpk_block *block, struct key_set
 /*
  * kbpk_import_key_set - take a key set out of a block. Load and acquirer rooms
  *
- *   id  in  what it is to be called, which the block may not contradict; NULL: as the block says
+ *   taken  in/out  its period in; as it stands in the journal out
+ *   id     in      what it is to be called, which the block may not contradict; NULL: as the block says
  *
  *   E_OK, as kbpk_import() and exchange_ready(); E_FORMAT (also: an id that is none, or not the block's), E_SCHEME (a
  *   length that no BDK has), E_STRENGTH (also: AES-192 and AES-256 outside test rooms)

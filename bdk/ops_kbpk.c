@@ -169,25 +169,61 @@ enum err ops_under_kbpk(struct ask *a, const char *kbpk)
 	return e == E_SHORT ? E_OK : e;
 }
 
-static enum err end_kbpk(struct ask *a, enum err (*act)(struct kbpk *, struct room *, const char *, const char *,
-							char why[static KBPK_WHY]))
+/* Which one, and why */
+static enum err read_end(struct ask *a, char name[static KBPK_NAME], char reason[static 128])
 {
-	char name[KBPK_NAME], reason[128] = "";
-	struct kbpk k;
 	enum err e = take_name(a, name, F_KBPK);
 
-	if (!e && field_get(a->fields, F_REASON).p)
-		e = field_text(reason, sizeof reason, a->fields, F_REASON);
+	reason[0] = 0;
 	if (e)
 		return e;
 	snprintf(a->object, sizeof a->object, "KBPK %s", name);
-	e = act(&k, a->room, name, reason, a->why);
+	return field_get(a->fields, F_REASON).p ? field_text(reason, 128, a->fields, F_REASON) : E_OK;
+}
+
+static enum err end_kbpk(struct ask *a, enum err (*act)(struct kbpk *, struct room *, const char *, const char *,
+							char why[static KBPK_WHY]))
+{
+	char name[KBPK_NAME], reason[128];
+	struct kbpk k;
+	enum err e = read_end(a, name, reason);
+
+	if (!e)
+		e = act(&k, a->room, name, reason, a->why);
 	return e ? e : put_end(a, &k);
+}
+
+/* As op_destroy(): decided first, durable and in the audit by who decided it; only then the token. */
+static enum err destroy(struct kbpk *k, struct room *r, struct ask *a, const char *name, const char *reason)
+{
+	enum err e = kbpk_decide(k, r, name, reason, a->why);
+
+	if (e)
+		return e;
+	name_kbpk(a, k, "", "");
+	e = server_note(a, "kbpk-destroying", a->object);
+	if (!e)
+		e = journal_commit(r->journal);
+	if (!e)
+		e = journal_begin(r->journal);
+	if (e)
+		return e;
+	e = kbpk_destroy(r, name);
+	if (e)
+		snprintf(a->why, sizeof a->why, "the token has not shown that KBPK %s is gone; it is used no more, and bdkd tries "
+			 "again when it is started", name);
+	return e;
 }
 
 enum err op_kbpk_destroy(struct ask *a)
 {
-	return end_kbpk(a, kbpk_destroy);
+	char name[KBPK_NAME], reason[128];
+	struct kbpk k;
+	enum err e = read_end(a, name, reason);
+
+	if (!e)
+		e = destroy(&k, a->room, a, name, reason);
+	return e ? e : put_end(a, &k);
 }
 
 enum err op_kbpk_resume(struct ask *a)
@@ -219,6 +255,8 @@ enum err op_generate_block(struct ask *a)
 	snprintf(a->object, sizeof a->object, "under KBPK %s", under);
 	e = ops_wanted(&set, a);
 	if (!e)
+		e = ops_period(&made.period, a);
+	if (!e)
 		e = kbpk_generate_key_set(&block, &made, a->room, &set, under, take_letter(a, 'N'), a->why);
 	if (e)
 		return e;
@@ -247,7 +285,9 @@ enum err op_import_block(struct ask *a)
 		snprintf(a->why, sizeof a->why, "a key set is 10 hex digits beginning FFFF (tdes), or 8 (AES)");
 		return E_FORMAT;
 	}
-	e = kbpk_import_key_set(&taken, a->room, named ? id : NULL, under, field_get(a->fields, F_BLOCK), a->why);
+	e = ops_period(&taken.period, a);
+	if (!e)
+		e = kbpk_import_key_set(&taken, a->room, named ? id : NULL, under, field_get(a->fields, F_BLOCK), a->why);
 	if (e)
 		return e;
 	a->made = taken.id;

@@ -115,9 +115,9 @@ enum bdk_op {
 				   under it, 0 if it came in}, as many as fit */
 	OP_KBPK_COMPROMISE = 106, /* F_KBPK, F_REASON -> likewise */
 	OP_KBPK_RESUME = 99,	/* F_KBPK that a bag has suspended, F_REASON -> likewise */
-	OP_GENERATE_BLOCK = 104, /* load: F_SCHEME, F_UNDER, [F_EXPORTABILITY], [F_KEY_SET] -> F_KEY_SET, F_KCV, F_BLOCK, which
+	OP_GENERATE_BLOCK = 104, /* load: F_SCHEME, F_UNDER, [F_EXPORTABILITY], [F_KEY_SET], [F_FROM], [F_UNTIL] -> F_KEY_SET, F_KCV, F_BLOCK, which
 				   OP_PACKAGE gives once more */
-	OP_IMPORT_BLOCK = 105,	/* F_BLOCK, F_UNDER, [F_KEY_SET where the block names none] -> F_KEY_SET, F_SCHEME, F_KCV,
+	OP_IMPORT_BLOCK = 105,	/* F_BLOCK, F_UNDER, [F_KEY_SET where the block names none], [F_FROM], [F_UNTIL] -> F_KEY_SET, F_SCHEME, F_KCV,
 				   F_EXPORTABILITY */
 	/* people: enrolment (ca) */
 	OP_EXPECT = 30,		/* F_SERIAL* -> : put serials on the maker's list */

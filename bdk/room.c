@@ -5,6 +5,7 @@
 #include "base/wipe.h"
 #include "bdk/destroy.h"
 #include "bdk/fingerprint.h"
+#include "bdk/kbpk.h"
 #include "bdk/key_state.h"
 #include "bdk/list.h"
 #include "crypto/sha256.h"
@@ -899,6 +900,8 @@ static enum err keys_open(struct room *r)
 {
 	enum err e = destroy_open(r);
 
+	if (!e)
+		e = kbpk_open(r);
 	if (!e)
 		e = fingerprint_open(r);
 	return e ? e : key_state_tend(r);

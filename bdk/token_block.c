@@ -136,14 +136,40 @@ enum err token_enter_kbpk(struct token *t, struct kcv *kcv, const struct key par
 	return e;
 }
 
+/* Does this handle encipher, as a KBPK's did, whichever cipher it was for? */
+static bool enciphers(struct token *t, CK_OBJECT_HANDLE h)
+{
+	struct far k = { t, h, false };
+	uint8_t x[16] = { 0 };
+	bool does = !encipher(&k, x, x, 1);
+
+	k.tdes = true;
+	does |= !encipher(&k, x, x, 1);
+	wipe(x, sizeof x);
+	return does;
+}
+
 enum err token_drop_kbpk(struct token *t, const char *name)
 {
+	CK_OBJECT_HANDLE old[2] = { 0, 0 }, again; /* as it was remembered, and as a search finds it now */
 	char label[TOKEN_LABEL];
 	enum err e;
 
 	name_kbpk(label, name);
-	e = object_drop(t, CKO_SECRET_KEY, label);
-	return e ? e : object_absent(t, CKO_SECRET_KEY, label);
+	object_forget(t, &old[0], CKO_SECRET_KEY, label);
+	e = object_find(t, &old[1], CKO_SECRET_KEY, label);
+	if (!e)
+		e = object_drop(t, CKO_SECRET_KEY, label);
+	if (!e || e == E_KEY)
+		e = object_absent(t, CKO_SECRET_KEY, label);
+	if (e == E_EXISTS) {
+		object_forget(t, &again, CKO_SECRET_KEY, label);
+		e = token_refuse(t, "a KBPK that was destroyed is found again");
+	}
+	for (unsigned i = 0; !e && i < 2; i++)
+		if (old[i] && enciphers(t, old[i]))
+			e = token_refuse(t, "a KBPK that was destroyed still derives");
+	return e;
 }
 
 /* --- What a block is opened with and written from ---------------------------------------------------------------- */

@@ -225,7 +225,7 @@ MUST_USE enum err worker_fingerprint(struct worker *w, uint8_t fp[static FINGERP
  * worker_take_kbpk_block - out of a block; id->type is what it turns out to be. E_MAC (not under this KBPK, or changed), E_STRENGTH,
  * E_SCHEME (a BDK); E_KEY, too, where the block's check values are not right
  *
- * worker_drop_kbpk - destroy it, and see that it is gone. Fine if there is none
+ * worker_drop_kbpk - destroy it, and have the token show that it is gone, as worker_destroy_bdk(). Fine if there is none
  */
 MUST_USE enum err worker_enter_kbpk(struct worker *w, struct kcv *kcv, const struct key part[], uint8_t parts,
 				    const struct kbpk_id *id, const struct kcv *paper);

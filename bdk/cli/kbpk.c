@@ -174,7 +174,7 @@ int cli_generate_block(void)
 	record_put_text(&request, F_UNDER, cli.under);
 	put_if(F_EXPORTABILITY, cli.exportability);
 	put_if(F_KEY_SET, cli.id);
-	if (!cli_reserve(cli.out, &status))
+	if (!cli_period(&request, &status) || !cli_reserve(cli.out, &status))
 		return status;
 	if (!ask(cli.under, &status)) {
 		unlink(cli.out);
@@ -195,7 +195,7 @@ int cli_import_block(const char *path)
 	record_begin(&request, OP_IMPORT_BLOCK);
 	record_put_text(&request, F_UNDER, cli.under);
 	put_if(F_KEY_SET, cli.id);
-	if (!read_block(path, &status))
+	if (!cli_period(&request, &status) || !read_block(path, &status))
 		return status;
 	if (ask(path, &status))
 		printf("imported key set %s (%s), check value %s, under KBPK %s, exportability %s\n",

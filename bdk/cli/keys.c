@@ -68,8 +68,6 @@ int cli_generate(int operands, char **operand)
 				"--for CERT or --under KBPK");
 	if (cli.exportability && !cli.under)
 		return fail_why(E_USAGE, "is for key blocks", "--under KBPK", "--exportability %s", cli.exportability);
-	if (cli.under && (cli.from || cli.until))
-		return fail_why(E_USAGE, "go with --for", "bdk period gives a key set its end", "--from, --until");
 	if (cli.under)
 		return cli_generate_block();
 	if (!cli_pem_in(&cert, 1, der, sizeof der, "CERTIFICATE", cli.recipient, &status))
@@ -122,8 +120,8 @@ int cli_import(int operands, char **operand)
 	size_t len = 0;
 	int status = 0;
 
-	if ((cli.from || cli.until) && (cli.under || cli.components || cli.join || cli.withdraw))
-		return fail_why(E_USAGE, "go with a package", "bdk period gives a key set its end", "--from, --until");
+	if ((cli.from || cli.until) && (cli.components || cli.join || cli.withdraw))
+		return fail_why(E_USAGE, "go with a package or a key block", "bdk period gives a key set its end", "--from, --until");
 	if (cli.under && operands == 1)
 		return cli_import_block(operand[0]);
 	if (cli.components || cli.join || cli.withdraw)
