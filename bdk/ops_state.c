@@ -1,4 +1,5 @@
 #include "bdk/destroy.h"
+#include "bdk/exchange.h"
 #include "bdk/key_state.h"
 #include "bdk/media.h"
 #include "bdk/ops.h"
@@ -260,6 +261,50 @@ static enum err put_handed(struct ask *a, const struct key_set_id *set, uint64_t
 	return E_OK;
 }
 
+static void put_also(struct ask *a, const char *what, const char *name)
+{
+	char text[96];
+	size_t row = record_open(a->answer, F_ROW);
+
+	snprintf(text, sizeof text, "%s%s", what, name);
+	record_put_text(a->answer, F_OBJECT, text);
+	record_close(a->answer, row);
+}
+
+/* Where else the key is, or may be: who made it, what it came or left in, what goes on with its ids. */
+static enum err put_kin(struct ask *a, const struct key_set_id *set)
+{
+	uint8_t bytes[EXCHANGE_MAX], number[20];
+	char id[KEY_SET_TEXT], label[KEY_LABEL], name[CERT_TEXT];
+	struct journal *j = a->room->journal;
+	struct key_set_id next;
+	struct block_use use;
+	size_t len;
+	enum err e;
+
+	key_set_text(id, set);
+	snprintf(label, sizeof label, "bdk-%s", id);
+	e = journal_maker(number, name, j, id);
+	if (!e)
+		put_also(a, "came in a package of ", name);
+	if (!e || e == E_KEY_SET)
+		e = journal_block_of(&use, j, label);
+	if (!e) {
+		put_also(a, use.outward ? "left in a key block under KBPK " : "came in a key block under KBPK ", use.kbpk);
+	} else if (e == E_SHORT) {
+		e = journal_package(bytes, &len, sizeof bytes, j, id);
+		if (!e)
+			put_also(a, "left in a package for an acquirer room", "");
+	}
+	if (!e || e == E_KEY_SET)
+		e = journal_follower(&next, j, set);
+	if (!e) {
+		key_set_text(id, &next);
+		put_also(a, "is followed by key set ", id);
+	}
+	return e == E_SHORT ? E_OK : e;
+}
+
 enum err op_below(struct ask *a)
 {
 	bool full = false, loads = a->room->config.purpose == ROOM_LOAD;
@@ -271,6 +316,8 @@ enum err op_below(struct ask *a)
 		e = ops_since(&id, a);
 	if (!e)
 		record_put_text(a->answer, F_STATE, key_set_state_name(key_state_at(&s, room_utc())));
+	if (!e && !id)
+		e = put_kin(a, &s.id);
 	while (!e && !(full = ops_full(a->answer)))
 		e = loads ? put_load(a, &s.id, &id) : put_handed(a, &s.id, &id);
 	if (e && e != E_SHORT)

@@ -81,7 +81,8 @@ enum bdk_op {
 	OP_PERIOD = 28,		/* load, acquirer: F_KEY_SET, [F_FROM], [F_UNTIL] -> F_STATE: its period, in place of any before */
 	OP_BELOW = 29,		/* load, acquirer: F_KEY_SET, [F_SINCE] -> F_STATE, F_ROW* what hangs below it: in a load room the
 				   facts of each load as it is now, in an acquirer room of each initial KSN that was handed over
-				   {F_KSN, F_SERIAL, F_REASON why nothing is recovered, ""} */
+				   {F_KSN, F_SERIAL, F_REASON why nothing is recovered, ""}. First, {F_OBJECT} where else it is: in what it
+				   came or left, what follows it */
 	OP_LIFE = 65,		/* load, acquirer: F_KEY_SET, [F_SINCE] -> F_ROW* {F_STATE, F_TIME, F_REASON} */
 	OP_DESTROYED = 66,	/* load, acquirer: F_KEY_SET of one that was destroyed -> : To fetch: the certificate of it, signed
 				   (bdk/destruction.h) */

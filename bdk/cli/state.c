@@ -100,7 +100,7 @@ int cli_below(int operands, char **operand)
 		{ "SERIAL", "serial", F_SERIAL, CELL_TEXT }, { "SLOT", "slot", F_SLOT, CELL_NUMBER },
 		{ "INITIAL KSN", "ksn", F_KSN, CELL_HEX },   { "STATE", "state", F_STATE, CELL_TEXT },
 		{ "SINCE", "since", F_TIME, CELL_TIME },     { "REFUSED", "refused", F_REASON, CELL_TEXT },
-		{ NULL, "kcv", F_KCV, CELL_HEX },
+		{ NULL, "kcv", F_KCV, CELL_HEX },	     { "ALSO", "also", F_OBJECT, CELL_TEXT },
 	};
 
 	(void)operands;

@@ -73,6 +73,7 @@ bdk compromise --room "$L" FFFF000001 --reason "a bag was found open" >"$WORK/be
 grep -qE '^TC-1 +0 +FFFF0000010000000000 +loaded' "$WORK/below" || complain "below it, in the load room: $(cat "$WORK/below")"
 grep -q '^next: .*bdk destroy' "$WORK/next" || complain "what to do next is not said: $(cat "$WORK/next")"
 bdk below --room "$L" FFFF000001 --json | grep -q '"serial": "TC-1".*"state": "loaded"' || complain "below it, as JSON"
+grep -q "left in a package for an acquirer room" "$WORK/below" || complain "that its package has left is not told: $(cat "$WORK/below")"
 bdk compromise --room "$A" FFFF000001 --reason "KIF-1 says so" >"$WORK/below" 2>/dev/null || complain "compromise in the acquirer room"
 grep -qE '^TC-1 .*FFFF0000010000000000' "$WORK/below" || complain "below it, in the acquirer room: $(cat "$WORK/below")"
 sell && complain "a compromised key set is recovered"
