@@ -110,6 +110,27 @@ as alma "$BIN/bdk" audit --room "$R" | grep -q "approve  *generate by anna: agre
 grep -q '^generated key set 22222222' "$WORK/making" && [ -s "$WORK/packs/b.krx" ] || complain "no key set: $(cat "$WORK/making")"
 "$BIN/bdk" import --room "$WORK/acquirer" "$WORK/packs/b.krx" >/dev/null || complain "the package is not one"
 
+# --- Its end, by two: what they are shown, and who may agree ---------------------------------------------------------------------
+ask anna ending deactivate 22222222 --reason 'its period is over'
+until_says 'reason  its period is over' "$WORK/ending"
+by sara approve "$(digest_in "$WORK/ending")" >/dev/null 2>&1 || complain "a supervisor does not agree to a deactivation"
+ended ending || complain "anna: $(cat "$WORK/ending")"
+ask sara ending period FFFF111111 --until 2199-01-01
+until_says 'active until  2199-01-01T00:00:00Z' "$WORK/ending"
+by sara approve "$(digest_in "$WORK/ending")" >/dev/null 2>&1 && complain "sara agrees to what she has asked"
+by bert approve "$(digest_in "$WORK/ending")" >/dev/null 2>&1 || complain "a custodian does not agree to a period"
+ended ending || complain "sara: $(cat "$WORK/ending")"
+by sara destroy 22222222 --reason 'no more' >/dev/null 2>&1 && complain "a supervisor destroys a key"
+ask anna ending destroy 22222222 --reason 'no more' --out "$WORK/packs/cert"
+by sara approve "$(digest_in "$WORK/ending")" >/dev/null 2>&1 && complain "a supervisor agrees to the end of a key"
+as alma "$BIN/bdk" list --room "$R" --json | grep -q '"22222222".*"deactivated"' || complain "it is destroyed before a second custodian has agreed"
+by bert approve "$(digest_in "$WORK/ending")" >/dev/null 2>&1 || complain "bert does not agree to the end of a key"
+ended ending || complain "anna: $(cat "$WORK/ending")"
+grep -q 'anna uid 60002, bert uid 60003' "$WORK/packs/cert" && grep -q ': no more$' "$WORK/packs/cert" || complain "the certificate says: $(cat "$WORK/packs/cert")"
+as alma "$BIN/bdk" destroyed 22222222 --room "$R" >"$WORK/cert" 2>&1 && grep -q 'CERTIFICATE OF DESTRUCTION' "$WORK/cert" ||
+	complain "an auditor does not get the certificate: $(cat "$WORK/cert")"
+as alma "$BIN/bdk" below 22222222 --room "$R" >/dev/null || complain "an auditor does not see what hangs below"
+
 # --- A card signs in the place of a passphrase: SoftHSM plays it, and its PIN is typed ---------------------------------------
 MODULE=/usr/lib/softhsm/libsofthsm2.so
 export SOFTHSM2_CONF=$WORK/card.conf KEYROOM_CARD=$MODULE:01
