@@ -142,6 +142,31 @@ START_TEST(nobody_writes_a_check_value_down_that_is_none)
 }
 END_TEST
 
+/* What became of a bag is said by the acts about bags alone, and not by those that were refused. */
+START_TEST(nobody_writes_down_what_became_of_a_bag_but_bags)
+{
+	static const char *const what[] = { "ceremony", "bag-list", "bags", "record", "" };
+	struct audit act = { .what = "bag-move", .object = "A1: card of FFFF000001: stored, safe: 2" };
+	struct audit other = { .what = "bag", .object = "A12: card: ann, for a test" };
+	struct ceremony_bag b, second;
+
+	ck_assert(ceremony_bag(&b, &act));
+	ck_assert_int_eq(b.number_len, 2);
+	ck_assert_int_eq(b.holds_len, 18);
+	ck_assert_str_eq(b.what, "stored, safe: 2");
+	ck_assert(ceremony_bag(&second, &other) && !ceremony_bag_same(&b, &second));
+	for (size_t i = 0; i < sizeof what / sizeof *what; i++) {
+		snprintf(act.what, sizeof act.what, "%s", what[i]);
+		ck_assert_msg(!ceremony_bag(&b, &act), "%s", what[i]);
+	}
+	snprintf(other.reason, sizeof other.reason, "denied");
+	ck_assert(!ceremony_bag(&b, &other));
+	snprintf(other.object, sizeof other.object, "A12: card");
+	other.reason[0] = 0;
+	ck_assert(!ceremony_bag(&b, &other));
+}
+END_TEST
+
 /* A title and a remark that look like the line between the two parts */
 START_TEST(people_may_write_as_many_dashes_as_they_like)
 {
@@ -170,6 +195,7 @@ int main(void)
 	tcase_add_test(t, a_record_made_anew_is_refused_and_its_broken_twin_believes_it);
 	tcase_add_test(t, a_record_left_out_is_refused_though_it_is_signed);
 	tcase_add_test(t, nobody_writes_a_check_value_down_that_is_none);
+	tcase_add_test(t, nobody_writes_down_what_became_of_a_bag_but_bags);
 	tcase_add_test(t, people_may_write_as_many_dashes_as_they_like);
 	suite_add_tcase(s, t);
 	return test_main(s);

@@ -32,6 +32,12 @@ for p in anna bert; do
 	printf '%s\n%s\n' "${!s}" "${!s}" | as "${!u}" /usr/bin/python3 "$WORK/typed.py" "$BIN/bdk" passphrase --room "$ROOM" >/dev/null || exit 1
 done
 
+for kind in $("$BIN/bdk" lead --help | sed -n '1s/.*\[\([a-z|-]*\)\].*/\1/p' | tr '|' ' '); do
+	grep -qE "\`(bdk lead )?$kind\`" doc/CEREMONY.md || complain "doc/CEREMONY.md does not tell custodians of $kind"
+	kinds=$((${kinds:-0} + 1))
+done
+[ "${kinds:-0}" -ge 6 ] || complain "only ${kinds:-0} kinds of ceremonies"
+
 scene generate
 as 60002 "$BIN/bdk" audit export --room "$ROOM" >"$WORK/audit"
 [ "$(grep -c '"what":"generate","object":"FFFF123456, check value [0-9A-F]*","reason":""' "$WORK/audit")" = 1 ] || complain "not one key set: $(cat "$WORK/audit")"
