@@ -62,6 +62,11 @@ class State:
             self.states[key_set].append(STATES[state])
         self.key_sets = dict(all_of("SELECT id, scheme FROM key_set"))
         self.packages = {row[0] for row in all_of("SELECT key_set FROM package")}
+        self.kbpks = collections.defaultdict(list)
+        for kbpk, state in all_of("SELECT kbpk, state FROM kbpk_state ORDER BY row"):
+            self.kbpks[kbpk].append(STATES[state])
+        self.blocks = {row[0] for row in all_of("SELECT key FROM block")}
+        self.proved = {row[0] for row in all_of("SELECT key_set FROM destruction WHERE proved > 0")}
         self.people = dict(all_of("SELECT name, roles FROM person"))
         self.leases = {row[0] for row in all_of("SELECT number FROM lease")}
         self.chain = dict(all_of("SELECT key_set, next FROM chain"))
@@ -78,12 +83,18 @@ def expected(start, audit):
     keys, roles = {k: list(v) for k, v in now.states.items()}, dict(now.people)
     packages, leases, chain, opened = set(now.packages), set(now.leases), dict(now.chain), now.open
     sent, receipts, agreed = collections.Counter(now.sent), collections.Counter(), None
+    kbpks, blocks, proved = {k: list(v) for k, v in now.kbpks.items()}, set(now.blocks), set(now.proved)
     for sequence, who, what, of, reason in audit:
         if sequence <= len(start.audit):
             continue
         at = f"record {sequence} ({who} {what} {of})"
         if what in ("skip", "start"):	# bdkd comes back: what was agreed to before was cut off
             agreed = None
+        if what == "destroying":	# the first half of what is durable in two steps
+            key_set = of.split(",")[0]
+            need(agreed and agreed[0] == "destroy" and who.split(" ")[0] == agreed[1], f"{at}: without a yes before it")
+            keys[key_set].append("destroyed")
+            continue
         if agreed:
             need((what, who.split(" ")[0]) == agreed[:2], f"{at}: something came between a yes and its act")
         if what in TWO and not reason:
@@ -108,8 +119,21 @@ def expected(start, audit):
             need(words[0] not in keys, f"{at}: it was there before")
             keys[words[0]] = ["active"]
             packages.add(words[0])
-        elif what == "state":
-            keys[words[0]].append(words[1])
+        elif what == "generate-block":
+            keys[words[0]] = ["active"]
+            packages.add(words[0])
+            blocks.add("bdk-" + words[0])
+        elif what in ("state", "compromise"):
+            keys[words[0]].append(words[1].rstrip(":"))
+        elif what == "destroy":
+            need(keys[words[0]][-1] == "destroyed", f"{at}: nobody decided it")
+            proved.add(words[0])
+        elif what == "kbpk-generate":
+            kbpks[words[1]] = ["active"]
+        elif what == "kbpk-compromise":
+            kbpks[words[1]].append("compromised")
+        elif what == "kbpk-destroy":
+            kbpks[words[1]].append("destroyed")
         elif what == "appoint":
             need(words[0] not in roles, f"{at}: it was there before")
             roles[words[0]] = sum(BITS[role] for role in of.split(" ")[3].split(","))
@@ -129,15 +153,16 @@ def expected(start, audit):
             sent[words[0]] += 1
         elif what in ("offer", "receipt") and words[-1] == "loaded":
             receipts[words[0]] += 1
-    return keys, packages, roles, leases, chain, opened, sent, receipts
+    return keys, packages, roles, leases, chain, opened, sent, receipts, kbpks, blocks, proved
 
 
 def compare(start, now):
-    keys, packages, roles, leases, chain, opened, sent, receipts = expected(start, now.audit)
+    keys, packages, roles, leases, chain, opened, sent, receipts, kbpks, blocks, proved = expected(start, now.audit)
     for what, is_now, should in (
             ("key sets and their states", dict(now.states), keys), ("key sets", set(now.key_sets), set(keys)),
             ("packages", now.packages, packages), ("people", now.people, roles), ("leases", now.leases, leases),
-            ("chains", now.chain, chain), ("the open ceremony", now.open, opened), ("KEYs sent", now.sent, sent)):
+            ("chains", now.chain, chain), ("KBPKs and their states", dict(now.kbpks), kbpks), ("blocks", now.blocks, blocks),
+            ("what is proved to be destroyed", now.proved, proved), ("the open ceremony", now.open, opened), ("KEYs sent", now.sent, sent)):
         need(is_now == should, f"{what}: the journal has {is_now}, the audit {should}")
     for unique in ((0, 1), (2, 3, 4)):
         rows = [tuple(row[i] for i in unique) for row in now.loads]
@@ -146,8 +171,8 @@ def compare(start, now):
         need(now.events[serial, 2] >= n, f"{serial}: {n} receipts, {now.events[serial, 2]} loads")
 
 
-def token_alone(now):
-    """Each key set of the journal is whole in the token. What the token holds besides."""
+def token_alone(now, ending):
+    """Each key of the journal is whole in the token, but for KBPKs that somebody was destroying. What the token holds besides."""
     copy = WORK + "/copy"
     shutil.copytree(ROOM + "/token", copy + "/token", ignore=shutil.ignore_patterns("*.conf"))
     with open(copy + "/conf", "w") as f:
@@ -160,11 +185,21 @@ def token_alone(now):
     labels = collections.Counter(re.findall(r"label: +(\S+)", out))
     held = collections.defaultdict(int)
     for label, n in labels.items():
-        part = re.fullmatch(r"bdk-(variant-)?([0-9A-F]{8,10})", label)
+        part = re.fullmatch(r"bdk-(?:variant-)?([0-9A-F]{8,10})|(kbpk-.+)", label)
         if part:
-            held[part.group(2)] += n
-    for key_set, scheme in now.key_sets.items():
-        need(held.pop(key_set, 0) == (2 if len(key_set) == 10 else 1), f"key set {key_set} is not whole in the token: {labels}")
+            held[part.group(1) or part.group(2)] += n
+    for key_set, states in now.states.items():
+        n = held.pop(key_set, 0)
+        if key_set in now.proved:
+            need(not n, f"key set {key_set} is destroyed, and in the token")
+        elif states[-1] != "destroyed":
+            need(n == (2 if len(key_set) == 10 else 1), f"key set {key_set} is not whole in the token: {n} objects")
+    for kbpk, states in now.kbpks.items():
+        n = held.pop("kbpk-" + kbpk, 0)
+        if states[-1] == "destroyed":
+            need(not n, f"KBPK {kbpk} is destroyed, and in the token")
+        else:
+            need(n == 1 or kbpk in ending, f"KBPK {kbpk} is not in the token")
     return set(held)
 
 
@@ -252,11 +287,11 @@ audit_names_of = audit_names()
 
 
 class Makers(Actor):
-    """Two custodians: key sets, their packages, people."""
+    """Two custodians: key sets, their packages, KBPKs, people."""
 
     def act(self):
         first, second = self.dice.sample(self.people, 2)
-        what = self.dice.choice(["generate", "generate", "package", "appoint", "dismiss"])
+        what = self.dice.choice(["generate", "generate", "package", "appoint", "dismiss", "destroy", "compromise", "kbpk", "block", "end"])
         if what == "generate":
             scheme = self.dice.choice(["tdes", "aes128"])
             key_set = ("FFFF%06X" % self.dice.getrandbits(24)) if scheme == "tdes" else "%08X" % self.dice.getrandbits(32)
@@ -267,11 +302,35 @@ class Makers(Actor):
             if result == "E_OK":
                 self.world.made.append(key_set)
         elif what == "package":
-            self.wants(self.two(first, second, "OP_PACKAGE", ("F_KEY_SET", text(self.dice.choice(list(BASE))))), "E_OK")
+            self.wants(self.two(first, second, "OP_PACKAGE", ("F_KEY_SET", text(self.dice.choice(list(BASE))))), "E_OK",
+                       "E_KEY_SET_STATE")
+        elif what in ("destroy", "compromise") and self.world.made:
+            self.wants(self.two(first, second, "OP_" + what.upper(), ("F_KEY_SET", text(self.dice.choice(self.world.made))),
+                                ("F_REASON", b"one of many")), "E_OK", "E_KEY_SET_STATE")
+        elif what == "kbpk":
+            name = "k%06x" % self.dice.getrandbits(24)
+            self.life.making.add("kbpk-" + name)
+            result = self.two(first, second, "OP_KBPK_GENERATE", ("F_KBPK", text(name)), ("F_ALGORITHM", b"AES128"))
+            self.wants(result, "E_OK")
+            if result == "E_OK":
+                self.world.kbpks.append(name)
+        elif what == "block" and self.world.kbpks:
+            key_set = "%08X" % self.dice.getrandbits(32)
+            self.life.making.add(key_set)
+            self.wants(self.two(first, second, "OP_GENERATE_BLOCK", ("F_SCHEME", b"aes128"), ("F_KEY_SET", text(key_set)),
+                                ("F_UNDER", text(self.dice.choice(self.world.kbpks)))), "E_OK", "E_KBPK")
+        elif what == "end" and len(self.world.kbpks) > 3:
+            name, op = self.world.kbpks[0], self.dice.choice(["OP_KBPK_DESTROY", "OP_KBPK_COMPROMISE"])
+            self.world.ending.add(name)
+            result = self.two(first, second, op, ("F_KBPK", text(name)), ("F_REASON", b"one of many"))
+            self.wants(result, "E_OK", "E_KBPK")
+            if op == "OP_KBPK_DESTROY" and result in ("E_OK", "E_KBPK"):
+                self.world.kbpks.remove(name)
+                self.world.ending.discard(name)
         elif what == "appoint":
             self.wants(self.two(first, second, "OP_APPOINT", ("F_NAME", b"spare"), ("F_UID", number(60099)),
                                 ("F_ROLE", b"operator")), "E_OK", "E_EXISTS")
-        else:
+        elif what == "dismiss":
             self.wants(self.two(first, second, "OP_DISMISS", ("F_NAME", b"spare")), "E_OK", "E_PERSON")
 
 
@@ -285,9 +344,10 @@ class Keepers(Actor):
             for state in ("suspended", "active"):
                 key_set = self.dice.choice((self.world.made or list(BASE)) + list(BASE)[:1])
                 self.wants(self.two(first, second, "OP_STATE", ("F_KEY_SET", text(key_set)), ("F_STATE", text(state))),
-                           "E_OK", "E_KEY_SET_STATE", "E_KEY_SET")
+                           "E_OK", "E_KEY_SET_STATE")
         elif what == "accept":
-            self.wants(self.two(first, second, "OP_ACCEPT", ("F_LEASE", self.dice.choice(self.world.leases))), "E_OK", "E_EXISTS")
+            self.wants(self.two(first, second, "OP_ACCEPT", ("F_LEASE", self.dice.choice(self.world.leases))), "E_OK", "E_EXISTS",
+                       "E_KEY_SET_STATE")
         else:
             follows = [k for k in self.world.made if len(k) == 10] or ["FFFF111111"]
             self.two(first, second, "OP_CHAIN", ("F_KEY_SET", b"FFFF111111"), ("F_FOLLOWER", text(self.dice.choice(follows))))
@@ -379,8 +439,9 @@ class World:
             with open(f"{WORK}/leases/{name}", "rb") as f:
                 self.leases.append(f.read())
         appoint(ROOM, {name: (UID[name], PEOPLE[name]) for name in PEOPLE}, PHRASE)
-        self.start, self.heads, self.made = State(), [open(WORK + "/head").read()], []
-        self.cut = token_alone(self.start)	# of acts that were cut off: bdkd does not take them for the journal's
+        self.start, self.heads, self.made, self.kbpks = State(), [open(WORK + "/head").read()], [], []
+        self.ending = set()	# KBPKs whose destruction may have been cut off between token and journal: it is done again
+        self.cut = token_alone(self.start, set())	# of acts that were cut off: bdkd does not take them for the journal's
         self.station = collections.Counter()
         self.logins = {name: Login(name, UID[name], PEOPLE[name], PHRASE) for name in PEOPLE}
         self.struck = collections.Counter()
@@ -479,10 +540,11 @@ class World:
             need(done[act] >= times, f"{act}: told {times} times that it is done, the audit has {done[act]}")
         for act, times in done.items():
             need(life.agreed[act] >= times, f"{act}: done {times} times, agreed to {life.agreed[act]} times")
-        alone = token_alone(now)
+        alone = token_alone(now, self.ending)
         need(alone <= self.cut, f"the token holds {alone - self.cut}, which nobody was making")
         self.orphans = len(alone)
-        self.made = [k for k in now.key_sets if k not in BASE]
+        self.made = [k for k, states in now.states.items() if k not in BASE and states[-1] != "destroyed"]
+        self.kbpks = [k for k, states in now.kbpks.items() if states[-1] != "destroyed"]
         self.seen = len(now.audit)
         self.last = now
 

@@ -25,7 +25,7 @@ ALONE='s/\({ OP_STATE, .*\),  *CUS | SUP }/\1, 0 }/' # one person suspends and r
 # kills_world: for tests/people/kills.py, whose people they are: leases to accept, two terminals, and nobody serves the load room
 kills_world() {
 	local i
-	chmod 755 "$WORK" && cp -r "$BIN" "$WORK/bin" && two_key_sets || return
+	chmod 755 "$WORK" && cp -r "$BIN" "$WORK/bin" && BIN=$WORK/bin && two_key_sets || return
 	mkdir "$WORK/leases"
 	for i in $(seq 1 20); do
 		"$BIN/bdk" lease --room "$WORK/ca" --key-set 22222222 --scheme aes128 --count 5 --for "$WORK/load.crt" |
