@@ -880,30 +880,46 @@ static void turn_away(struct server *s, enum role role, uid_t uid)
 		fprintf(stderr, "bdkd: uid %u was turned away, and that could not be written down\n", (unsigned)uid);
 }
 
+/* A place for one more. NULL: none is free for that role, or this user has enough */
+static struct peer **free_place(struct server *s, enum role role, uid_t uid)
+{
+	size_t from = role == ROLE_PEOPLE ? 0 : SERVER_PEOPLE;
+	size_t to = role == ROLE_PEOPLE ? SERVER_CLIENTS - SERVER_MACHINES : SERVER_CLIENTS;
+	struct peer **slot = NULL;
+	unsigned logins = 0;
+
+	for (size_t i = from; i < to; i++) {
+		if (s->peer[i])
+			logins += s->peer[i]->role == ROLE_PEOPLE && s->peer[i]->uid == uid;
+		else if (!slot)
+			slot = &s->peer[i];
+	}
+	return role == ROLE_PEOPLE && logins >= SERVER_LOGINS ? NULL : slot;
+}
+
 static void welcome(struct server *s, enum role role)
 {
 	struct ucred who = { 0 };
 	socklen_t len = sizeof who;
 	int fd = accept4(s->door[role].listener, NULL, NULL, SOCK_CLOEXEC);
-	size_t i = role == ROLE_PEOPLE ? 0 : SERVER_PEOPLE;
+	struct peer **slot, *made = NULL;
 
 	if (fd < 0)
 		return;
-	while (i < SERVER_CLIENTS && s->peer[i])
-		i++;
-	if (i < SERVER_CLIENTS && !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len)) {
-		if (may_enter(s, role, who.uid))
-			s->peer[i] = calloc(1, sizeof *s->peer[i]);
-		else
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len)) {
+		slot = free_place(s, role, who.uid);
+		if (!may_enter(s, role, who.uid))
 			turn_away(s, role, who.uid);
+		else if (slot)
+			made = *slot = calloc(1, sizeof *made);
 	}
-	if (i == SERVER_CLIENTS || !s->peer[i]) {
+	if (!made) {
 		close(fd);
 		return;
 	}
-	s->peer[i]->fd = fd;
-	s->peer[i]->role = role;
-	s->peer[i]->uid = who.uid;
+	made->fd = fd;
+	made->role = role;
+	made->uid = who.uid;
 }
 
 /* --- The loop ----------------------------------------------------------------------------------------------------- */

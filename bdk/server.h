@@ -29,6 +29,8 @@
 
 #define SERVER_CLIENTS 64	/* one more is hung up on */
 #define SERVER_PEOPLE 8		/* places that only people get: nobody else shuts them out */
+#define SERVER_MACHINES 16	/* places that only stations and acquirers get: people do not shut them out */
+#define SERVER_LOGINS 16	/* places of people that one user gets, so that no person shuts the others out */
 #define SERVER_ROWS 96		/* that its table may have */
 #define SERVER_DESCRIPTORS (SERVER_CLIENTS + 32) /* what the process must be allowed: clients, sockets, room, journal */
 

@@ -457,22 +457,29 @@ START_TEST(a_client_that_never_reads_blocks_nobody)
 }
 END_TEST
 
-START_TEST(one_client_too_many_is_hung_up_on)
+START_TEST(a_user_s_logins_leave_places_to_other_people_and_to_stations)
 {
-	static struct client c[SERVER_CLIENTS + 1];
+	static struct client c[SERVER_LOGINS + 1], station[SERVER_CLIENTS - SERVER_PEOPLE];
 
 	start(ROOM_LOAD);
-	for (int i = 0; i < SERVER_CLIENTS; i++) {
+	for (int i = 0; i < SERVER_LOGINS; i++) {
 		ck_assert_int_eq(client_open(&c[i], dir, "people"), E_OK);
 		ck_assert_int_eq(ask(&c[i], OP_INFO), E_OK);
 	}
-	ck_assert_int_eq(client_open(&c[SERVER_CLIENTS], dir, "people"), E_OK);
-	ck_assert_int_eq(ask(&c[SERVER_CLIENTS], OP_INFO), E_UNREACHABLE);
-	client_close(&c[SERVER_CLIENTS]);
+	ck_assert_int_eq(client_open(&c[SERVER_LOGINS], dir, "people"), E_OK);
+	ck_assert_int_eq(ask(&c[SERVER_LOGINS], OP_INFO), E_UNREACHABLE);
+	client_close(&c[SERVER_LOGINS]);
 	ck_assert_int_eq(ask(&c[0], OP_BEGIN), E_DENIED);	/* ends the first: its place is free now */
-	ck_assert_int_eq(client_open(&c[SERVER_CLIENTS], dir, "people"), E_OK);
-	ck_assert_int_eq(ask(&c[SERVER_CLIENTS], OP_INFO), E_OK);
-	for (int i = 0; i <= SERVER_CLIENTS; i++)
+	ck_assert_int_eq(client_open(&c[SERVER_LOGINS], dir, "people"), E_OK);
+	ck_assert_int_eq(ask(&c[SERVER_LOGINS], OP_INFO), E_OK);
+	/* the same user's station: all places but those of people that are taken or kept */
+	for (int i = 0; i < SERVER_CLIENTS - SERVER_LOGINS; i++) {
+		ck_assert_int_eq(client_open(&station[i], dir, "station"), E_OK);
+		ck_assert_int_eq(ask(&station[i], OP_HISTORY), E_OK);
+	}
+	for (int i = 0; i < SERVER_CLIENTS - SERVER_LOGINS; i++)
+		client_close(&station[i]);
+	for (int i = 0; i <= SERVER_LOGINS; i++)
 		client_close(&c[i]);
 	stop();
 }
@@ -1015,7 +1022,7 @@ static Suite *suite(void)
 	tcase_add_test(t, random_bytes_do_not_end_the_server);
 	tcase_add_test(t, a_record_that_is_too_long_is_refused);
 	tcase_add_test(t, a_client_that_never_reads_blocks_nobody);
-	tcase_add_test(t, one_client_too_many_is_hung_up_on);
+	tcase_add_test(t, a_user_s_logins_leave_places_to_other_people_and_to_stations);
 	tcase_add_test(t, a_station_s_connections_leave_people_their_places);
 	tcase_add_test(t, only_a_room_s_name_is_certified);
 	tcase_add_loop_test(t, no_act_that_takes_two_is_done_by_one, ROOM_CA, ROOM_ACQUIRER + 1);

@@ -106,6 +106,36 @@ start load "bdkd: serving" "$BIN/bdkd" --room "$R" || complain "bdkd with two pe
 knocks $PEOPLE people answered
 knocks $OTHER people answered
 stop load
+# Nobody shuts the others out: one user gets 16 places, people 48 in all, and a station is served whatever they do.
+cat >"$WORK/hold.py" <<'EOF'
+# Asks for info (op 1) on so many connections, says how many are answered, and keeps them
+import signal, socket, sys
+kept = []
+for i in range(int(sys.argv[2])):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.connect(sys.argv[1])
+    try:
+        s.send(b"\x00\x01")
+        if s.recv(65536):
+            kept.append(s)
+    except ConnectionError:
+        pass
+print("holds", len(kept), flush=True)
+signal.pause()
+EOF
+sed -i "s/^people-user = .*/people-user = $PEOPLE $OTHER 60005 60006/" "$R/room.conf"
+start load "bdkd: serving" "$BIN/bdkd" --room "$R" || complain "bdkd with four people"
+for u in $PEOPLE $OTHER 60005 60006; do
+	start hold$u holds setpriv --reuid=$u --regid=$u --clear-groups /usr/bin/python3 "$WORK/hold.py" "$R/people.sock" 20 || complain "$u"
+done
+held=$(for u in $PEOPLE $OTHER 60005 60006; do cat "$WORK/hold$u.log"; done | tr '\n' ' ')
+[ "$held" = "holds 16 holds 16 holds 16 holds 0 " ] || complain "people hold: $held"
+knocks $STATION station answered
+stop hold60005
+for i in $(seq 200); do [ "$(as 60006 /usr/bin/python3 "$WORK/knock.py" "$R/people.sock")" = answered ] && break; sleep 0.05; done
+knocks 60006 people answered
+for u in $PEOPLE $OTHER 60006; do stop hold$u; done
+stop load
 sed -i '/^\(user\|people-user\|station-user\) /d' "$R/room.conf"
 start load "bdkd: serving" setpriv --reuid=$ROOM --regid=$ROOM --clear-groups "$BIN/bdkd" --room "$R" || complain "bdkd of the room's user"
 [ "$(stat -c %a "$R")" = 700 ] || complain "the folder stayed open: $(stat -c %a "$R")"
