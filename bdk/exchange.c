@@ -87,12 +87,17 @@ static enum err check_id(const struct key_set_id *id)
 	return key_set_parse(&back, text, id->scheme);
 }
 
-/* Keys stronger than P-256, under which they would travel, are for test rooms. */
-static enum err check_scheme(enum dukpt_scheme scheme, const struct room *r)
+/* Keys stronger than P-256, under which they would travel, are for test rooms, on tokens that were seen to make them. */
+static enum err check_scheme(enum dukpt_scheme scheme, const struct room *r, char why[static EXCHANGE_WHY])
 {
 	if (!dukpt_key_len(scheme))
 		return E_SCHEME;
-	return dukpt_key_len(scheme) > 16 && !r->config.test ? E_STRENGTH : E_OK;
+	if (dukpt_key_len(scheme) > 16 && !r->config.test)
+		return E_STRENGTH;
+	if (probe_makes(&r->worker[0].probe, dukpt_key_len(scheme)))
+		return E_OK;
+	snprintf(why, EXCHANGE_WHY, "the token does not make the published %s initial key (bdk probe)", dukpt_scheme_name(scheme));
+	return E_TOKEN;
 }
 
 static void put_head(struct wr *w, const struct key_set_id *id, const uint8_t recipient[static 32], struct span cert,
@@ -227,9 +232,10 @@ enum err exchange_name(struct key_set_id *id, struct room *r, char why[static EX
 {
 	struct key_set_id out = *id;
 	struct worker *w;
-	enum err e = check_scheme(id->scheme, r);
+	enum err e;
 
 	*why = 0;
+	e = check_scheme(id->scheme, r, why);
 	if (!e && !out.len) {
 		e = room_worker(&w, r);
 		if (!e)
@@ -290,7 +296,7 @@ enum err exchange_may_enter(struct room *r, const struct key_set_id *id, char wh
 
 	*why = 0;
 	if (!e)
-		e = check_scheme(id->scheme, r);
+		e = check_scheme(id->scheme, r, why);
 	return e ? e : check_new(r->journal, id, why);
 }
 
@@ -426,7 +432,7 @@ enum err exchange_import(struct key_set *taken, char from[static CERT_TEXT], str
 		return E_NOT_READY;
 	e = parse(&p, package);
 	if (!e)
-		e = check_scheme(p.set.scheme, r);
+		e = check_scheme(p.set.scheme, r, why);
 	if (!e)
 		e = key_state_period_check(&s.period, why);
 	if (!e)

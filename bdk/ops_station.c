@@ -358,6 +358,8 @@ enum err op_history(struct ask *a)
 	}
 	if (e && e != E_SHORT)
 		return e;
+	record_put_number(a->answer, F_TEST_ROOM, a->room->config.test);
+	record_put_number(a->answer, F_SOFTWARE_TOKEN, room_software(a->room));
 	ops_more(a->answer, full, at);
 	return E_OK;
 }

@@ -9,7 +9,9 @@ const struct probe_row probe_rows[PROBE_QUESTIONS] = {
 	[PROBE_KWP]		= { PROBE_CHOICE,  "key-wrap-kwp", "CKM_AES_KEY_WRAP_KWP is RFC 5649" },
 	[PROBE_KDF]		= { PROBE_NEEDED,  "kdf", "SP 800-108 with CMAC-AES-256 gives the published key" },
 	[PROBE_TDES]		= { PROBE_NEEDED,  "tdes-initial-key", "both halves of the published TDES initial key" },
-	[PROBE_AES]		= { PROBE_NEEDED,  "aes-initial-key", "the published AES initial key" },
+	[PROBE_AES]		= { PROBE_NEEDED,  "aes-initial-key", "the published AES-128 initial key" },
+	[PROBE_AES192]		= { PROBE_CHOICE,  "aes192-initial-key", "the published AES-192 initial key: test rooms alone" },
+	[PROBE_AES256]		= { PROBE_CHOICE,  "aes256-initial-key", "the published AES-256 initial key: test rooms alone" },
 	[PROBE_XOR]		= { PROBE_CHOICE,  "xor", "CKM_XOR_BASE_AND_DATA makes the variant of a TDES key" },
 	[PROBE_CONCATENATE]	= { PROBE_CHOICE,  "concatenate", "CKM_CONCATENATE_BASE_AND_KEY makes one key of two halves" },
 	[PROBE_UNWRAP]		= { PROBE_NEEDED,  "unwrap", "a BDK that was wrapped outside derives the published key" },
@@ -67,6 +69,11 @@ enum probe_verdict probe_verdict(const struct probe *p)
 const char *probe_verdict_name(enum probe_verdict v)
 {
 	return v == PROBE_PRODUCTION ? "production" : v == PROBE_TEST ? "test" : "unusable";
+}
+
+bool probe_makes(const struct probe *p, size_t key_len)
+{
+	return key_len <= 16 || right(p, key_len == 24 ? PROBE_AES192 : PROBE_AES256);
 }
 
 bool probe_software(const struct probe *p)

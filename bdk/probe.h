@@ -24,6 +24,8 @@ enum probe_question {
 	PROBE_KDF,
 	PROBE_TDES,
 	PROBE_AES,
+	PROBE_AES192,
+	PROBE_AES256,
 	PROBE_XOR,
 	PROBE_CONCATENATE,
 	PROBE_UNWRAP,
@@ -73,6 +75,9 @@ const char *probe_answer_name(enum probe_question q, enum probe_answer a);
 /* probe_verdict - what such a token is good for; probe_verdict_name - "unusable", "test", "production" */
 enum probe_verdict probe_verdict(const struct probe *p);
 const char *probe_verdict_name(enum probe_verdict v);
+
+/* probe_makes - may a test room have keys of so many bytes on such a token? What is not stronger than AES-128 is needed. */
+bool probe_makes(const struct probe *p, size_t key_len);
 
 /* probe_software - does the token itself say that it is SoftHSM or NSS, by whatever module it was reached? */
 bool probe_software(const struct probe *p);

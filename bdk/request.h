@@ -140,7 +140,8 @@ enum bdk_op {
 	OP_RECEIPT = 43,	/* F_SERIAL, F_MESSAGE RECEIPT -> F_ROW facts, [F_HEAD]. Needs no session: it may come
 				   late */
 	OP_ABORT = 44,		/* in a session: F_REASON text -> : the loading that was begun has ended */
-	OP_HISTORY = 45,	/* [F_SINCE] -> F_ROW* facts after that sequence: what a ledger is rebuilt from */
+	OP_HISTORY = 45,	/* [F_SINCE] -> F_ROW* facts after that sequence: what a ledger is rebuilt from; F_TEST_ROOM and
+				   F_SOFTWARE_TOKEN, which a report of them says */
 	OP_ZEROIZE = 46,	/* after BEGIN, to zeroize: F_MESSAGE OFFER, F_SLOT (255: all), F_REASON "reject"|
 				   "decommission"|"reload" -> F_MESSAGE ZEROIZE and F_ROW* facts of the newest load of
 				   each of these slots; without F_MESSAGE they were empty already, as the facts say */

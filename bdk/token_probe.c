@@ -19,10 +19,21 @@ static const struct key probe_tdes_bdk = {
 static const struct key probe_aes_bdk = {
 	{ 0xFE, 0xDC, 0xBA, 0x98, 0x76, 0x54, 0x32, 0x10, 0xF1, 0xF1, 0xF1, 0xF1, 0xF1, 0xF1, 0xF1, 0xF1 }, BDK_LEN
 };
-static const uint8_t probe_tdes_ik[] = { 0x6A, 0xC2, 0x92, 0xFA, 0xA1, 0x31, 0x5B, 0x4D,
-					 0x85, 0x8A, 0xB3, 0xA3, 0xD7, 0xD5, 0x93, 0x3A };
-static const uint8_t probe_aes_ik[] = { 0x12, 0x73, 0x67, 0x1E, 0xA2, 0x6A, 0xC2, 0x9A,
-					0xFA, 0x4D, 0x10, 0x84, 0x12, 0x76, 0x52, 0xA1 };
+static const struct key probe_strong_bdk = { /* AES-256; AES-192 are its first 24 bytes */
+	{ 0xFE, 0xDC, 0xBA, 0x98, 0x76, 0x54, 0x32, 0x10, 0xF1, 0xF1, 0xF1, 0xF1, 0xF1, 0xF1, 0xF1, 0xF1,
+	  0xFE, 0xDC, 0xBA, 0x98, 0x76, 0x54, 0x32, 0x10, 0xF1, 0xF1, 0xF1, 0xF1, 0xF1, 0xF1, 0xF1, 0xF1 }, 32
+};
+static const struct key probe_ik[] = {
+	[DUKPT_TDES] = { { 0x6A, 0xC2, 0x92, 0xFA, 0xA1, 0x31, 0x5B, 0x4D, 0x85, 0x8A, 0xB3, 0xA3, 0xD7, 0xD5, 0x93, 0x3A },
+			 16 },
+	[DUKPT_AES128] = { { 0x12, 0x73, 0x67, 0x1E, 0xA2, 0x6A, 0xC2, 0x9A, 0xFA, 0x4D, 0x10, 0x84, 0x12, 0x76, 0x52, 0xA1 },
+			   16 },
+	[DUKPT_AES192] = { { 0x5B, 0x6D, 0xEE, 0x2B, 0x5B, 0x7F, 0xAB, 0xFF, 0xA3, 0x25, 0x91, 0xF3, 0x5B, 0xF8, 0xF2, 0x3D,
+			     0xD9, 0x32, 0x9A, 0xE8, 0x51, 0x31, 0xE5, 0x84 }, 24 },
+	[DUKPT_AES256] = { { 0xCE, 0x9C, 0xE0, 0xC1, 0x01, 0xD1, 0x13, 0x8F, 0x97, 0xFB, 0x6C, 0xAD, 0x4D, 0xF0, 0x45, 0xA7,
+			     0x08, 0x3D, 0x4E, 0xAE, 0x2D, 0x35, 0xA3, 0x17, 0x89, 0xD0, 0x1C, 0xCF, 0x09, 0x49, 0x55, 0x0F },
+			   32 },
+};
 static const uint8_t probe_ctx[] = { 0xBA, 0x78, 0x16, 0xBF, 0x8F, 0x01, 0xCF, 0xEA, 0x41, 0x41, 0x40,
 				     0xDE, 0x5D, 0xAE, 0x22, 0x23, 0xB0, 0x03, 0x61, 0xA3, 0x96, 0x17,
 				     0x7A, 0x9C, 0xB4, 0x10, 0xFF, 0x61, 0xF2, 0x00, 0x15, 0xAD }; /* SHA-256("abc") */
@@ -35,7 +46,7 @@ static const enum dukpt_scheme schemes[] = { DUKPT_TDES, DUKPT_AES128 };
 
 /* What the objects under a KEK are, as software opens them: do they make up these bytes? */
 static enum err check_parts(struct token *t, CK_OBJECT_HANDLE kek, const struct key *soft_kek,
-			    const CK_OBJECT_HANDLE part[static 2], const uint8_t value[static BDK_LEN])
+			    const CK_OBJECT_HANDLE part[static 2], const struct key *value)
 {
 	struct wrapped w;
 	struct key k;
@@ -44,12 +55,12 @@ static enum err check_parts(struct token *t, CK_OBJECT_HANDLE kek, const struct 
 
 	for (unsigned i = 0; !e && i < 2 && part[i]; i++) {
 		e = kek_wrap(t, &w, kek, part[i]);
-		if (!e && (keywrap_unwrap(&k, soft_kek, w.b, w.len) || at + k.len > BDK_LEN ||
-			   !ct_equal(k.b, value + at, k.len)))
+		if (!e && (keywrap_unwrap(&k, soft_kek, w.b, w.len) || at + k.len > value->len ||
+			   !ct_equal(k.b, value->b + at, k.len)))
 			e = token_refuse(t, "another key than it should be");
 		at += e ? 0 : k.len;
 	}
-	if (!e && at != BDK_LEN)
+	if (!e && at != value->len)
 		e = token_refuse(t, "a key of another length than it should be");
 	return e;
 }
@@ -63,7 +74,7 @@ static enum err check_initial(struct token *t, CK_OBJECT_HANDLE kek, enum dukpt_
 	enum err e = construct_initial(t, part, bdk, scheme, tdes ? &probe_tdes_ksn : &probe_aes_ksn, MAY_LEAVE);
 
 	if (!e)
-		e = check_parts(t, kek, &probe_kek, part, tdes ? probe_tdes_ik : probe_aes_ik);
+		e = check_parts(t, kek, &probe_kek, part, &probe_ik[scheme]);
 	object_destroy(t, &part[0]);
 	object_destroy(t, &part[1]);
 	return e;
@@ -72,7 +83,12 @@ static enum err check_initial(struct token *t, CK_OBJECT_HANDLE kek, enum dukpt_
 /* The published BDK, and for TDES its variant */
 static enum err published(struct key bdk[static 2], enum dukpt_scheme scheme)
 {
-	bdk[0] = scheme == DUKPT_TDES ? probe_tdes_bdk : probe_aes_bdk;
+	if (scheme != DUKPT_TDES) {
+		bdk[0] = probe_strong_bdk;
+		bdk[0].len = (uint8_t)dukpt_key_len(scheme);
+		return E_OK;
+	}
+	bdk[0] = probe_tdes_bdk;
 	return dukpt_tdes_variant(&bdk[1], &bdk[0]);
 }
 
@@ -124,9 +140,9 @@ static enum err ask_wrap(struct token *t, CK_MECHANISM_TYPE mechanism)
 	t->made.wrap = mechanism;
 	e = object_create(t, &kek, CKK_AES, probe_kek.b, KEK_LEN, MAY_WRAP);
 	if (!e)
-		e = object_create(t, &part[0], CKK_GENERIC_SECRET, probe_aes_ik, BDK_LEN, MAY_LEAVE);
+		e = object_create(t, &part[0], CKK_GENERIC_SECRET, probe_ik[DUKPT_AES128].b, BDK_LEN, MAY_LEAVE);
 	if (!e)
-		e = check_parts(t, kek, &probe_kek, part, probe_aes_ik);
+		e = check_parts(t, kek, &probe_kek, part, &probe_ik[DUKPT_AES128]);
 	/* the first of them that is right */
 	if (e || before)
 		t->made.wrap = before;
@@ -161,7 +177,7 @@ static enum err ask_xor(struct token *t, struct asking *a)
 	if (!e)
 		e = construct_xor(t, &variant[0], base, mask.b, MAY_DERIVE | MAY_LEAVE);
 	if (!e)
-		e = check_parts(t, a->wrapping, &probe_kek, variant, bdk[1].b);
+		e = check_parts(t, a->wrapping, &probe_kek, variant, &bdk[1]);
 	t->made.mixes = !e;
 	object_destroy(t, &base);
 	object_destroy(t, &variant[0]);
@@ -181,7 +197,7 @@ static enum err ask_concatenate(struct token *t, struct asking *a)
 	if (!e)
 		e = construct_join(t, &whole[0], part, MAY_LEAVE);
 	if (!e)
-		e = check_parts(t, a->wrapping, &probe_kek, whole, probe_tdes_ik);
+		e = check_parts(t, a->wrapping, &probe_kek, whole, &probe_ik[DUKPT_TDES]);
 	t->made.joins = !e;
 	for (unsigned i = 0; i < 2; i++) {
 		object_destroy(t, &object[i]);
@@ -215,9 +231,9 @@ static enum err ask_kdf(struct token *t, struct asking *a)
 		kek_end(t, &k);
 	}
 	if (!e)
-		e = object_create(t, &part[0], CKK_GENERIC_SECRET, probe_aes_ik, BDK_LEN, MAY_LEAVE);
+		e = object_create(t, &part[0], CKK_GENERIC_SECRET, probe_ik[DUKPT_AES128].b, BDK_LEN, MAY_LEAVE);
 	if (!e)
-		e = check_parts(t, a->wrapping, &probe_kek, part, probe_aes_ik);
+		e = check_parts(t, a->wrapping, &probe_kek, part, &probe_ik[DUKPT_AES128]);
 	object_destroy(t, &part[0]);
 	return e;
 }
@@ -229,7 +245,7 @@ static enum err ask_scheme(struct token *t, CK_OBJECT_HANDLE kek, enum dukpt_sch
 	enum err e = published(bdk, scheme);
 
 	for (unsigned i = 0; !e && i < construct_parts(scheme); i++)
-		e = object_create(t, &object[i], construct_type(scheme), bdk[i].b, BDK_LEN, MAY_DERIVE);
+		e = object_create(t, &object[i], construct_type(scheme), bdk[i].b, bdk[i].len, MAY_DERIVE);
 	if (!e)
 		e = check_initial(t, kek, scheme, object);
 	object_destroy(t, &object[0]);
@@ -245,6 +261,17 @@ static enum err ask_tdes(struct token *t, struct asking *a)
 static enum err ask_aes(struct token *t, struct asking *a)
 {
 	return ask_scheme(t, a->wrapping, DUKPT_AES128);
+}
+
+/* What only test rooms may have (E_STRENGTH) */
+static enum err ask_aes192(struct token *t, struct asking *a)
+{
+	return ask_scheme(t, a->wrapping, DUKPT_AES192);
+}
+
+static enum err ask_aes256(struct token *t, struct asking *a)
+{
+	return ask_scheme(t, a->wrapping, DUKPT_AES256);
 }
 
 /* As an acquirer room takes a BDK */
@@ -326,13 +353,13 @@ static enum err ask_agreement(struct token *t, struct asking *a)
 	if (!e)
 		e = kek_make(t, &kek, &k, KEK_IK, probe_ctx, MAY_WRAP);
 	if (!e)
-		e = object_create(t, &part[0], CKK_GENERIC_SECRET, probe_aes_ik, BDK_LEN, MAY_LEAVE);
+		e = object_create(t, &part[0], CKK_GENERIC_SECRET, probe_ik[DUKPT_AES128].b, BDK_LEN, MAY_LEAVE);
 	if (!e)
 		e = p256_ecdh(&z, &mine, theirs);
 	if (!e)
 		e = kbkdf(&soft_kek, &z, KEK_IK, probe_ctx);
 	if (!e)
-		e = check_parts(t, kek, &soft_kek, part, probe_aes_ik);
+		e = check_parts(t, kek, &soft_kek, part, &probe_ik[DUKPT_AES128]);
 	object_destroy(t, &part[0]);
 	object_destroy(t, &kek);
 	kek_end(t, &k);
@@ -398,7 +425,7 @@ static CK_RV encrypt_with(struct token *t, CK_OBJECT_HANDLE h)
 static CK_RV try_read(struct token *t, struct asking *a)
 {
 	CK_OBJECT_HANDLE leaving = 0;
-	CK_RV rv = object_create(t, &leaving, CKK_GENERIC_SECRET, probe_aes_ik, BDK_LEN, MAY_LEAVE)
+	CK_RV rv = object_create(t, &leaving, CKK_GENERIC_SECRET, probe_ik[DUKPT_AES128].b, BDK_LEN, MAY_LEAVE)
 			   ? CKR_OK
 			   : read_value(t, leaving);
 
@@ -472,6 +499,8 @@ static const struct {
 	[PROBE_KDF]		= { ask_kdf, NULL },
 	[PROBE_TDES]		= { ask_tdes, NULL },
 	[PROBE_AES]		= { ask_aes, NULL },
+	[PROBE_AES192]		= { ask_aes192, NULL },
+	[PROBE_AES256]		= { ask_aes256, NULL },
 	[PROBE_XOR]		= { ask_xor, NULL },
 	[PROBE_CONCATENATE]	= { ask_concatenate, NULL },
 	[PROBE_UNWRAP]		= { ask_unwrap, NULL },

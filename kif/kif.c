@@ -342,6 +342,7 @@ static void list_load(void *context, const struct fact *f)
 static int list(const char *of)
 {
 	struct listing l = { .events = of };
+	bool software = false;
 	const char *path;
 	int status = find_ledger(&path, false);
 	enum err e;
@@ -359,6 +360,8 @@ static int list(const char *of)
 		l.array = json_array();
 	e = ledger_loads(&l.ledger, of, list_load, &l);
 	e = e ? e : l.e;
+	if (!e)
+		e = ledger_token(&software, &l.ledger);
 	if (e)
 		status = fail_why(e, l.ledger.why, "", "ledger %s", path);
 	else if (of && !l.n)
@@ -366,6 +369,8 @@ static int list(const char *of)
 				  "check the serial; kif list shows them all", "%s", of);
 	else if (l.array)
 		print_json(json_incref(l.array));
+	else if (software)
+		printf("A production room on a software token, which its room.conf accepts.\n");
 	json_decref(l.array);
 	ledger_close(&l.ledger);
 	return status ? status : finish();

@@ -121,16 +121,22 @@ static void copy(char *out, size_t size, sqlite3_stmt *s, int column)
 			*out = '?';
 }
 
-static enum err set_room(struct ledger *l, const char *room)
+static enum err set_meta(struct ledger *l, const char *key, const char *value)
 {
 	sqlite3_stmt *s = NULL;
 	enum err e = E_OK;
 
-	if (sqlite3_prepare_v2(l->db, "REPLACE INTO meta VALUES('room', ?)", -1, &s, NULL) ||
-	    sqlite3_bind_text(s, 1, room, -1, SQLITE_STATIC) || sqlite3_step(s) != SQLITE_DONE)
+	if (sqlite3_prepare_v2(l->db, "REPLACE INTO meta VALUES(?, ?)", -1, &s, NULL) ||
+	    sqlite3_bind_text(s, 1, key, -1, SQLITE_STATIC) || sqlite3_bind_text(s, 2, value, -1, SQLITE_STATIC) ||
+	    sqlite3_step(s) != SQLITE_DONE)
 		e = failed(l);
 	sqlite3_finalize(s);
 	return e;
+}
+
+static enum err set_room(struct ledger *l, const char *room)
+{
+	return set_meta(l, "room", room);
 }
 
 /* Follow this room if the ledger follows none yet; else it must be the same. */
@@ -273,6 +279,27 @@ enum err ledger_clear(struct ledger *l, const char *room)
 	enum err e = run(l, "DELETE FROM load; DELETE FROM event; DELETE FROM meta");
 
 	return e ? e : set_room(l, room);
+}
+
+enum err ledger_put_token(struct ledger *l, bool accepted)
+{
+	return set_meta(l, "software token accepted", accepted ? "yes" : "no");
+}
+
+enum err ledger_token(bool *accepted, struct ledger *l)
+{
+	sqlite3_stmt *s = NULL;
+	enum err e = E_OK;
+	int step = sqlite3_prepare_v2(l->db, "SELECT value = 'yes' FROM meta WHERE key = 'software token accepted'", -1, &s, NULL);
+
+	*accepted = false;
+	step = step ? step : sqlite3_step(s);
+	if (step == SQLITE_ROW)
+		*accepted = sqlite3_column_int(s, 0);
+	else if (step != SQLITE_DONE)
+		e = failed(l);
+	sqlite3_finalize(s);
+	return e;
 }
 
 static int bind(sqlite3_stmt *s, const char *name, const char *text)

@@ -3,7 +3,8 @@
  * the room. The journal is the truth: a ledger is filled from OP_HISTORY alone (kif/sync.h), in any portions, and can
  * be made anew at any time.
  *
- *     meta   key, value       "room": the folder of the room whose journal it follows
+ *     meta   key, value       "room": the folder of the room whose journal it follows; "software token
+ *                             accepted": "yes" where that is a production room on one, else "no"
  *     load   one row for each {key set, initial KSN}: the fact with the highest sequence
  *     event  one row for each sequence that was seen: what a load went through, and when
  *     head   the newest signed head of the room's audit that came with a receipt: it stays when the rest is made anew,
@@ -70,6 +71,11 @@ MUST_USE enum err ledger_put_head(struct ledger *l, struct span text);
 
 /* ledger_heads - walk over them: of each records key one. E_OK, E_IO */
 MUST_USE enum err ledger_heads(struct ledger *l, void (*each)(void *context, const char *text), void *context);
+
+/* ledger_put_token - is it a production room on a software token? Every report of one says so. E_OK, E_IO
+ * ledger_token - what was put last, false if nothing was. E_OK, E_IO */
+MUST_USE enum err ledger_put_token(struct ledger *l, bool accepted);
+MUST_USE enum err ledger_token(bool *accepted, struct ledger *l);
 
 /* ledger_last - the highest sequence applied, 0 if none. E_OK, E_IO */
 MUST_USE enum err ledger_last(uint64_t *sequence, struct ledger *l);

@@ -13,7 +13,7 @@ static enum err fetch(struct ledger *l, struct client *c, uint64_t *since, bool 
 	struct record request;
 	struct span row;
 	size_t at = 0;
-	uint64_t flag = 0, begin = *since;
+	uint64_t flag = 0, begin = *since, test = 0, software = 0;
 	enum err e;
 
 	record_begin(&request, OP_HISTORY);
@@ -30,6 +30,12 @@ static enum err fetch(struct ledger *l, struct client *c, uint64_t *since, bool 
 		if (!e)
 			*since = f.sequence;
 	}
+	if (!e)
+		e = field_number(&test, c->fields, F_TEST_ROOM, 1);
+	if (!e)
+		e = field_number(&software, c->fields, F_SOFTWARE_TOKEN, 1);
+	if (!e)
+		e = ledger_put_token(l, software && !test);
 	if (!e)
 		e = field_number(&flag, c->fields, F_MORE, 1);
 	if (!e && flag && *since == begin)

@@ -189,6 +189,21 @@ START_TEST(what_is_stronger_than_the_curve_is_for_test_rooms)
 }
 END_TEST
 
+/* The probe of the token says whether it makes them: a room on one that does not is told so before anything is made. */
+START_TEST(a_strength_that_the_token_was_not_seen_to_make_is_refused)
+{
+	sim.load.worker[0].probe.of[PROBE_AES192].answer = PROBE_WRONG;
+	ck_assert_int_eq(generate(NULL, DUKPT_AES192, der_span(&sim.acquirer.own)), E_TOKEN);
+	ck_assert_ptr_nonnull(strstr(why, "does not make the published aes192 initial key"));
+	ck_assert_int_eq(generate(NULL, DUKPT_AES128, der_span(&sim.acquirer.own)), E_OK);
+	ck_assert_int_eq(generate(NULL, DUKPT_AES256, der_span(&sim.acquirer.own)), E_OK);
+	ck_assert_int_eq(import(), E_OK);
+	ck_assert_int_eq(generate(NULL, DUKPT_AES256, der_span(&sim.acquirer.own)), E_OK);
+	sim.acquirer.worker[0].probe.of[PROBE_AES256].answer = PROBE_NONE;
+	ck_assert_int_eq(import(), E_TOKEN);
+}
+END_TEST
+
 START_TEST(refuses_schemes_and_rooms_that_are_not_ready)
 {
 	const struct span to = der_span(&sim.acquirer.own);
@@ -387,6 +402,7 @@ static Suite *suite(void)
 	tcase_add_test(t, random_ids_look_like_their_family_and_differ);
 	tcase_add_test(t, what_is_stronger_than_the_curve_is_for_test_rooms);
 	tcase_add_test(t, refuses_schemes_and_rooms_that_are_not_ready);
+	tcase_add_test(t, a_strength_that_the_token_was_not_seen_to_make_is_refused);
 	tcase_add_test(t, a_package_is_made_only_for_a_certified_acquirer_room);
 	tcase_add_test(t, a_journal_that_fails_leaves_no_key_behind);
 	tcase_add_test(t, a_dead_worker_is_started_anew);

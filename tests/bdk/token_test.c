@@ -643,6 +643,7 @@ START_TEST(the_probe_notices_a_token_that_lies)
 		{ PROBE_ENCRYPT, PROBE_WRONG, NULL },
 		{ PROBE_MECHANISM, PROBE_WRONG, NULL },
 		{ PROBE_SPOILED, PROBE_WRONG, NULL },
+		{ PROBE_AES192, PROBE_WRONG, NULL },
 		{ PROBE_PAD, PROBE_WRONG, "probe: kdf: no way to wrap by RFC 5649" },
 		{ PROBE_KDF, PROBE_WRONG, "probe: kdf: another key than it should be" },
 		{ PROBE_TDES, PROBE_WRONG, "probe: tdes-initial-key: another key than it should be" },
@@ -669,6 +670,9 @@ START_TEST(the_probe_notices_a_token_that_lies)
 	if (row[_i].why) {
 		ck_assert_str_eq(other.why, row[_i].why);
 		ck_assert_int_eq(probe_verdict(&other.probe), PROBE_UNUSABLE);
+	} else if (probe_rows[row[_i].q].kind == PROBE_CHOICE) {
+		ck_assert_int_eq(probe_verdict(&other.probe), PROBE_PRODUCTION);
+		ck_assert(probe_makes(&other.probe, 16) && !probe_makes(&other.probe, 24) && probe_makes(&other.probe, 32));
 	} else {
 		probe_blame(blame, sizeof blame, &other.probe);
 		ck_assert_str_eq(blame, probe_rows[row[_i].q].name);

@@ -114,6 +114,8 @@ static void answer_history(struct record *r, struct span fields, enum lie lie)
 	ck_assert_int_eq(field_number(&since, fields, F_SINCE, UINT64_MAX), E_OK);
 	if (shared->sequence > since || (shared->sequence && lie == SEQUENCE_STANDS))
 		put_facts(r, HONEST);
+	record_put_number(r, F_TEST_ROOM, 1);
+	record_put_number(r, F_SOFTWARE_TOKEN, 1);
 	record_put_number(r, F_MORE, lie == MORE_OF_NOTHING || (lie == SEQUENCE_STANDS && !since));
 }
 

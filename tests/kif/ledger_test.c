@@ -374,6 +374,27 @@ static void copy_head(void *out, const char *text)
 	strcat(out, text);
 }
 
+START_TEST(what_token_the_room_has_is_kept_and_goes_with_it)
+{
+	struct ledger l;
+	bool accepted = true;
+
+	ck_assert_int_eq(ledger_open(&l, path, "/room"), E_OK);
+	ck_assert_int_eq(ledger_token(&accepted, &l), E_OK);
+	ck_assert(!accepted);
+	for (int i = 1; i >= 0; i--) {
+		ck_assert_int_eq(ledger_put_token(&l, i), E_OK);
+		ck_assert_int_eq(ledger_token(&accepted, &l), E_OK);
+		ck_assert_int_eq(accepted, i);
+	}
+	ck_assert_int_eq(ledger_put_token(&l, true), E_OK);
+	ck_assert_int_eq(ledger_clear(&l, "/other"), E_OK);
+	ck_assert_int_eq(ledger_token(&accepted, &l), E_OK);
+	ck_assert(!accepted);
+	ledger_close(&l);
+}
+END_TEST
+
 /* The newest head of each room's audit, whatever else is made anew; what is none is refused. */
 START_TEST(the_newest_head_is_kept)
 {
@@ -420,6 +441,7 @@ static Suite *suite(void)
 	tcase_add_test(t, other_files_are_left_alone);
 	tcase_add_test(t, what_cannot_be_written_is_said);
 	tcase_add_test(t, the_newest_head_is_kept);
+	tcase_add_test(t, what_token_the_room_has_is_kept_and_goes_with_it);
 	tcase_add_test(t, the_usual_place_is_made);
 	suite_add_tcase(s, t);
 	return s;

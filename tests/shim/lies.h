@@ -92,6 +92,16 @@ static CK_RV derive_any(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE p
 /* One bit of the data to encrypt is lost, for children of one length */
 static CK_ULONG spoiled_len;
 
+static CK_ULONG child_len(const CK_ATTRIBUTE *a, CK_ULONG n)
+{
+	CK_ULONG len = 0;
+
+	for (CK_ULONG i = 0; i < n; i++)
+		if (a[i].type == CKA_VALUE_LEN)
+			memcpy(&len, a[i].pValue, sizeof len);
+	return len;
+}
+
 static CK_RV derive_wrongly(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE parent, CK_ATTRIBUTE *a, CK_ULONG n,
 			    CK_OBJECT_HANDLE *child)
 {
@@ -100,7 +110,7 @@ static CK_RV derive_wrongly(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HAND
 	CK_BYTE data[32];
 
 	if ((m->mechanism != CKM_AES_ECB_ENCRYPT_DATA && m->mechanism != CKM_DES3_ECB_ENCRYPT_DATA) ||
-	    d->ulLen != spoiled_len)
+	    child_len(a, n) != spoiled_len)
 		return honest.C_DeriveKey(s, m, parent, a, n, child);
 	memcpy(data, d->pData, d->ulLen);
 	data[0] ^= 1;
@@ -200,6 +210,8 @@ static bool lie(CK_FUNCTION_LIST *list, const char *name)
 		list->C_DeriveKey = derive_wrongly, spoiled_len = 8;
 	else if (!strcmp(name, "aes-initial-key"))
 		list->C_DeriveKey = derive_wrongly, spoiled_len = 16;
+	else if (!strcmp(name, "aes192-initial-key"))
+		list->C_DeriveKey = derive_wrongly, spoiled_len = 24;
 	else if (!strcmp(name, "unwrap"))
 		list->C_UnwrapKey = unwrap_none;
 	else if (!strcmp(name, "copy"))

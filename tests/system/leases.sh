@@ -86,6 +86,7 @@ loads 2 $A "$(ksn $B_SET 10)" "key set $A is used up: this one follows it"
 "$BIN/kif" show TC-1 --ledger "$WORK/kif.db" | grep -q "$(ksn $B_SET 10)" || complain "the ledger does not have it"
 
 # --- Dictated ---------------------------------------------------------------------------------------------------------
+"$BIN/kif" list --ledger "$WORK/kif.db" | grep -q 'software token' && complain "a test room is said to be a production room"
 manifest() { printf "$1" >"$WORK/manifest" && "$BIN/bdk" manifest --room "$WORK/load" "$WORK/manifest"; }
 line() { printf 'serial = %s\nkey_set = %s\nslot = %s\n' "$1" "$2" "$3"; [ $# -lt 4 ] || echo "ksn = $4"; echo; }
 refused 'line [0-9]*: device id 500 is in no lease in force' manifest "$(line TC-2 $B_SET 0 "$(ksn $B_SET 20)")\n\n$(line TC-1 $B_SET 3 "$(ksn $B_SET 500)")\n"

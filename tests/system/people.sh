@@ -210,15 +210,40 @@ ask anna appointing appoint otto --uid "$(uid_of otto)" --role operator
 by bert approve "$(digest_in "$WORK/appointing")" >/dev/null 2>&1 && ended appointing && by otto passphrase >/dev/null ||
 	complain "otto does not come back"
 # The limits: nobody leaves, nobody loads.
+cat >"$WORK/talk.py" <<'EOF'
+# A station in the operators' session to zeroize TC-1 (op 40) that begins (op 41) again and again, and never has an OFFER
+import socket, sys, time
+def well(s, op):
+    s.send(bytes([0, op]) + b"\x00\x32\x00\x04TC-1")
+    return s.recv(65536)[:14] == bytes([0, op]) + b"\x00\x01\x00\x08" + bytes(8)
+opened = False
+while not opened: # there is none before the operators have opened it
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.connect(sys.argv[1])
+    opened = well(s, 40)
+    time.sleep(0.02)
+while True:
+    if well(s, 41):
+        print("talking", flush=True)
+    time.sleep(0.02)
+EOF
 for limit in session-idle-seconds session-seconds; do
 	stop load
-	sed -i '/^session/d' "$R/room.conf" && echo "$limit = 1" >>"$R/room.conf"
+	sed -i '/^session/d' "$R/room.conf" && echo "$limit = 3" >>"$R/room.conf"
 	serve load || exit 1
+	# A station that only talks keeps none open.
+	/usr/bin/python3 "$WORK/talk.py" "$R/station.sock" >"$WORK/talk" 2>&1 &
+	talker=$!
+	PIDS="$PIDS $talker"
 	open_session TC-1
+	until_says talking "$WORK/talk"
 	for p in otto olga; do
 		ended $p || complain "$p: $(cat "$WORK/$p")"
 		grep -q "has ended: .*$limit" "$WORK/$p" || complain "$p was told: $(cat "$WORK/$p")"
 	done
+	kill $talker 2>/dev/null
+	wait $talker 2>/dev/null
+	PIDS=${PIDS/ $talker/}
 done
 
 # --- What a passphrase is nowhere ------------------------------------------------------------------------------------------------

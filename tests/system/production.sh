@@ -214,6 +214,10 @@ PIDS="$PIDS $!"
 until_says '^the session is open' "$WORK/olga"
 as station "$BIN/kif" inject --room "$R/load" --port "unix:$F/t1.link" --serial TC-1 --key-set FFFF987654 --slot 0 \
 	--ledger "$F/kif.db" >"$WORK/said" 2>&1 || die "inject: $(cat "$WORK/said")"
+as station "$BIN/kif" list --ledger "$F/kif.db" >"$WORK/said" 2>&1 || complain "kif list"
+said 'on a software token, which its room.conf accepts'
+as station "$BIN/kif" show TC-1 --ledger "$F/kif.db" >"$WORK/said" 2>&1 || complain "kif show"
+said 'on a software token, which its room.conf accepts'
 printf 'pan = 4111111111111111\npin = 1234\namount = 1999\ndata = track two\n' |
 	"$BIN/pos" --till "unix:$WORK/t1.till" --slot 0 --count 2 >"$F/sold" 2>"$WORK/said" || die "pos: $(cat "$WORK/said")"
 # Keys are recovered, MACs verified; no PIN and no data in the clear.

@@ -132,6 +132,9 @@ for l in kdf tdes-initial-key aes-initial-key unwrap copy signature agreement ke
 		complain "$l is not named: $(cat "$WORK/said")"
 	lies=$((lies + 1))
 done
+lying aes192-initial-key && grep -q '^verdict  production' "$WORK/out" && grep -q 'aes192-initial-key *wrong' "$WORK/out" &&
+	grep -q 'aes256-initial-key *right' "$WORK/out" || complain "aes192-initial-key: $(cat "$WORK/out" "$WORK/said")"
+lies=$((lies + 1))
 # A token that says that the next wrong PIN locks it, or that it is locked, is given none, not even the right one.
 for l in 'pin-final-try one more wrong PIN' 'pin-locked has locked'; do
 	lying ${l%% *}
