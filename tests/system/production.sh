@@ -19,7 +19,7 @@ uid_of() {
 }
 phrase_of() { echo "the passphrase of $1, no. $(uid_of "$1")"; }
 as() { local u; u=$(uid_of "$1"); shift; setpriv --reuid="$u" --regid="$u" --clear-groups "$@"; }
-chmod 755 "$WORK" && cp -r "$BIN" "$WORK/bin" && cp tests/people/typed.py "$WORK" && mkdir -m 755 "$WORK/rooms" &&
+chmod 755 "$WORK" && cp -r "$BIN" "$WORK/bin" && cp tests/people/typed.py tests/components/typist.py "$WORK" && mkdir -m 755 "$WORK/rooms" &&
 	mkdir -m 1777 "$WORK/files" && chown $OWNER "$WORK/rooms" || exit 1
 BIN=$WORK/bin R=$WORK/rooms F=$WORK/files
 
@@ -175,6 +175,31 @@ typing anna "$BIN/bdk" crl --room "$R/ca" >"$F/crl" 2>>"$WORK/all.said" || die c
 for r in load acquirer; do
 	typing bert "$BIN/bdk" install --room "$R/$r" --crl "$F/crl" >"$WORK/said" 2>&1 || die "list: $(cat "$WORK/said")"
 done
+# A key that everybody knows, of two custodians' components: it is not for a production room. The same in one bit is.
+# enters BDK ID CHECK-VALUE BAG: carl begins, anna joins; what they see in $F/carl and $F/anna
+enters() {
+	local one=5D79A1F4298C3BE64C0EF2FD1A76D093 pid two
+	two=$(/usr/bin/python3 -c 'import sys; print("%032X" % (int(sys.argv[1], 16) ^ int(sys.argv[2], 16)))' "$1" $one)
+	sits() { # NAME COMPONENT OPTION...
+		local who=$1 part=$2
+		shift 2
+		rm -f "$F/$who"
+		as "$who" /usr/bin/python3 "$WORK/typist.py" "$F/$who" "$BIN/bdk" import --room "$R/load" "$@" < <(
+			printf 'Passphrase of %s: \t!%s\n' "$who" "$(phrase_of "$who")"
+			printf 'Your component, digits 1 to 4 of 32: \t!%s\nyes or no): \tyes\n' "$part")
+	}
+	sits carl $one --components 2 --scheme tdes --id "$2" --check-value "$3" --bag "$4-1" &
+	pid=$!
+	until_says 'component 1 of' "$F/carl"
+	sits anna "$two" --join --bag "$4-2"
+	wait $pid
+}
+enters 0123456789ABCDEFFEDCBA9876543210 FFFF000009 08D7B4 P && complain "a production room takes a published test key"
+grep -q 'it is printed as a test key' "$F/carl" && grep -q 'it is printed as a test key' "$F/anna" || complain "carl and anna were told: $(cat "$F/carl" "$F/anna")"
+lists load | grep -q FFFF000009 && complain "a published test key is listed"
+enters 0123456789ABCDEFFEDCBA9876543220 FFFF000009 "$(printf '\0\0\0\0\0\0\0\0' |
+	openssl enc -des-ede -provider legacy -provider default -nopad -K 0123456789ABCDEFFEDCBA9876543220 2>/dev/null | xxd -p -u | cut -c1-6)" Q ||
+	complain "the twin, another key, is not taken: $(cat "$F/carl" "$F/anna")"
 two anna carl load generate --scheme tdes --id FFFF987654 --for "$F/acquirer.crt" --out "$F/tdes.krx" || die generate
 chmod 644 "$F"/*.krx
 two anna bert acquirer import "$F/tdes.krx" || die import
