@@ -66,6 +66,22 @@ static enum err put_forecast(struct ask *a, const struct key_set_id *set)
 	return e == E_SHORT ? E_OK : e;
 }
 
+/* In or out of this room in a key block: under which KBPK, and with which exportability. */
+static enum err put_block_use(struct ask *a, const char *id)
+{
+	char label[KEY_LABEL];
+	struct block_use use;
+	enum err e;
+
+	snprintf(label, sizeof label, "bdk-%.10s", id);
+	e = journal_block_of(&use, a->room->journal, label);
+	if (e)
+		return e == E_SHORT ? E_OK : e;
+	record_put_text(a->answer, F_UNDER, use.kbpk);
+	record_put_text(a->answer, F_EXPORTABILITY, (char[]){ use.exportability, 0 });
+	return E_OK;
+}
+
 enum err op_list(struct ask *a)
 {
 	struct key_set s;
@@ -92,7 +108,8 @@ enum err op_list(struct ask *a)
 			record_put_number(a->answer, F_UNTIL, s.period.until);
 		record_put(a->answer, F_KCV, (struct span){ s.kcv.b, s.kcv.len });
 		record_put_number(a->answer, F_TIME, s.utc);
-		if (a->room->config.purpose == ROOM_LOAD)
+		e = put_block_use(a, id);
+		if (!e && a->room->config.purpose == ROOM_LOAD)
 			e = put_forecast(a, &s.id);
 		record_close(a->answer, row);
 	}

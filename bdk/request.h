@@ -26,8 +26,8 @@ enum bdk_op {
 				   locked room does this, OP_AUDIT, and what custodians ask; the rest is E_SEALED; F_LOCKED
 				   why no device id is issued, if none is */
 	OP_LIST = 2,		/* key sets -> F_ROW* {F_KEY_SET, F_SCHEME, F_STATE, F_KCV, F_TIME, F_CHANGED since
-				   when it is in that state, [F_FROM], [F_UNTIL]}; in a load room with
-				   F_USED device ids issued, F_SKIPPED that a crash left and that are never issued, F_LEFT
+				   when it is in that state, [F_FROM], [F_UNTIL], of its key block [F_UNDER, F_EXPORTABILITY]};
+				   in a load room with F_USED device ids issued, F_SKIPPED that a crash left and that are never issued, F_LEFT
 				   in leases in force, F_WEEK and F_MONTH loads in the last 7 and 30 days, [F_DAYS that
 				   these ids last], [F_FOLLOWER the key set that follows] */
 	OP_DEVICES = 3,		/* terminals this room knows -> F_ROW* {F_SERIAL, F_SPKI, F_STATE, F_TIME} */

@@ -135,6 +135,8 @@ static int end(uint16_t op, const char *name, const char *is)
 		while (field_next(&row, c.fields, F_ROW, &at))
 			if (!field_text(key, sizeof key, row, F_OBJECT) && !field_number(&outward, row, F_GIVEN, 1))
 				printf("  %s %s under it\n", key, outward ? "went out" : "came in");
+		if (op == OP_KBPK_COMPROMISE && at)
+			fprintf(stderr, "next: whoever knows a KBPK can know what stood under it: bdk compromise or bdk suspend each\n");
 	}
 	client_close(&c);
 	return status;

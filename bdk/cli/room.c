@@ -149,6 +149,7 @@ int cli_list(int operands, char **operand)
 		{ "30 DAYS", "month", F_MONTH, CELL_NUMBER },	 { "LASTS DAYS", "lasts_days", F_DAYS, CELL_NUMBER },
 		{ "NEXT", "next", F_FOLLOWER, CELL_TEXT },
 		{ "MADE", "made", F_TIME, CELL_TIME },
+		{ NULL, "kbpk", F_UNDER, CELL_TEXT },		 { NULL, "exportability", F_EXPORTABILITY, CELL_TEXT },
 	};
 
 	static const struct column life[] = {

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { COLUMNS = 15, CELL_MAX = 300 };
+enum { COLUMNS = 20, CELL_MAX = 300 };
 
 void cli_time(char out[static CLI_TIME], uint64_t utc)
 {
@@ -165,6 +165,8 @@ int cli_table_of(uint16_t op, const char *key_set, const struct column *columns,
 	uint64_t more = 1, since = 0;
 	int status = 0;
 
+	if (n > COLUMNS)
+		return fail_say(E_INTERNAL, "a table of %zu columns", n);
 	if (cli.json && !t.json)
 		fail_memory();
 	if (!cli_open(&c, &status)) {

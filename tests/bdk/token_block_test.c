@@ -540,6 +540,58 @@ START_TEST(an_entered_kbpk_has_its_check_value_and_may_derive_alone)
 }
 END_TEST
 
+/* Tokens that lie about its end */
+static CK_FUNCTION_LIST honest, twin;
+static bool told;
+
+static CK_RV keeps_token_objects(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE h)
+{
+	CK_BBOOL kept = CK_FALSE;
+	CK_ATTRIBUTE a = { CKA_TOKEN, &kept, sizeof kept };
+
+	if (honest.C_GetAttributeValue(session, h, &a, 1) != CKR_OK || !kept)
+		return honest.C_DestroyObject(session, h);
+	told = true;
+	return CKR_OK;
+}
+
+static CK_RV finds_none_of_them(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *h, CK_ULONG most, CK_ULONG *n)
+{
+	CK_RV rv = honest.C_FindObjects(session, h, most, n);
+
+	if (told)
+		*n = 0;
+	return rv;
+}
+
+START_TEST(a_token_that_keeps_a_kbpk_is_found_out)
+{
+	static const char *const why[] = { "a KBPK that was destroyed is found again", "a KBPK that was destroyed still derives" };
+	CK_FUNCTION_LIST *list = t.f;
+	char text[BLOCK_MAX];
+	struct kcv kcv;
+	size_t len;
+
+	enter(&kbpks[_i]);
+	ck_assert_int_eq(token_make_bdk_block(&t, &kcv, text, &len, &sets[0], &kbpks[_i].id, 'N'), E_OK);
+	honest = twin = *list;
+	twin.C_DestroyObject = keeps_token_objects;
+	t.f = &twin;
+	for (int hides = 0; hides < 2; hides++) {
+		told = false;
+		if (hides)
+			twin.C_FindObjects = finds_none_of_them;
+		ck_assert_int_eq(token_drop_kbpk(&t, kbpks[_i].id.name), E_TOKEN);
+		ck_assert_str_eq(t.why, why[hides]);
+	}
+	/* the honest one shows it, also what this process remembered */
+	t.f = list;
+	ck_assert_int_eq(token_drop_kbpk(&t, kbpks[_i].id.name), E_OK);
+	ck_assert_int_eq(token_make_bdk_block(&t, &kcv, text, &len, &sets[1], &kbpks[_i].id, 'N'),
+			 kbpk_tdes(kbpks[_i].id.type) ? E_STRENGTH : E_TOKEN);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("token_block");
@@ -555,6 +607,7 @@ static Suite *suite(void)
 	tcase_add_test(c, what_is_wrong_under_a_right_mac_is_refused_too);
 	tcase_add_loop_test(c, no_character_of_a_block_may_change, 0, KBPKS);
 	tcase_add_loop_test(c, an_entered_kbpk_has_its_check_value_and_may_derive_alone, 0, KBPKS);
+	tcase_add_loop_test(c, a_token_that_keeps_a_kbpk_is_found_out, 0, KBPKS);
 	suite_add_tcase(s, c);
 	return s;
 }

@@ -71,6 +71,18 @@ moved aes128 70000003 zmk-bank $ZMK
 moved aes256 70000004 zmk-bank $ZMK
 [ "$(cut -c1 "$WORK/blocks/FFFF700001")" = B ] && [ "$(cut -c1 "$WORK/blocks/70000003")" = D ] || complain "versions"
 
+"$BIN/bdk" list --room "$WORK/acquirer" --json >"$WORK/out"
+python3 - "$WORK/out" <<'END' || complain "bdk list does not say how they came"
+import json, sys
+sets = {s["key_set"]: s for s in json.load(open(sys.argv[1]))}
+assert sets["FFFF700001"]["kbpk"] == "old-bank" and sets["70000003"]["kbpk"] == "zmk-bank"
+assert sets["FFFF700001"]["exportability"] == "N" and sets["FFFF700001"]["state"] == "active"
+END
+# A period, as with a package
+in_load generate --scheme tdes --id FFFF700007 --under zmk-bank --out "$WORK/blocks/FFFF700007" --from 2031-01-01 --until 2032-01-01 &&
+	in_acquirer import "$WORK/blocks/FFFF700007" --under zmk-bank --until 2032-01-01 || complain "a period: $(cat "$WORK/said")"
+"$BIN/bdk" list --room "$WORK/load" | grep -q 'FFFF700007 .* pre-active ' || complain "the period is not kept: $("$BIN/bdk" list --room "$WORK/load")"
+
 # A room on another token (NSS softokn): the same blocks.
 NSS=$(dpkg -L libnss3 | grep -m 1 '/libsoftokn3\.so$') || die "no libnss3: make deps"
 "$BIN/bdk" init "$WORK/nss" --purpose load --test --name nss --token "pkcs11:token=nss?module-path=$NSS" \
