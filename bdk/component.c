@@ -1,14 +1,63 @@
 #include "bdk/component.h"
 #include "base/wipe.h"
+#include "crypto/aes.h"
+#include "crypto/des.h"
 #include "crypto/sha256.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
+void entered_name(char out[static ENTERED_NAME], const struct entered *what)
+{
+	_Static_assert(ENTERED_NAME >= KEY_SET_TEXT, "either fits");
+
+	if (what->set.len)
+		key_set_text(out, &what->set);
+	else
+		snprintf(out, ENTERED_NAME, "%s", what->kbpk.name);
+}
+
+const char *entered_kind(const struct entered *what)
+{
+	return what->set.len ? dukpt_scheme_name(what->set.scheme) : dukpt_key_kind(what->kbpk.type)->name;
+}
+
+uint8_t entered_len(const struct entered *what)
+{
+	return what->set.len ? dukpt_key_len(what->set.scheme) : kbpk_len(what->kbpk.type);
+}
+
+bool entered_tdes(const struct entered *what)
+{
+	return what->set.len ? what->set.scheme == DUKPT_TDES : kbpk_tdes(what->kbpk.type);
+}
+
+/* cmac_ecb of a component */
+static enum err tdes(void *key, uint8_t *out, const uint8_t *in, size_t blocks)
+{
+	return des_ecb(out, key, ENCRYPT, in, blocks);
+}
+
+static enum err aes(void *key, uint8_t *out, const uint8_t *in, size_t blocks)
+{
+	return aes_ecb(out, key, ENCRYPT, in, blocks);
+}
+
+enum err entered_kcv(struct kcv *kcv, const struct entered *what, const struct key *component)
+{
+	struct key k = *component;
+	bool is_tdes = entered_tdes(what);
+	enum err e = k.len == entered_len(what) ? block_kcv(kcv, is_tdes, is_tdes ? tdes : aes, &k) : E_KEY;
+
+	wipe(&k, sizeof k);
+	return e;
+}
+
 static enum err digest(uint8_t hash[static 32], const char *room, const struct components *x)
 {
 	uint8_t nonce[32], text[160];
+	char name[ENTERED_NAME];
 	struct wr w;
 	enum err e;
 
@@ -18,19 +67,20 @@ static enum err digest(uint8_t hash[static 32], const char *room, const struct c
 	wr_copy(&w, (const uint8_t *)"components", sizeof "components");
 	wr_copy(&w, nonce, sizeof nonce);
 	wr_span8(&w, (struct span){ (const uint8_t *)room, strlen(room) });
-	wr_u8(&w, x->set.scheme);
-	wr_span8(&w, (struct span){ x->set.b, x->set.len });
+	entered_name(name, &x->what);
+	wr_span8(&w, (struct span){ (const uint8_t *)name, strlen(name) });
+	wr_span8(&w, (struct span){ (const uint8_t *)entered_kind(&x->what), strlen(entered_kind(&x->what)) });
 	wr_u8(&w, x->n);
 	wr_span8(&w, (struct span){ x->paper.b, x->paper.len });
 	e = wr_end(&w);
 	return e ? e : sha256(hash, &(struct span){ text, w.len }, 1);
 }
 
-enum err components_begin(struct components *x, const char *room, const struct key_set_id *set, unsigned n,
+enum err components_begin(struct components *x, const char *room, const struct entered *what, unsigned n,
 			  const struct kcv *paper, const struct giver *by, uint64_t now)
 {
 	struct components next = { .number = x->last + 1, .last = x->last + 1, .by = *by, .opened = now, .used = now,
-				   .set = *set, .n = (uint8_t)n, .paper = *paper };
+				   .what = *what, .n = (uint8_t)n, .paper = *paper };
 	enum err e;
 
 	if (x->number)
@@ -60,7 +110,7 @@ enum err components_give(struct components *x, const struct key *key, const stru
 {
 	enum err e = components_may_give(x, by);
 
-	if (!e && key->len != dukpt_key_len(x->set.scheme))
+	if (!e && key->len != entered_len(&x->what))
 		e = E_KEY;
 	for (unsigned i = 0; !e && i < x->given; i++)
 		e = strcmp(x->part[i].bag, bag) ? E_OK : E_BAG_STATE;

@@ -11,6 +11,7 @@
 #ifndef KEYROOM_BDK_COMPONENT_H
 #define KEYROOM_BDK_COMPONENT_H
 
+#include "bdk/block.h"
 #include "bdk/clear_key.h"
 #include "bdk/key_set.h"
 #include "bdk/share.h"
@@ -21,6 +22,12 @@
 #define COMPONENTS_SECONDS 3600 /* and from the first to the last */
 #define COMPONENTS_WHY 160
 #define COMPONENT_BAG 16 /* a bag's number, with its NUL: bdk/media.h */
+
+/* What is entered: the BDK of a key set, or a KBPK. */
+struct entered {
+	struct key_set_id set; /* len 0: a KBPK */
+	struct kbpk_id kbpk;
+};
 
 /* Who gives one. name "" in a test room without people, where one login may give all. */
 struct giver {
@@ -41,7 +48,7 @@ struct components {
 	struct giver by; /* who began it */
 	uint64_t opened, used;
 	uint8_t hash[32]; /* what all who take part see: components_begin() */
-	struct key_set_id set;
+	struct entered what;
 	uint8_t n, given;
 	struct kcv paper; /* len 0: nobody said */
 	struct kcv total; /* len 0: not all are in, or whoever began has said it */
@@ -52,13 +59,24 @@ struct components {
 /*
  * components_begin
  *
- *   hash   out  in x: SHA-256("components" 00, 32 random bytes, room, set, n, paper): no two entries have one
+ *   hash   out  in x: SHA-256("components" 00, 32 random bytes, room, what, n, paper): no two entries have one
  *   paper  in   len 0: nobody said
  *
  *   E_OK, E_EXISTS (one is under way), E_RANGE (n), E_RANDOM, E_CRYPTO
  */
-MUST_USE enum err components_begin(struct components *x, const char *room, const struct key_set_id *set, unsigned n,
+MUST_USE enum err components_begin(struct components *x, const char *room, const struct entered *what, unsigned n,
 				   const struct kcv *paper, const struct giver *by, uint64_t now);
+
+/* entered_name - the key set's id, or the KBPK's name; entered_kind - "tdes", "3TDEA"; entered_len - bytes of each component;
+ * entered_tdes - is it a TDES key? */
+#define ENTERED_NAME KBPK_NAME
+void entered_name(char out[static ENTERED_NAME], const struct entered *what);
+const char *entered_kind(const struct entered *what);
+uint8_t entered_len(const struct entered *what);
+bool entered_tdes(const struct entered *what);
+
+/* entered_kcv - the check value that a component of it has. E_OK, E_KEY, E_CRYPTO */
+MUST_USE enum err entered_kcv(struct kcv *kcv, const struct entered *what, const struct key *component);
 
 /* components_may_give - E_OK, E_EXISTS (this person, or this login, has given one), E_SEQUENCE (all are in) */
 MUST_USE enum err components_may_give(const struct components *x, const struct giver *by);

@@ -200,6 +200,35 @@ enum err kbpk_generate(struct kbpk *made, struct kbpk_block *block, struct room 
 	return E_OK;
 }
 
+enum err kbpk_enter(struct kbpk *made, struct room *r, const struct kbpk_id *id, const struct key part[], uint8_t parts,
+		    const struct kcv *paper, char why[static KBPK_WHY])
+{
+	struct kbpk k = { .id = *id, .mode = 'B', .exportability = 'N' };
+	struct worker *w;
+	enum err e;
+
+	*why = 0;
+	e = kbpk_new(r, id->name, why);
+	if (!e)
+		e = room_worker(&w, r);
+	if (e)
+		return e;
+	e = worker_enter_kbpk(w, &k.kcv, part, parts, id, paper);
+	/* as exchange_enter() */
+	if (e == E_EXISTS) {
+		e = worker_drop_kbpk(w, id->name);
+		if (!e)
+			e = worker_enter_kbpk(w, &k.kcv, part, parts, id, paper);
+	}
+	if (e == E_KEY)
+		say(why, e, "two components are the same, one is zero, or together they make a weak key");
+	if (!e && paper->len)
+		e = kbpk_keep(&k, r, why);
+	if (!e)
+		*made = k;
+	return e;
+}
+
 enum err kbpk_import(struct kbpk *taken, struct room *r, const char *name, const char *under, struct span text,
 		     char why[static KBPK_WHY])
 {

@@ -44,6 +44,18 @@ MUST_USE enum err kbpk_import(struct kbpk *taken, struct room *r, const char *na
 			      char why[static KBPK_WHY]);
 
 /*
+ * kbpk_enter - put one together of components (bdk/component.h): it wraps and unwraps, mode B
+ *
+ *   made   out  with its check value
+ *   part   in   parts of them; the caller wipes them
+ *   paper  in   what its check value has to be; len 0: it is wanted alone, and nothing is made
+ *
+ *   E_OK, E_KEY (name, type; or together they are none: clear_key_join()), E_MAC (another check value), kbpk_keep()'s
+ */
+MUST_USE enum err kbpk_enter(struct kbpk *made, struct room *r, const struct kbpk_id *id, const struct key part[],
+			     uint8_t parts, const struct kcv *paper, char why[static KBPK_WHY]);
+
+/*
  * kbpk_keep - one whose object has just come into the token is written down, if it may be in this room
  * (fingerprint_admit()); else the object goes again. Whoever puts a KBPK into the token ends with this.
  *

@@ -1,14 +1,14 @@
 #include "base/hex.h"
 #include "base/wipe.h"
 #include "bdk/exchange.h"
+#include "bdk/kbpk.h"
 #include "bdk/ops.h"
-#include "dukpt/kcv.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
-#define KCV_TEXT (2 * KCV_MAX + 1)
+#define KCV_TEXT (2 * sizeof(struct kcv) + 1)
 
 static void kcv_text(char out[static KCV_TEXT], const struct kcv *v)
 {
@@ -28,14 +28,25 @@ static struct giver giver(const struct ask *a)
 	return g;
 }
 
-/* A scheme by its name. E_SCHEME, why says which there are */
-static enum err read_scheme(enum dukpt_scheme *scheme, struct ask *a)
+/* A key's scheme by its name, or where it is a KBPK its algorithm. E_SCHEME, E_FORMAT (why) */
+static enum err read_kind(struct entered *what, struct ask *a)
 {
 	char text[16];
-	enum err e = field_text(text, sizeof text, a->fields, F_SCHEME);
+	enum err e;
 
+	memset(what, 0, sizeof *what);
+	if (field_get(a->fields, F_ALGORITHM).p) {
+		e = field_text(text, sizeof text, a->fields, F_ALGORITHM);
+		if (!e)
+			e = kbpk_type_parse(&what->kbpk.type, text);
+		if (e)
+			snprintf(a->why, sizeof a->why, "a KBPK's algorithm is 2TDEA, 3TDEA, AES128, AES192 or AES256");
+		return e;
+	}
+	e = field_text(text, sizeof text, a->fields, F_SCHEME);
 	if (!e)
-		e = dukpt_scheme_parse(scheme, text);
+		e = dukpt_scheme_parse(&what->set.scheme, text);
+	what->set.len = dukpt_key_set_len(what->set.scheme);
 	if (e)
 		snprintf(a->why, sizeof a->why, "a scheme is tdes, aes128, aes192 or aes256");
 	return e ? E_SCHEME : E_OK;
@@ -58,30 +69,34 @@ static enum err under_way(struct ask *a)
 
 /* --- The entry ---------------------------------------------------------------------------------------------------- */
 
-static enum err read_key_set(struct key_set_id *set, struct ask *a)
+static enum err read_what(struct entered *what, struct ask *a)
 {
-	char id[KEY_SET_TEXT];
-	enum err e = read_scheme(&set->scheme, a);
+	char text[ENTERED_NAME];
+	enum err e = read_kind(what, a);
 
 	if (e)
 		return e;
-	e = field_text(id, sizeof id, a->fields, F_KEY_SET);
+	if (!what->set.len) {
+		e = field_text(what->kbpk.name, sizeof what->kbpk.name, a->fields, F_KBPK);
+		return e ? e : kbpk_new(a->room, what->kbpk.name, a->why);
+	}
+	e = field_text(text, sizeof text, a->fields, F_KEY_SET);
 	if (!e)
-		e = key_set_parse(set, id, set->scheme);
+		e = key_set_parse(&what->set, text, what->set.scheme);
 	if (e)
 		snprintf(a->why, sizeof a->why, "a key set is 10 hex digits beginning FFFF (tdes), or 8 (AES)");
-	return e;
+	return e ? e : exchange_may_enter(a->room, &what->set, a->why);
 }
 
-static enum err read_paper(struct kcv *paper, struct ask *a, enum dukpt_scheme scheme)
+static enum err read_paper(struct kcv *paper, struct ask *a, const struct entered *what)
 {
 	struct span v = field_get(a->fields, F_KCV);
 
 	*paper = (struct kcv){ .len = 0 };
 	if (!v.p)
 		return E_OK;
-	if (v.len != (scheme == DUKPT_TDES ? 3 : 5)) {
-		snprintf(a->why, sizeof a->why, "a check value is 6 hex digits (tdes), or 10 (AES)");
+	if (v.len != (entered_tdes(what) ? 3 : 5)) {
+		snprintf(a->why, sizeof a->why, "a check value is 6 hex digits (TDES), or 10 (AES)");
 		return E_FORMAT;
 	}
 	memcpy(paper->b, v.p, v.len);
@@ -89,32 +104,36 @@ static enum err read_paper(struct kcv *paper, struct ask *a, enum dukpt_scheme s
 	return E_OK;
 }
 
+static void put_what(struct record *answer, const struct entered *what)
+{
+	char name[ENTERED_NAME];
+
+	entered_name(name, what);
+	record_put_text(answer, what->set.len ? F_KEY_SET : F_KBPK, name);
+	record_put_text(answer, what->set.len ? F_SCHEME : F_ALGORITHM, entered_kind(what));
+}
+
 enum err op_enter(struct ask *a)
 {
 	struct components *x = &a->room->components;
 	struct giver by = giver(a);
-	struct key_set_id set;
+	struct entered what;
 	struct kcv paper;
-	char id[KEY_SET_TEXT], kcv[KCV_TEXT], why[EXCHANGE_WHY];
+	char name[ENTERED_NAME], kcv[KCV_TEXT];
 	uint64_t n = 0;
-	enum err e = read_key_set(&set, a);
+	enum err e = read_what(&what, a);
 
 	if (!e)
-		e = read_paper(&paper, a, set.scheme);
+		e = read_paper(&paper, a, &what);
 	if (!e)
 		e = field_number(&n, a->fields, F_COUNT, UINT8_MAX);
 	if (e)
 		return e;
-	key_set_text(id, &set);
+	entered_name(name, &what);
 	kcv_text(kcv, &paper);
-	snprintf(a->object, sizeof a->object, "%s (%s), %u components%s%s", id, dukpt_scheme_name(set.scheme), (unsigned)n,
+	snprintf(a->object, sizeof a->object, "%s (%s), %u components%s%s", name, entered_kind(&what), (unsigned)n,
 		 *kcv ? ", check value on the paper " : "", kcv);
-	e = exchange_may_enter(a->room, &set, why);
-	if (e) {
-		snprintf(a->why, sizeof a->why, "%s", why);
-		return e;
-	}
-	e = components_begin(x, a->room->config.name, &set, (unsigned)n, &paper, &by, room_monotonic());
+	e = components_begin(x, a->room->config.name, &what, (unsigned)n, &paper, &by, room_monotonic());
 	if (e == E_EXISTS)
 		snprintf(a->why, sizeof a->why,
 			 "%s%sa key is being entered already: it ends when one of them leaves, or by bdk import --withdraw",
@@ -141,15 +160,12 @@ enum err op_entering(struct ask *a)
 {
 	struct components *x = &a->room->components;
 	struct giver by = giver(a);
-	char id[KEY_SET_TEXT];
 	const char *why;
 
 	if (!x->number)
 		return under_way(a);
-	key_set_text(id, &x->set);
 	put_who(a->answer, &x->by);
-	record_put_text(a->answer, F_KEY_SET, id);
-	record_put_text(a->answer, F_SCHEME, dukpt_scheme_name(x->set.scheme));
+	put_what(a->answer, &x->what);
 	record_put_number(a->answer, F_COUNT, x->n);
 	record_put_number(a->answer, F_GIVEN, x->given);
 	if (x->paper.len)
@@ -173,89 +189,91 @@ static enum err may_give(struct ask *a)
 	return e == E_EXISTS ? E_DENIED : e;
 }
 
-static enum err put_kcv(struct record *answer, enum dukpt_scheme scheme, const struct key *key)
-{
-	struct kcv v = { .len = 0 };
-	enum err e = kcv_compute(v.b, &v.len, scheme, key);
-
-	if (!e)
-		record_put(answer, F_KCV, (struct span){ v.b, v.len });
-	return e;
-}
-
 /* It is wiped as soon as the connection brings another one, or goes. */
 enum err op_component(struct ask *a)
 {
 	const struct components *x = &a->room->components;
 	struct span given = field_get(a->fields, F_COMPONENT);
+	struct kcv v;
 	enum err e = under_way(a);
 
 	wipe(&a->peer->typed, sizeof a->peer->typed);
 	if (!e)
 		e = may_give(a);
-	if (!e && given.len != dukpt_key_len(x->set.scheme)) {
-		snprintf(a->why, sizeof a->why, "a component is %u hex digits", 2u * dukpt_key_len(x->set.scheme));
+	if (!e && given.len != entered_len(&x->what)) {
+		snprintf(a->why, sizeof a->why, "a component is %u hex digits", 2u * entered_len(&x->what));
 		e = E_FORMAT;
 	}
 	if (e)
 		return e;
 	memcpy(a->peer->typed.b, given.p, given.len);
 	a->peer->typed.len = (uint8_t)given.len;
-	return put_kcv(a->answer, x->set.scheme, &a->peer->typed);
+	e = entered_kcv(&v, &x->what, &a->peer->typed);
+	if (!e)
+		record_put(a->answer, F_KCV, (struct span){ v.b, v.len });
+	return e;
 }
 
 /* --- The key ------------------------------------------------------------------------------------------------------ */
 
-/* All that was given goes to a worker: for the check value alone, or for the key set. */
-static enum err join(struct key_set *s, struct ask *a, const struct kcv *paper)
+/* All that was given goes to a worker: for the check value alone, which takes paper's place, or for the key with that one. */
+static enum err join(struct kcv *paper, struct ask *a)
 {
 	struct components *x = &a->room->components;
 	struct key part[COMPONENTS_MOST];
-	char why[EXCHANGE_WHY];
+	struct key_set s = { .kcv.len = 0 };
+	struct kbpk k = { .kcv.len = 0 };
+	bool made = paper->len;
 	enum err e;
 
 	for (unsigned i = 0; i < x->given; i++)
 		part[i] = x->part[i].key;
-	e = exchange_enter(s, a->room, &x->set, part, x->given, paper, why);
+	if (x->what.set.len)
+		e = exchange_enter(&s, a->room, &x->what.set, part, x->given, paper, a->why);
+	else
+		e = kbpk_enter(&k, a->room, &x->what.kbpk, part, x->given, paper, a->why);
 	wipe(part, sizeof part);
-	if (e)
-		snprintf(a->why, sizeof a->why, "%s", why);
+	if (!e)
+		*paper = x->what.set.len ? s.kcv : k.kcv;
+	if (!e && made && x->what.set.len)
+		a->made = x->what.set;
+	else if (!e && made)
+		memcpy(a->kbpk, x->what.kbpk.name, sizeof a->kbpk);
 	return e;
 }
 
-/* The key set's own record in the audit. */
-static enum err note_taken(struct ask *a, const struct key_set *s)
+/* The key's own record in the audit. */
+static enum err note_taken(struct ask *a)
 {
-	char id[KEY_SET_TEXT], kcv[KCV_TEXT], object[96];
+	const struct components *x = &a->room->components;
+	char name[ENTERED_NAME], kcv[KCV_TEXT], object[96];
 
-	key_set_text(id, &s->id);
-	kcv_text(kcv, &s->kcv);
-	snprintf(object, sizeof object, "%s of %u components, check value %s", id, a->room->components.n, kcv);
+	entered_name(name, &x->what);
+	kcv_text(kcv, &x->total);
+	snprintf(object, sizeof object, "%s%s of %u components, check value %s", x->what.set.len ? "" : "KBPK ", name, x->n, kcv);
 	return journal_audit(a->room->journal, "bdkd", "import", object, "");
 }
 
-/* The last word was spoken: there is the key set, or everything is wiped. */
+/* The last word was spoken: there is the key, or everything is wiped. */
 static enum err take(struct ask *a, const struct kcv *paper)
 {
 	struct components *x = &a->room->components;
-	struct kcv said = *paper;
-	struct key_set s;
-	enum err e = join(&s, a, &said);
+	struct kcv value = *paper;
+	enum err e = join(&value, a);
 
 	if (e == E_MAC) {
-		struct kcv none = { .len = 0 };
+		struct kcv found = { .len = 0 };
 		char is[KCV_TEXT], was[KCV_TEXT];
 
-		kcv_text(was, &said);
-		kcv_text(is, join(&s, a, &none) ? &none : &s.kcv);
+		kcv_text(was, paper);
+		kcv_text(is, join(&found, a) ? &(struct kcv){ .len = 0 } : &found);
 		snprintf(a->why, sizeof a->why, "together they have check value %s, and on the paper stands %s: nothing is kept",
 			 is, was);
 	}
 	if (!e) {
-		a->made = s.id;
-		x->total = s.kcv;
+		x->total = value;
 		a->entry = ENTRY_TAKEN;
-		e = note_taken(a, &s);
+		e = note_taken(a);
 	}
 	if (e)
 		components_end(x, *a->why ? a->why : err_text(e));
@@ -297,7 +315,7 @@ enum err op_confirm(struct ask *a)
 	struct components *x = &a->room->components;
 	struct key *typed = &a->peer->typed;
 	struct giver by = giver(a);
-	char bag[BAG_NUMBER], id[KEY_SET_TEXT], kcv[KCV_TEXT];
+	char bag[BAG_NUMBER], name[ENTERED_NAME], kcv[KCV_TEXT];
 	struct kcv own = { .len = 0 };
 	enum err e = under_way(a);
 
@@ -310,16 +328,16 @@ enum err op_confirm(struct ask *a)
 		e = E_FORMAT;
 	}
 	if (!e)
-		e = kcv_compute(own.b, &own.len, x->set.scheme, typed);
+		e = entered_kcv(&own, &x->what, typed);
 	if (!e && !same_kcv(&own, field_get(a->fields, F_KCV))) {
 		snprintf(a->why, sizeof a->why, "another check value was confirmed than this component has");
 		e = E_MAC;
 	}
 	if (!e)
 		e = may_give(a);
-	key_set_text(id, &x->set);
+	entered_name(name, &x->what);
 	if (!e)
-		e = open_bag(a, bag, id);
+		e = open_bag(a, bag, name);
 	if (!e)
 		e = components_give(x, typed, &by, bag, room_monotonic());
 	if (e == E_BAG_STATE && !*a->why)
@@ -330,17 +348,13 @@ enum err op_confirm(struct ask *a)
 	a->entry = ENTRY_CHANGED;
 	a->peer->enters = x->number;
 	kcv_text(kcv, &own);
-	snprintf(a->object, sizeof a->object, "component %u of %u of %s, check value %s, bag %s", x->given, x->n, id, kcv, bag);
+	snprintf(a->object, sizeof a->object, "component %u of %u of %s, check value %s, bag %s", x->given, x->n, name, kcv, bag);
 	record_put_number(a->answer, F_NUMBER, x->given);
 	record_put_number(a->answer, F_COUNT, x->n);
 	if (components_whole(x))
 		return take(a, &x->paper);
 	if (x->given == x->n) {
-		struct kcv none = { .len = 0 };
-		struct key_set s;
-
-		e = join(&s, a, &none);
-		x->total = s.kcv;
+		e = join(&x->total, a);
 		if (e)
 			components_end(x, *a->why ? a->why : err_text(e));
 	}
@@ -351,7 +365,7 @@ enum err op_agree(struct ask *a)
 {
 	struct components *x = &a->room->components;
 	struct giver by = giver(a);
-	char state[16], id[KEY_SET_TEXT], kcv[KCV_TEXT];
+	char state[16], name[ENTERED_NAME], kcv[KCV_TEXT];
 	enum err e = under_way(a);
 
 	if (!e && (field_text(state, sizeof state, a->fields, F_STATE) || (strcmp(state, "agreed") && strcmp(state, "refused"))))
@@ -364,9 +378,9 @@ enum err op_agree(struct ask *a)
 		return e;
 	a->entry = ENTRY_CHANGED;
 	a->peer->agreed = x->number;
-	key_set_text(id, &x->set);
+	entered_name(name, &x->what);
 	kcv_text(kcv, &x->total);
-	snprintf(a->object, sizeof a->object, "%s, check value %s: %s", id, kcv, state);
+	snprintf(a->object, sizeof a->object, "%s, check value %s: %s", name, kcv, state);
 	if (!strcmp(state, "refused")) {
 		char why[80];
 
@@ -381,12 +395,12 @@ enum err op_withdraw(struct ask *a)
 {
 	struct components *x = &a->room->components;
 	struct giver by = giver(a);
-	char id[KEY_SET_TEXT], why[64];
+	char name[ENTERED_NAME], why[64];
 
 	if (!x->number)
 		return under_way(a);
-	key_set_text(id, &x->set);
-	snprintf(a->object, sizeof a->object, "%s, %u of %u components: wiped", id, x->given, x->n);
+	entered_name(name, &x->what);
+	snprintf(a->object, sizeof a->object, "%s, %u of %u components: wiped", name, x->given, x->n);
 	snprintf(why, sizeof why, "%s has withdrawn it", *by.name ? by.name : "one of them");
 	components_end(x, why);
 	return E_OK;
@@ -408,7 +422,6 @@ bool ops_entered(enum err *e, struct ask *a)
 {
 	const struct components *x = &a->room->components;
 	struct peer *p = a->peer;
-	char id[KEY_SET_TEXT];
 
 	*e = E_OK;
 	if (p->enters == x->number) {
@@ -417,10 +430,8 @@ bool ops_entered(enum err *e, struct ask *a)
 		record_put_text(a->answer, F_STATE, "agree");
 		record_put(a->answer, F_KCV, (struct span){ x->total.b, x->total.len });
 	} else if (p->enters == x->last && !x->ended[0]) {
-		key_set_text(id, &x->set);
 		record_put_text(a->answer, F_STATE, "taken");
-		record_put_text(a->answer, F_KEY_SET, id);
-		record_put_text(a->answer, F_SCHEME, dukpt_scheme_name(x->set.scheme));
+		put_what(a->answer, &x->what);
 		record_put(a->answer, F_KCV, (struct span){ x->total.b, x->total.len });
 	} else {
 		snprintf(a->why, sizeof a->why, "%s: nothing was kept", p->enters == x->last ? x->ended : "it has ended");
@@ -448,20 +459,20 @@ enum err op_entered(struct ask *a)
 /* --- A fresh component -------------------------------------------------------------------------------------------- */
 
 /* Random from the token and from the kernel, which neither of them alone knows. */
-static enum err fresh(struct key *k, struct ask *a, enum dukpt_scheme scheme)
+static enum err fresh(struct key *k, struct ask *a, const struct entered *what)
 {
 	uint8_t token[sizeof k->b], system[sizeof k->b];
 	struct worker *w;
 	enum err e = room_worker(&w, a->room);
 
-	k->len = dukpt_key_len(scheme);
+	k->len = entered_len(what);
 	if (!e)
 		e = worker_random(w, token, k->len);
 	if (!e && getrandom(system, k->len, 0) != k->len)
 		e = E_RANDOM;
 	for (unsigned i = 0; !e && i < k->len; i++)
 		k->b[i] = token[i] ^ system[i];
-	if (!e && scheme == DUKPT_TDES)
+	if (!e && entered_tdes(what))
 		clear_key_parity(k);
 	wipe(token, sizeof token);
 	wipe(system, sizeof system);
@@ -473,11 +484,11 @@ enum err op_mailer(struct ask *a)
 	struct bag b = { .medium = BAG_MAILER, .purpose = "key entry" };
 	char kcv[KCV_TEXT];
 	uint64_t part = 0, parts = 0;
-	enum dukpt_scheme scheme;
+	struct entered what;
 	struct giver by = giver(a);
 	struct kcv v = { .len = 0 };
 	struct key k = { .len = 0 };
-	enum err e = read_scheme(&scheme, a);
+	enum err e = read_kind(&what, a);
 
 	if (!e && (field_text(b.number, sizeof b.number, a->fields, F_BAG) ||
 		   field_text(b.holds, sizeof b.holds, a->fields, F_KEY_SET) ||
@@ -493,13 +504,13 @@ enum err op_mailer(struct ask *a)
 	if (!e)
 		e = ops_bag_made(a, &b);
 	if (!e)
-		e = fresh(&k, a, scheme);
+		e = fresh(&k, a, &what);
 	if (!e)
-		e = kcv_compute(v.b, &v.len, scheme, &k);
+		e = entered_kcv(&v, &what, &k);
 	if (!e) {
 		kcv_text(kcv, &v);
 		snprintf(a->object, sizeof a->object, "component %u of %u of %s (%s), check value %s, bag %s", b.part,
-			 b.parts, b.holds, dukpt_scheme_name(scheme), kcv, b.number);
+			 b.parts, b.holds, entered_kind(&what), kcv, b.number);
 		put_who(a->answer, &by);
 		record_put(a->answer, F_COMPONENT, (struct span){ k.b, k.len });
 		record_put(a->answer, F_KCV, (struct span){ v.b, v.len });

@@ -90,20 +90,20 @@ enum bdk_op {
 	OP_IMPORT_PACK = 25,	/* acquirer: the pack that was put -> F_NAME of its room, F_SEQUENCE, F_USED loads of key sets
 				   that are here, F_REVOKED of these, F_STRANGE others */
 	/* people: keys that custodians enter by components (bdk/component.h; load, acquirer) */
-	OP_ENTER = 55,		/* F_KEY_SET, F_SCHEME, F_COUNT components, [F_KCV as it stands on the paper] -> F_HASH of the
+	OP_ENTER = 55,		/* F_KEY_SET, F_SCHEME, or F_KBPK, F_ALGORITHM; F_COUNT components, [F_KCV as it stands on the paper] -> F_HASH of the
 				   entry that has begun. It ends with this connection, and that of each who gave one */
-	OP_ENTERING = 56,	/* -> F_WHO began it, F_KEY_SET, F_SCHEME, F_COUNT, F_GIVEN so far, [F_KCV as on the paper],
+	OP_ENTERING = 56,	/* -> F_WHO began it, F_KEY_SET, F_SCHEME, or F_KBPK, F_ALGORITHM; F_COUNT, F_GIVEN so far, [F_KCV as on the paper],
 				   F_SECONDS until it ends, F_HASH, F_USED 1 where this login has given one, else 0 */
 	OP_COMPONENT = 57,	/* F_HASH, F_COMPONENT -> F_KCV of it. It does not count yet; another one takes its place */
 	OP_CONFIRM = 58,	/* F_HASH, F_KCV of what this connection has brought, F_BAG that it came in, which is opened ->
 				   F_NUMBER of F_COUNT: it counts. The last one, where the check value was said, makes the key
 				   set */
 	OP_ENTERED = 59,	/* -> F_STATE "agree", F_KCV: all are in, is this on the paper? "taken", F_KEY_SET, F_SCHEME,
-				   F_KCV: there is the key set. Or E_LAPSED: it has ended. Waits for one of these */
+				   or F_KBPK, F_ALGORITHM, F_KCV: there it is. Or E_LAPSED: it has ended. Waits for one of these */
 	OP_AGREE = 100,		/* F_HASH, F_KCV of the key, F_STATE "agreed"|"refused" -> : the last to agree makes the key
 				   set; one who refuses ends it */
 	OP_WITHDRAW = 101,	/* -> : the entry under way ends */
-	OP_MAILER = 102,	/* F_SCHEME, F_KEY_SET or name of a KBPK that it is for, F_PART of F_PARTS, F_BAG that it goes
+	OP_MAILER = 102,	/* F_SCHEME, or F_ALGORITHM of a KBPK, F_KEY_SET id or name of what it is for, F_PART of F_PARTS, F_BAG that it goes
 				   into, not recorded yet -> F_COMPONENT random, F_KCV, F_WHO gets it */
 	/* people: KBPKs, and key sets as X9.143 key blocks under them (bdk/kbpk.h; load, acquirer). F_EXPORTABILITY "E"|"S"|"N", which
 	 * it is where it is absent */

@@ -694,10 +694,10 @@ static void let_go(struct server *s)
 static void close_entry(struct server *s, const char *who, const char *why)
 {
 	struct components *x = &s->room->components;
-	char object[128], id[KEY_SET_TEXT];
+	char object[128], name[ENTERED_NAME];
 
-	key_set_text(id, &x->set);
-	snprintf(object, sizeof object, "%s, %u of %u components: wiped", id, x->given, x->n);
+	entered_name(name, &x->what);
+	snprintf(object, sizeof object, "%s, %u of %u components: wiped", name, x->given, x->n);
 	components_end(x, why);
 	if (journal_audit(s->room->journal, who, "enter", object, why))
 		journal_rollback(s->room->journal);

@@ -15,7 +15,7 @@ struct cli {
 	const char *room, *purpose, *name, *test, *json, *role, *anchors, *crl, *scheme, *recipient, *id, *range, *out,
 		*port, *serial, *digest_file, *reason, *token, *token_arguments, *module_folder, *pin_file, *raise, *key_set,
 		*since, *csv, *head, *key, *all, *uid, *refuse, *records, *slot, *join, *card, *custodians, *threshold, *so_threshold,
-		*components, *mailer, *bag, *accept_software, *under, *algorithm, *exportability, *change, *withdraw, *check_value, *count, *elsewhere, *again, *next, *mark, *from, *until, *history,
+		*components, *kbpk, *mailer, *bag, *accept_software, *under, *algorithm, *exportability, *change, *withdraw, *check_value, *count, *elsewhere, *again, *next, *mark, *from, *until, *history,
 		*medium, *part, *holds, *keeper, *to, *place;
 };
 extern struct cli cli;

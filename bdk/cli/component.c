@@ -20,25 +20,45 @@ enum { KEY_MOST = 32, KCV_MOST = 5, FORM = 1024 };
 static struct client c;
 static struct record request;
 
+struct kind;
+
 /* What is being entered, as the room says. */
 static struct entry {
 	uint8_t hash[CLI_DIGEST];
-	char who[64], id[16], scheme[16];
+	char who[64], name[16], kind[16];
+	const struct kind *of;
 	uint64_t n, given, used, seconds;
 	char paper[2 * KCV_MOST + 1];
 } entry;
 
-static const struct scheme {
+/* Of key sets, and of KBPKs. */
+static const struct kind {
 	const char *name;
+	bool kbpk;
 	uint8_t len, kcv;
-} schemes[] = { { "tdes", 16, 3 }, { "aes128", 16, 5 }, { "aes192", 24, 5 }, { "aes256", 32, 5 } };
+} kinds[] = { { "tdes", false, 16, 3 },	  { "aes128", false, 16, 5 }, { "aes192", false, 24, 5 }, { "aes256", false, 32, 5 },
+	      { "2TDEA", true, 16, 3 },	  { "3TDEA", true, 24, 3 },   { "AES128", true, 16, 5 },  { "AES192", true, 24, 5 },
+	      { "AES256", true, 32, 5 } };
 
-static const struct scheme *scheme_of(const char *name)
+static const struct kind *kind_of(const char *name, bool kbpk)
 {
-	for (size_t i = 0; name && i < sizeof schemes / sizeof *schemes; i++)
-		if (!strcmp(schemes[i].name, name))
-			return &schemes[i];
+	for (size_t i = 0; name && i < sizeof kinds / sizeof *kinds; i++)
+		if (kinds[i].kbpk == kbpk && !strcmp(kinds[i].name, name))
+			return &kinds[i];
 	return NULL;
+}
+
+/* The kind that the command line names, --scheme or --algorithm; NULL, having said why */
+static const struct kind *kind_named(int *status)
+{
+	const struct kind *k = !cli.scheme != !cli.algorithm ?
+				       kind_of(cli.scheme ? cli.scheme : cli.algorithm, cli.algorithm) : NULL;
+
+	if (!k)
+		*status = fail_why(E_USAGE, "one of them is needed",
+				   "tdes, aes128, aes192 or aes256; of a KBPK 2TDEA, 3TDEA, AES128, AES192 or AES256",
+				   "--scheme or --algorithm");
+	return k;
 }
 
 /* A check value as text, "" for none. */
@@ -51,7 +71,7 @@ static void kcv_text(char out[static 2 * KCV_MOST + 1], struct span v)
 
 static bool begin(int *status)
 {
-	const struct scheme *s = scheme_of(cli.scheme);
+	const struct kind *k;
 	uint8_t kcv[KCV_MOST];
 	unsigned long n;
 	size_t len = 0;
@@ -60,20 +80,23 @@ static bool begin(int *status)
 		*status = err_exit(E_USAGE);
 		return false;
 	}
-	if (!s || !cli.id) {
-		*status = fail_why(E_USAGE, "are needed with --components", "tdes, aes128, aes192 or aes256; an id in hex",
-				   "--scheme and --id");
+	if (!cli.id == !cli.kbpk || !cli.kbpk != !cli.algorithm) {
+		*status = fail_why(E_USAGE, "is needed with --components", "--id and --scheme, or --kbpk and --algorithm",
+				   "the key's name");
 		return false;
 	}
+	k = kind_named(status);
+	if (!k)
+		return false;
 	if (cli.check_value &&
-	    (hex_decode(kcv, &len, sizeof kcv, cli.check_value, strlen(cli.check_value)) || len != s->kcv)) {
-		*status = fail_why(E_USAGE, "is no check value of that scheme", "6 hex digits for tdes, 10 for AES",
+	    (hex_decode(kcv, &len, sizeof kcv, cli.check_value, strlen(cli.check_value)) || len != k->kcv)) {
+		*status = fail_why(E_USAGE, "is no check value of such a key", "6 hex digits for TDES, 10 for AES",
 				   "--check-value %s", cli.check_value);
 		return false;
 	}
 	record_begin(&request, OP_ENTER);
-	record_put_text(&request, F_KEY_SET, cli.id);
-	record_put_text(&request, F_SCHEME, cli.scheme);
+	record_put_text(&request, k->kbpk ? F_KBPK : F_KEY_SET, k->kbpk ? cli.kbpk : cli.id);
+	record_put_text(&request, k->kbpk ? F_ALGORITHM : F_SCHEME, k->name);
 	record_put_number(&request, F_COUNT, n);
 	if (len)
 		record_put(&request, F_KCV, (struct span){ kcv, len });
@@ -83,15 +106,18 @@ static bool begin(int *status)
 static bool look(int *status)
 {
 	struct span hash;
+	bool kbpk;
 
 	record_begin(&request, OP_ENTERING);
 	if (!cli_ask(&c, &request, status, cli.room))
 		return false;
 	hash = field_get(c.fields, F_HASH);
 	kcv_text(entry.paper, field_get(c.fields, F_KCV));
+	kbpk = field_get(c.fields, F_KBPK).p;
 	if (hash.len != sizeof entry.hash || field_text(entry.who, sizeof entry.who, c.fields, F_WHO) ||
-	    field_text(entry.id, sizeof entry.id, c.fields, F_KEY_SET) ||
-	    field_text(entry.scheme, sizeof entry.scheme, c.fields, F_SCHEME) || !scheme_of(entry.scheme) ||
+	    field_text(entry.name, sizeof entry.name, c.fields, kbpk ? F_KBPK : F_KEY_SET) ||
+	    field_text(entry.kind, sizeof entry.kind, c.fields, kbpk ? F_ALGORITHM : F_SCHEME) ||
+	    !(entry.of = kind_of(entry.kind, kbpk)) ||
 	    field_number(&entry.n, c.fields, F_COUNT, 9) || field_number(&entry.given, c.fields, F_GIVEN, 9) ||
 	    field_number(&entry.used, c.fields, F_USED, 1) || field_number(&entry.seconds, c.fields, F_SECONDS, INT32_MAX)) {
 		*status = cli_fail(&c, E_FORMAT, cli.room);
@@ -109,7 +135,8 @@ static void show(void)
 	fprintf(stderr, "  digest ");
 	for (int i = 0; i < CLI_DIGEST; i += 4)
 		fprintf(stderr, " %.4s", hex + i);
-	fprintf(stderr, "\n  key set  %s (%s), begun by %s\n", entry.id, entry.scheme, entry.who);
+	fprintf(stderr, "\n  %s  %s (%s), begun by %s\n", entry.of->kbpk ? "KBPK   " : "key set", entry.name, entry.kind,
+		entry.who);
 	if (*entry.paper)
 		fprintf(stderr, "  on the paper: check value %s\n", entry.paper);
 	fprintf(stderr, "  %llu of %llu components are in; it ends in %llu seconds if nobody goes on with it\n",
@@ -138,7 +165,7 @@ static bool is_meant(int words, char **word, int *status)
 /* One component, until its check value is confirmed. False, having said why */
 static bool give(int *status)
 {
-	const struct scheme *s = scheme_of(entry.scheme);
+	const struct kind *s = entry.of;
 	uint8_t key[KEY_MOST], kcv[KCV_MOST];
 	char text[2 * KCV_MOST + 1], question[128];
 	bool good = true, yes = false;
@@ -184,7 +211,7 @@ static bool agree(int *status)
 	struct span v = field_get(c.fields, F_KCV);
 	bool yes;
 
-	if (v.len != scheme_of(entry.scheme)->kcv) {
+	if (v.len != entry.of->kcv) {
 		*status = cli_fail(&c, E_FORMAT, cli.room);
 		return false;
 	}
@@ -195,7 +222,7 @@ static bool agree(int *status)
 		return false;
 	record_begin(&request, OP_AGREE);
 	record_put(&request, F_HASH, SPAN(entry.hash));
-	record_put(&request, F_KCV, (struct span){ kcv, scheme_of(entry.scheme)->kcv });
+	record_put(&request, F_KCV, (struct span){ kcv, entry.of->kcv });
 	record_put_text(&request, F_STATE, yes ? "agreed" : "refused");
 	return cli_ask(&c, &request, status, cli.room);
 }
@@ -217,8 +244,8 @@ static void stay(int *status)
 			return;
 	}
 	kcv_text(kcv, field_get(c.fields, F_KCV));
-	printf("imported key set %s (%s), check value %s, of %llu components\n", entry.id, entry.scheme, kcv,
-	       (unsigned long long)entry.n);
+	printf("imported %s %s (%s), check value %s, of %llu components\n", entry.of->kbpk ? "KBPK" : "key set", entry.name,
+	       entry.kind, kcv, (unsigned long long)entry.n);
 }
 
 static int withdraw(void)
@@ -244,9 +271,9 @@ int cli_enter(int operands, char **operand)
 		return fail_why(E_USAGE, "one of them", "--help tells how", "--components, --join and --withdraw");
 	if (operands && !cli.join)
 		return fail_why(E_USAGE, "is not for this", "--help tells how", "%s", operand[0]);
-	if (!cli.components && (cli.id || cli.scheme || cli.check_value))
+	if (!cli.components && (cli.id || cli.scheme || cli.kbpk || cli.algorithm || cli.check_value))
 		return fail_why(E_USAGE, "go with --components: the others see them", "--help tells how",
-				"--id, --scheme and --check-value");
+				"the key's name, kind and check value");
 	if (cli.withdraw)
 		return withdraw();
 	if (!cli.bag)
@@ -277,7 +304,7 @@ int cli_enter(int operands, char **operand)
 /* --- A fresh component -------------------------------------------------------------------------------------------- */
 
 /* What is printed on a mailer, in groups as custodians type them. */
-static void write_form(char out[static FORM], struct span key, const char *kcv, const char *who)
+static void write_form(char out[static FORM], struct span key, const char *kind, const char *kcv, const char *who)
 {
 	char made[CLI_TIME], hex[2 * KEY_MOST + 1];
 	size_t n;
@@ -285,7 +312,7 @@ static void write_form(char out[static FORM], struct span key, const char *kcv, 
 	hex_encode(hex, key.p, key.len);
 	cli_time(made, (uint64_t)time(NULL));
 	n = (size_t)snprintf(out, FORM, "\n  KEY COMPONENT %s\n\n  of the key    %s (%s)\n  component    ",
-			     cli.part, cli.holds, cli.scheme);
+			     cli.part, cli.holds, kind);
 	for (size_t i = 0; i < 2 * key.len; i += 4)
 		n += (size_t)snprintf(out + n, FORM - n, "%s %.4s", i && !(i % 16) ? "\n              " : "", hex + i);
 	snprintf(out + n, FORM - n, "\n  check value   %s\n  bag           %s\n  custodian     %s\n  made          %s\n\n", kcv,
@@ -311,6 +338,7 @@ int cli_component(int operands, char **operand)
 {
 	char form[FORM], kcv[2 * KCV_MOST + 1], who[64], text[FORM + 128];
 	struct span key = { NULL, 0 };
+	const struct kind *k;
 	bool locked;
 	int status = 0, fd = -1;
 
@@ -318,8 +346,9 @@ int cli_component(int operands, char **operand)
 	(void)operand;
 	if (!cli.mailer && !isatty(STDOUT_FILENO))
 		return fail_why(E_USAGE, "is no terminal", "a component is shown on one, or goes to --mailer FILE", "standard output");
-	if (!scheme_of(cli.scheme))
-		return fail_why(E_USAGE, "is no scheme", "tdes, aes128, aes192 or aes256", "--scheme %s", cli.scheme);
+	k = kind_named(&status);
+	if (!k)
+		return status;
 	if (guard_secrets(&locked))
 		return fail_say(E_INTERNAL, "%s", cli.room);
 	if (!cli_open(&c, &status))
@@ -327,18 +356,18 @@ int cli_component(int operands, char **operand)
 	if (cli.mailer && (fd = open_mailer(&status)) < 0)
 		goto done;
 	record_begin(&request, OP_MAILER);
-	record_put_text(&request, F_SCHEME, cli.scheme);
+	record_put_text(&request, k->kbpk ? F_ALGORITHM : F_SCHEME, k->name);
 	record_put_text(&request, F_KEY_SET, cli.holds);
 	record_put_text(&request, F_BAG, cli.bag);
 	if (!cli_put_part(&request, &status) || !cli_ask(&c, &request, &status, cli.room))
 		goto done;
 	key = field_get(c.fields, F_COMPONENT);
 	kcv_text(kcv, field_get(c.fields, F_KCV));
-	if (key.len != scheme_of(cli.scheme)->len || field_text(who, sizeof who, c.fields, F_WHO)) {
+	if (key.len != k->len || field_text(who, sizeof who, c.fields, F_WHO)) {
 		status = cli_fail(&c, E_FORMAT, cli.room);
 		goto done;
 	}
-	write_form(form, key, kcv, who);
+	write_form(form, key, k->name, kcv, who);
 	if (fd >= 0) {
 		size_t n = strlen(form);
 

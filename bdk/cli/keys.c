@@ -129,9 +129,9 @@ int cli_import(int operands, char **operand)
 	if (operands != 1)
 		return fail_why(E_USAGE, "names one package or key block, or is made of components", "bdk import FILE, or --components N",
 				"import");
-	if (cli.id || cli.scheme || cli.check_value || cli.bag)
+	if (cli.id || cli.scheme || cli.kbpk || cli.algorithm || cli.check_value || cli.bag)
 		return fail_why(E_USAGE, "go with --components, --join or --under", "--help tells how",
-				"--id, --scheme, --check-value, --bag");
+				"--id, --scheme, --kbpk, --algorithm, --check-value, --bag");
 	if (!cli_read(package, &len, sizeof package, operand[0], &status))
 		return status;
 	record_begin(&request, OP_IMPORT);

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static const struct key_set_id set = { { 0xFF, 0xFF, 1, 2, 3 }, 5, DUKPT_TDES };
+static const struct entered set = { .set = { { 0xFF, 0xFF, 1, 2, 3 }, 5, DUKPT_TDES } };
 static const struct giver anna = { 1001, "anna" }, bert = { 1002, "bert" }, carl = { 1003, "carl" }, nobody = { 0, "" };
 static const struct kcv none, paper = { { 1, 2, 3 }, 3 };
 

@@ -235,6 +235,22 @@ for p in anna bert carl; do
 	gone $p && grep -q "check value is $KCV" "$S/$p" && grep -q "imported key set FFFF111111" "$S/$p" || complain "$p: $(cat "$S/$p")"
 done
 
+# --- A KBPK by components: three-key TDES ------------------------------------------------------------------------------------------------
+K1=7A3D4C29F25D3DB6467AC4A8E0B33113A16D0EC19D1C4A5E K2=C45E9D7A20B31F86EC517A2FD3468B0D68F70B2C15A4D39E
+printf 'kbpk1 %s\nkbpk2 %s\n' $K1 $K2 >>"$WORK/needles"
+i=0
+for p in anna bert; do
+	i=$((i + 1))
+	eval "k=\$K$i"
+	{ pass $p; printf 'digits 1 to 4 of 48: \t!%s\nyes or no): \tyes\npaper says? (yes or no): \tyes\n' $k; } |
+		if [ $i = 1 ]; then begins $p $p load 2 --kbpk partner --algorithm 3TDEA --bag K-1; else joins $p $p load --bag K-2; fi
+	is_in $p $i
+done
+for p in anna bert; do
+	gone $p && grep -q "imported KBPK partner (3TDEA), check value" "$S/$p" || complain "$p: $(cat "$S/$p")"
+done
+as dora "$BIN/bdk" kbpk --room "$WORK/load" list | grep -q '^partner .*3TDEA' || complain "no KBPK: $(as dora "$BIN/bdk" kbpk --room "$WORK/load" list 2>&1)"
+
 # --- What one loads, the other recovers -----------------------------------------------------------------------------------------------
 "$BIN/bdk" lease --room "$WORK/ca" --key-set FFFF111111 --scheme tdes --check-value "$KCV" --range 0-99 --for "$WORK/load.crt" >"$WORK/lease"
 both anna bert load accept "$WORK/lease"
