@@ -228,6 +228,16 @@ enum err exchange_ready(struct room *r, char why[static EXCHANGE_WHY])
 	return e;
 }
 
+uint8_t exchange_most(const struct room *r)
+{
+	char why[EXCHANGE_WHY];
+	enum dukpt_scheme s = DUKPT_AES256;
+
+	while (s > DUKPT_AES128 && check_scheme(s, r, why))
+		s--;
+	return dukpt_key_len(s);
+}
+
 enum err exchange_name(struct key_set_id *id, struct room *r, char why[static EXCHANGE_WHY])
 {
 	struct key_set_id out = *id;

@@ -47,6 +47,9 @@ MUST_USE enum err exchange_import(struct key_set *taken, char from[static CERT_T
  * E_NOT_READY, E_CERTIFICATE/E_EXPIRED/E_REVOKED, E_JOURNAL */
 MUST_USE enum err exchange_ready(struct room *r, char why[static EXCHANGE_WHY]);
 
+/* exchange_most - bytes of the longest BDK that this room, with its token, may have */
+uint8_t exchange_most(const struct room *r);
+
 /* exchange_name - an id for a new key set of that scheme: the one that stands in id, or with len 0 a free random one. E_OK, E_SCHEME,
  * E_STRENGTH, E_FORMAT, E_EXISTS, E_JOURNAL, E_TOKEN */
 MUST_USE enum err exchange_name(struct key_set_id *id, struct room *r, char why[static EXCHANGE_WHY]);

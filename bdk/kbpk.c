@@ -83,8 +83,7 @@ static enum err explain(enum err e, const struct block *b, const struct kbpk *un
 	case E_RANGE:
 		e = E_STRENGTH;
 		snprintf(why, KBPK_WHY,
-			 "BDKs for AES-192 and AES-256 are for test rooms: suite 1 could not protect their initial "
-			 "keys");
+			 "BDKs for AES-192 and AES-256 are for test rooms, on tokens that make them (bdk probe)");
 		break;
 	case E_STRENGTH:
 		snprintf(why, KBPK_WHY, "the key in it is stronger than KBPK %s (%s), which would protect it",
@@ -442,7 +441,7 @@ static enum err name_taken(struct key_set_id *set, const struct block *b, const 
 enum err kbpk_import_key_set(struct key_set *taken, struct room *r, const char *id, const char *under, struct span text,
 			     char why[static KBPK_WHY])
 {
-	const uint8_t most = dukpt_key_len(r->config.test ? DUKPT_AES256 : DUKPT_AES128);
+	const uint8_t most = exchange_most(r);
 	struct key_set s = { .period = taken->period };
 	struct block_use use = { .outward = false };
 	struct key_set_origin from = { .package.len = 0 };
