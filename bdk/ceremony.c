@@ -57,19 +57,55 @@ bool ceremony_bag_first(const struct ceremony *c, size_t act)
 	return true;
 }
 
-bool ceremony_first_of(const struct ceremony *c, size_t act)
+/* The next of an act's people, "anna uid 60002, bert uid 60003", which moves on; len 0 after the last */
+static struct span next_of(const char **who)
 {
-	for (size_t i = 0; i < act; i++)
-		if (!strcmp(c->act[i].who, c->act[act].who))
-			return false;
-	return true;
+	struct span name = { (const uint8_t *)*who, strcspn(*who, ",") };
+
+	*who += name.len;
+	*who += strspn(*who, ", ");
+	return name;
 }
 
-void ceremony_count(size_t *acts, size_t *refused, const struct ceremony *c, size_t act)
+static bool did(struct span name, const struct audit *act)
 {
+	const char *who = act->who;
+	struct span one;
+
+	while ((one = next_of(&who)).len)
+		if (one.len == name.len && !memcmp(one.p, name.p, name.len))
+			return true;
+	return false;
+}
+
+bool ceremony_person_next(struct ceremony_person *p, const struct ceremony *c)
+{
+	for (; p->act < c->n; p->act++, p->at = 0) {
+		const char *who = c->act[p->act].who + p->at;
+		struct span name;
+
+		while ((name = next_of(&who)).len) {
+			size_t i = 0;
+
+			p->at = (size_t)(who - c->act[p->act].who);
+			while (i < p->act && !did(name, &c->act[i]))
+				i++;
+			if (i < p->act)
+				continue;
+			snprintf(p->name, sizeof p->name, "%.*s", (int)name.len, (const char *)name.p);
+			return true;
+		}
+	}
+	return false;
+}
+
+void ceremony_count(size_t *acts, size_t *refused, const struct ceremony *c, const char *name)
+{
+	const struct span who = { (const uint8_t *)name, strlen(name) };
+
 	*acts = *refused = 0;
 	for (size_t i = 0; i < c->n; i++)
-		if (!strcmp(c->act[i].who, c->act[act].who)) {
+		if (did(who, &c->act[i])) {
 			++*acts;
 			*refused += *c->act[i].reason != 0;
 		}
@@ -86,15 +122,15 @@ static void put_text(FILE *f, const char *text)
 
 static void put_people(FILE *f, const struct ceremony *c)
 {
+	struct ceremony_person p = { .act = 0 };
+
 	fputs("\nPeople\n", f);
-	for (size_t i = 0; i < c->n; i++) {
+	while (ceremony_person_next(&p, c)) {
 		size_t acts, refused;
 
-		if (!ceremony_first_of(c, i))
-			continue;
-		ceremony_count(&acts, &refused, c, i);
+		ceremony_count(&acts, &refused, c, p.name);
 		fputs("    ", f);
-		put_text(f, c->act[i].who);
+		put_text(f, p.name);
 		fprintf(f, ": %zu records, %zu of them refused\n", acts, refused);
 	}
 }

@@ -71,10 +71,17 @@ bool ceremony_bag_same(const struct ceremony_bag *a, const struct ceremony_bag *
 /* ceremony_check_value - of the key that the act made or took; NULL where it is none. *of: how long the key's name before it is */
 const char *ceremony_check_value(const struct audit *act, int *of);
 
-/* ceremony_first_of - is this the first act of whoever did it? */
-bool ceremony_first_of(const struct ceremony *c, size_t act);
-
-/* ceremony_count - how many of the acts are by whoever did this one, and how many of these were refused */
-void ceremony_count(size_t *acts, size_t *refused, const struct ceremony *c, size_t act);
+/*
+ * Who did something: each of them once, in the order of their first acts; an act of two is each of theirs.
+ *
+ * ceremony_person_next - starts with act and at 0; false after the last. name: as in the audit, "anna uid 60002"
+ * ceremony_count - how many of the acts are theirs, and how many of these were refused
+ */
+struct ceremony_person {
+	size_t act, at;
+	char name[sizeof (struct audit){ 0 }.who];
+};
+bool ceremony_person_next(struct ceremony_person *p, const struct ceremony *c);
+void ceremony_count(size_t *acts, size_t *refused, const struct ceremony *c, const char *name);
 
 #endif

@@ -52,6 +52,8 @@ static enum err read_kind(struct entered *what, struct ask *a)
 	return e ? E_SCHEME : E_OK;
 }
 
+static const char not_entered[] = "no key is being entered by components: a custodian begins it, bdk import --components";
+
 /* The entry that this request means, which has to be the one that its sender was shown. E_LAPSED */
 static enum err under_way(struct ask *a)
 {
@@ -63,7 +65,7 @@ static enum err under_way(struct ask *a)
 	snprintf(a->why, sizeof a->why, "%s",
 		 x->number	? "another key is being entered than the one that was shown" :
 		 x->ended[0]	? x->ended :
-				  "no key is being entered by components: a custodian begins it, bdk import --components");
+				  not_entered);
 	return E_LAPSED;
 }
 
@@ -162,8 +164,10 @@ enum err op_entering(struct ask *a)
 	struct giver by = giver(a);
 	const char *why;
 
-	if (!x->number)
-		return under_way(a);
+	if (!x->number) { /* no refusal: whoever leads a ceremony asks it every second */
+		record_put_text(a->answer, F_REASON, x->ended[0] ? x->ended : not_entered);
+		return E_OK;
+	}
 	put_who(a->answer, &x->by);
 	put_what(a->answer, &x->what);
 	record_put_number(a->answer, F_COUNT, x->n);

@@ -93,7 +93,8 @@ enum bdk_op {
 	OP_ENTER = 55,		/* F_KEY_SET, F_SCHEME, or F_KBPK, F_ALGORITHM; F_COUNT components, [F_KCV as it stands on the paper] -> F_HASH of the
 				   entry that has begun. It ends with this connection, and that of each who gave one */
 	OP_ENTERING = 56,	/* -> F_WHO began it, F_KEY_SET, F_SCHEME, or F_KBPK, F_ALGORITHM; F_COUNT, F_GIVEN so far, [F_KCV as on the paper],
-				   F_SECONDS until it ends, F_HASH, F_USED 1 where this login has given one, else 0 */
+				   F_SECONDS until it ends, F_HASH, F_USED 1 where this login has given one, else 0; or
+				   F_REASON: nothing is being entered */
 	OP_COMPONENT = 57,	/* F_HASH, F_COMPONENT -> F_KCV of it. It does not count yet; another one takes its place */
 	OP_CONFIRM = 58,	/* F_HASH, F_KCV of what this connection has brought, F_BAG that it came in, which is opened ->
 				   F_NUMBER of F_COUNT: it counts. The last one, where the check value was said, makes the key

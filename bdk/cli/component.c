@@ -107,10 +107,15 @@ static bool look(int *status)
 {
 	struct span hash;
 	bool kbpk;
+	char why[256];
 
 	record_begin(&request, OP_ENTERING);
 	if (!cli_ask(&c, &request, status, cli.room))
 		return false;
+	if (!field_text(why, sizeof why, c.fields, F_REASON)) {
+		*status = fail_why(E_LAPSED, why, err_hint(E_LAPSED), "%s", cli.room);
+		return false;
+	}
 	hash = field_get(c.fields, F_HASH);
 	kcv_text(entry.paper, field_get(c.fields, F_KCV));
 	kbpk = field_get(c.fields, F_KBPK).p;

@@ -81,15 +81,15 @@ static void put_head(FILE *f, const struct ceremony *c)
 
 static void put_people(FILE *f, const struct ceremony *c)
 {
+	struct ceremony_person p = { .act = 0 };
+
 	fputs("<h2>People</h2>\n<table><thead><tr><th>Who</th><th class=\"n\">Acts</th><th class=\"n\">Refused</th></tr></thead><tbody>\n", f);
-	for (size_t i = 0; i < c->n; i++) {
+	while (ceremony_person_next(&p, c)) {
 		size_t acts, refused;
 
-		if (!ceremony_first_of(c, i))
-			continue;
-		ceremony_count(&acts, &refused, c, i);
+		ceremony_count(&acts, &refused, c, p.name);
 		fputs("<tr><td>", f);
-		put(f, c->act[i].who);
+		put(f, p.name);
 		fprintf(f, "</td><td class=\"n\">%zu</td><td class=\"n\">%zu</td></tr>\n", acts, refused);
 	}
 	fputs("</tbody></table>\n", f);
@@ -213,16 +213,24 @@ static void put_acts(FILE *f, const struct ceremony *c)
 static void put_signatures(FILE *f, const struct ceremony *c)
 {
 	static const char line[] = "</td><td></td><td></td></tr>\n";
+	struct ceremony_person p = { .act = 0 };
 	const char *present;
 
 	fputs("<h2>Signed by hand: we were there, and it was so</h2>\n<table><thead><tr><th>Name</th><th>Signature"
 	      "</th><th>Date</th></tr></thead><tbody>\n", f);
 	for (size_t i = 0; i < c->n; i++) {
 		present = ceremony_note(&c->act[i], "present");
-		if (!present && (!ceremony_first_of(c, i) || !strcmp(c->act[i].who, "bdkd")))
+		if (!present)
 			continue;
 		fputs("<tr><td>", f);
-		put(f, present ? present : c->act[i].who);
+		put(f, present);
+		fputs(line, f);
+	}
+	while (ceremony_person_next(&p, c)) {
+		if (!strcmp(p.name, "bdkd"))
+			continue;
+		fputs("<tr><td>", f);
+		put(f, p.name);
 		fputs(line, f);
 	}
 	fprintf(f, "<tr><td>%s<tr><td>%s</tbody></table></section>\n</body>\n</html>\n", line, line);

@@ -167,6 +167,28 @@ START_TEST(nobody_writes_down_what_became_of_a_bag_but_bags)
 }
 END_TEST
 
+START_TEST(an_act_of_two_is_each_of_theirs_and_nobody_is_two)
+{
+	struct audit act[4] = { { .who = "anna uid 1" }, { .who = "anna uid 1, bert uid 2", .reason = "no" }, { .who = "bdkd" },
+				{ .who = "carl uid 3, bert uid 2" } };
+	static const char *const names[] = { "anna uid 1", "bert uid 2", "bdkd", "carl uid 3" };
+	static const size_t did_so[][2] = { { 2, 1 }, { 2, 1 }, { 1, 0 }, { 1, 0 } };
+	const struct ceremony of = { .act = act, .n = 4 };
+	struct ceremony_person p = { .act = 0 };
+
+	for (size_t i = 0; i < 4; i++) {
+		size_t acts, refused;
+
+		ck_assert(ceremony_person_next(&p, &of));
+		ck_assert_str_eq(p.name, names[i]);
+		ceremony_count(&acts, &refused, &of, p.name);
+		ck_assert_uint_eq(acts, did_so[i][0]);
+		ck_assert_uint_eq(refused, did_so[i][1]);
+	}
+	ck_assert(!ceremony_person_next(&p, &of));
+}
+END_TEST
+
 /* A title and a remark that look like the line between the two parts */
 START_TEST(people_may_write_as_many_dashes_as_they_like)
 {
@@ -195,6 +217,7 @@ int main(void)
 	tcase_add_test(t, a_record_made_anew_is_refused_and_its_broken_twin_believes_it);
 	tcase_add_test(t, a_record_left_out_is_refused_though_it_is_signed);
 	tcase_add_test(t, nobody_writes_a_check_value_down_that_is_none);
+	tcase_add_test(t, an_act_of_two_is_each_of_theirs_and_nobody_is_two);
 	tcase_add_test(t, nobody_writes_down_what_became_of_a_bag_but_bags);
 	tcase_add_test(t, people_may_write_as_many_dashes_as_they_like);
 	suite_add_tcase(s, t);

@@ -47,7 +47,7 @@ for said in 'FFFF111111 is suspended' 'a package or key block of FFFF111111 has 
 	grep -q "$said" "$WORK/out" || complain "damaged: $(cat "$WORK/out")"
 done
 [ "$(state)" = suspended ] || complain "damaged, and the key set is $(state)"
-grep -q '^SERIAL .*SLOT' "$WORK/out" || complain "damaged, and no terminals are listed: $(cat "$WORK/out")"
+grep -q '^left in a package' "$WORK/out" || complain "damaged, and no terminals are listed: $(cat "$WORK/out")"
 refused 65 'a reason is needed: bag A1' resume FFFF111111
 ok resume FFFF111111 --reason "its part was made anew"
 ok bag missing A2 --reason "not in safe 2"
