@@ -190,20 +190,21 @@ static bool entered(void)
 /* How far it is; false: nothing is being entered, or that is not for this person to know. */
 static bool entering(void)
 {
-	char who[32], id[16], scheme[16];
-	uint64_t n, given, seconds;
+	char who[32], name[16], type[16];
+	uint64_t n, given;
+	bool kbpk;
 	enum err e = lead_call(OP_ENTERING, 0);
 
 	if (e == E_LOGIN && lead_login())
 		e = lead_call(OP_ENTERING, 0);
+	kbpk = !e && field_get(lead_kept.fields, F_KBPK).p;
 	if (e || field_text(who, sizeof who, lead_kept.fields, F_WHO) ||
-	    field_text(id, sizeof id, lead_kept.fields, F_KEY_SET) ||
-	    field_text(scheme, sizeof scheme, lead_kept.fields, F_SCHEME) ||
-	    field_number(&n, lead_kept.fields, F_COUNT, 9) || field_number(&given, lead_kept.fields, F_GIVEN, 9) ||
-	    field_number(&seconds, lead_kept.fields, F_SECONDS, INT32_MAX))
+	    field_text(name, sizeof name, lead_kept.fields, kbpk ? F_KBPK : F_KEY_SET) ||
+	    field_text(type, sizeof type, lead_kept.fields, kbpk ? F_ALGORITHM : F_SCHEME) ||
+	    field_number(&n, lead_kept.fields, F_COUNT, 9) || field_number(&given, lead_kept.fields, F_GIVEN, 9))
 		return false;
-	lead_note("Key set %s (%s), begun by %s: %u of %u components are in.", id, scheme, who, (unsigned)given,
-		  (unsigned)n);
+	lead_note("%s %s (%s), begun by %s: %u of %u components are in.", kbpk ? "KBPK" : "Key set", name, type, who,
+		  (unsigned)given, (unsigned)n);
 	return true;
 }
 
@@ -214,20 +215,24 @@ static const char *wrong_number(const char *text)
 
 static void forget_entry(void)
 {
-	cli.components = cli.join = cli.scheme = cli.id = cli.check_value = cli.bag = NULL;
+	cli.components = cli.join = cli.scheme = cli.id = cli.kbpk = cli.algorithm = cli.check_value = cli.bag = NULL;
 }
 
 /* The first of the custodians says what is entered, and gives the first component. */
-static enum turn begin_entry(void)
+static enum turn begin_entry(bool kbpk)
 {
-	static char n[4], scheme[16] = "tdes", id[16], value[16], bag[16];
+	static char n[4], scheme[16] = "tdes", id[16], value[16], bag[16], algorithm[8] = "AES128", name[16];
 	const struct lead_field f[] = {
 		{ "How many components are there? 2 to 9, each of another custodian.", "components", n, sizeof n,
 		  wrong_number, false },
-		{ "Which scheme? tdes, aes128; in test rooms aes192, aes256 too.", "scheme", scheme, sizeof scheme,
-		  wrong_scheme, false },
-		{ "The id of the key set: FFFF and 6 hex digits (tdes), or 8 (AES).", "id", id, sizeof id, NULL,
-		  false },
+		kbpk ? (struct lead_field){ "Which algorithm? 2TDEA, 3TDEA, AES128, AES192 or AES256.", "algorithm",
+					    algorithm, sizeof algorithm, NULL, false }
+		     : (struct lead_field){ "Which scheme? tdes, aes128; in test rooms aes192, aes256 too.", "scheme",
+					    scheme, sizeof scheme, wrong_scheme, false },
+		kbpk ? (struct lead_field){ "The name of the KBPK: 1 to 15 small letters, digits and dashes.", "KBPK",
+					    name, sizeof name, NULL, false }
+		     : (struct lead_field){ "The id of the key set: FFFF and 6 hex digits (tdes), or 8 (AES).", "id",
+					    id, sizeof id, NULL, false },
 		{ "The key's check value on the paper; - if there is none: then all are asked.", "check value", value,
 		  sizeof value, NULL, true },
 		{ "The bag that your own component came in.", "bag", bag, sizeof bag, NULL, false },
@@ -238,8 +243,10 @@ static enum turn begin_entry(void)
 	if (t != TURN_ON)
 		return t == TURN_BACK ? TURN_STAY : t;
 	cli.components = n;
-	cli.scheme = scheme;
-	cli.id = id;
+	cli.scheme = kbpk ? NULL : scheme;
+	cli.id = kbpk ? NULL : id;
+	cli.algorithm = kbpk ? algorithm : NULL;
+	cli.kbpk = kbpk ? name : NULL;
 	cli.check_value = *value ? value : NULL;
 	cli.bag = bag;
 	lead_run_alone(cli_import);
@@ -264,14 +271,14 @@ static enum turn join_entry(void)
 	return TURN_STAY;
 }
 
-static enum turn enter(void)
+static enum turn enter(bool kbpk)
 {
 	char typed[8];
 	enum screen_answer a;
 	bool going;
 
 	if (entered())
-		return lead_turn(lead_ask(typed, 2, "The key set is here.", "whoever leads", ""));
+		return lead_turn(lead_ask(typed, 2, "The key is here.", "whoever leads", ""));
 	going = entering();
 	a = lead_watch(typed, sizeof typed,
 		       going ? "Each custodian in turn, at an own terminal: bdk lead, and give; or bdk import --join. "
@@ -279,7 +286,7 @@ static enum turn enter(void)
 			     : "The first custodian begins, at this terminal or an own one: begin.",
 		       "the custodians, each with a component");
 	if (a == SCREEN_TEXT && !strcmp(typed, "begin") && !going)
-		return begin_entry();
+		return begin_entry(kbpk);
 	if (a == SCREEN_TEXT && !strcmp(typed, "give") && going)
 		return join_entry();
 	if (a == SCREEN_TEXT || a == SCREEN_ENTER)
@@ -287,12 +294,31 @@ static enum turn enter(void)
 	return a == SCREEN_LEAVE ? TURN_LEAVE : a == SCREEN_BACK ? TURN_BACK : TURN_STAY;
 }
 
-static const struct lead_step entering_steps[] = {
+static enum turn enter_key_set(void)
+{
+	return enter(false);
+}
+
+static enum turn enter_kbpk(void)
+{
+	return enter(true);
+}
+
+static const char about_components[] = "Each custodian types his own component, group by group, and sees its check "
+				       "value; nobody sees another's. All stay at their "
+				       "terminals until the key's check value is confirmed: whoever leaves ends it, "
+				       "and everything that was typed is wiped.";
+
+static const struct lead_step entering_key_set[] = {
 	LEAD_OPEN,
-	{ "Enter the components", entered, enter,
-	  "Each custodian types his own component, group by group, and sees its check value; nobody sees another's. "
-	  "All stay at their terminals "
-	  "until the key's check value is confirmed: whoever leaves ends it, and everything that was typed is wiped." },
+	{ "Enter the components", entered, enter_key_set, about_components },
+	LEAD_COMPARE,
+	LEAD_CLOSE,
+};
+
+static const struct lead_step entering_kbpk[] = {
+	LEAD_OPEN,
+	{ "Enter the components", entered, enter_kbpk, about_components },
 	LEAD_COMPARE,
 	LEAD_CLOSE,
 };
@@ -461,7 +487,8 @@ const struct lead_kind lead_kinds[] = {
 	{ "generate", "Key set for an acquirer", "l", true, STEPS(generating) },
 	{ "block-out", "Key set for a receiver, in a key block", "l", true, STEPS(generating_block) },
 	{ "block-in", "Key set out of a key block", "la", true, STEPS(importing_block) },
-	{ "components", "Key set out of components", "la", true, STEPS(entering_steps) },
+	{ "components", "Key set out of components", "la", true, STEPS(entering_key_set) },
+	{ "kbpk", "KBPK out of components", "la", true, STEPS(entering_kbpk) },
 	{ "destroy", "End of a key set", "la", true, STEPS(destroying) },
 	{ "custodians", "Other custodians", "cla", false, STEPS(changing) },
 };
