@@ -389,6 +389,49 @@ START_TEST(a_room_that_is_not_ready_takes_nothing)
 }
 END_TEST
 
+/* --- Components --------------------------------------------------------------------------------------------------- */
+
+static const struct key components[] = { { "one half of what nobody k", 16 }, { "and the other half of it, ", 16 } };
+
+/* In a load and in an acquirer room: everything that speaks against it leaves nothing, and what was cut off is possible again. */
+START_TEST(components_are_a_key_set_or_nothing)
+{
+	struct room *r = _i ? &sim.acquirer : &sim.load;
+	struct key_set_id id = set_of("FFFF0A0B0C", DUKPT_TDES), other = set_of("FFFF0A0B0D", DUKPT_TDES);
+	const struct kcv none = { .len = 0 };
+	struct kcv paper, orphan;
+	struct worker *w;
+
+	ck_assert_int_eq(exchange_enter(&taken, r, &id, components, 2, &none, why), E_OK);
+	paper = taken.kcv;
+	ck_assert_uint_eq(paper.len, 3);
+	assert_nothing(r, &id);
+	paper.b[0] ^= 1;
+	ck_assert_int_eq(exchange_enter(&taken, r, &id, components, 2, &paper, why), E_MAC);
+	ck_assert_uint_eq(taken.kcv.len, 0);
+	assert_nothing(r, &id);
+	paper.b[0] ^= 1;
+	ck_assert_int_eq(exchange_enter(&taken, r, &id, components, 1, &paper, why), E_RANGE);
+	assert_nothing(r, &id);
+
+	/* the journal takes no key set: full */
+	room_sim_meddle(r, "CREATE TRIGGER full BEFORE INSERT ON key_set BEGIN SELECT RAISE(ABORT, 'full'); END");
+	ck_assert_int_eq(exchange_enter(&taken, r, &id, components, 2, &paper, why), E_JOURNAL);
+	assert_nothing(r, &id);
+	room_sim_meddle(r, "DROP TRIGGER full");
+
+	/* killed when the token had it and the journal had not */
+	ck_assert_int_eq(room_worker(&w, r), E_OK);
+	ck_assert_int_eq(worker_enter_bdk(w, &orphan, components, 2, &id, &paper), E_OK);
+	ck_assert_int_eq(exchange_enter(&taken, r, &id, components, 2, &paper, why), E_OK);
+	ck_assert_mem_eq(taken.kcv.b, paper.b, 3);
+
+	ck_assert_int_eq(exchange_enter(&taken, r, &id, components, 2, &paper, why), E_EXISTS);
+	ck_assert_int_eq(exchange_enter(&taken, r, &other, components, 2, &paper, why), E_EXISTS); /* the same key */
+	assert_nothing(r, &other);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("exchange");
@@ -412,6 +455,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(t, a_package_changed_anywhere_is_refused, 0, 2);
 	tcase_add_test(t, a_room_that_is_not_ready_takes_nothing);
 	suite_add_tcase(s, t);
+	tcase_add_loop_test(t, components_are_a_key_set_or_nothing, 0, 2);
 	return s;
 }
 

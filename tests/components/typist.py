@@ -4,7 +4,7 @@
 #   /PATH<TAB>REPLY       waits until that file is there
 # A reply "!TEXT" is a secret: status 99 if the screen ever shows it. What the screen shows goes to the file named first:
 #   typist.py SCREEN COMMAND...
-# SIGTERM goes to the command. Status 98: a pattern never came.
+# SIGTERM goes to the command, and TYPIST_PRELOAD of the environment is preloaded into it alone. Status 98: a pattern never came.
 import fcntl
 import os
 import pty
@@ -24,6 +24,8 @@ if child == 0:
     fcntl.ioctl(line, termios.TIOCSCTTY, 0)
     for fd in (0, 1, 2):
         os.dup2(line, fd)
+    if "TYPIST_PRELOAD" in os.environ:
+        os.environ["LD_PRELOAD"] = os.environ["TYPIST_PRELOAD"]
     os.execvp(sys.argv[2], sys.argv[2:])
 signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM) if child > 0 else None)
 shown, at, secrets, open_end = b"", 0, [], True

@@ -16,6 +16,7 @@ chmod 755 "$WORK" && cp -r "$BIN" "$WORK/bin" && cp tests/people/typed.py tests/
 mkdir -m 1777 "$WORK/screens" && mkdir -p "$TEST/leaks"
 SCAN=$TEST/leaks/scan-components
 gcc -std=c17 -O2 -I. -D_GNU_SOURCE -o "$SCAN" tests/leaks/scan.c "$B/lib/libbase.a" || exit 1
+gcc -std=c17 -O2 -shared -fPIC -o "$WORK/halt.so" tests/leaks/halt.c || exit 1
 BIN=$WORK/bin S=$WORK/screens
 uid_of() { case $1 in anna) echo 60052 ;; bert) echo 60053 ;; carl) echo 60054 ;; dora) echo 60055 ;; otto) echo 60056 ;; olga) echo 60057 ;; esac; }
 role_of() { case $1 in otto | olga) echo operator ;; *) echo custodian ;; esac; }
@@ -132,15 +133,19 @@ gone anna && complain "an interrupted beginner"
 nothing load "interrupted while it was typed"
 next; types anna $A | begins anna anna load 2 --scheme tdes --id FFFF222222 --bag B-$bag
 is_in anna 1
-# meanwhile the supervisor holds it, by design: who looks there finds it
+# meanwhile the supervisor holds it, by design, and bdk no more: who looks there finds it, as in whoever has typed it
+bdk_of() { eval "pgrep -P \$PID_$1"; }
 clean() { "$SCAN" "$@" >"$WORK/found" 2>"$WORK/said" || complain "$(sort "$WORK/found" | uniq -c | head; cat "$WORK/said")"; }
 "$SCAN" memory "$WORK/needles" $PID_load >"$WORK/found" 2>/dev/null
 grep -q 'abandoned1 bytes' "$WORK/found" || complain "the twin: no component in the room while one is entered"
+"$SCAN" memory "$WORK/needles" $PID_anna >"$WORK/found" 2>/dev/null
+grep -q 'abandoned1 hex' "$WORK/found" || complain "the twin: who has typed it does not know it"
+clean memory "$WORK/needles" $(bdk_of anna)
 grep -qE '^Max core file size +0 +0 ' "/proc/$PID_load/limits" || complain "the room may dump core"
 { pass bert; printf 'digits 1 to 4 of 32: \t!%s\n/%s\tno\ndigits 1 to 4 of 32: \t!%s\n' $E "$WORK/released" $E; } | joins bert bert load --bag B-$((bag + 1))
 until_says 'Its check value' "$S/bert"
 grep -qaiE "$A|$E" /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null && complain "a component among the arguments"
-for pid in $(pgrep -P "$PID_anna,$PID_bert"); do
+for pid in $(bdk_of anna) $(bdk_of bert); do
 	grep -qE '^Max core file size +0 +0 ' "/proc/$pid/limits" || complain "bdk may dump core"
 done
 stop anna # SIGTERM goes to bdk
@@ -210,12 +215,16 @@ d=$(digest_in anna)
 	printf 'digits 9 to 12 of 32: \t-\n'
 	printf 'digits 5 to 8 of 32: \t!%s\n' "${C2:4:27}$([ "${C2:31}" = 4 ] && echo 2 || echo 4)"
 	printf 'yes or no): \tno\ndigits 1 to 4 of 32: \t!%s\nyes or no): \tyes\n' "$C2"
-} | joins bert bert load --bag M-2 $d
+} | TYPIST_PRELOAD=$WORK/halt.so joins bert bert load --bag M-2 $d
 is_in bert 2
 types carl $C3 | joins carl wrong load --bag M-2 $d
 gone wrong && complain "carl brings bert's bag"
 grep -q 'kept by bert' "$S/wrong" || complain "carl was told: $(cat "$S/wrong")"
 types carl $C3 | joins carl carl load --bag M-3 $d
+pid=$(bdk_of bert)
+for i in $(seq 600); do grep -q '^State:	T' "/proc/$pid/status" 2>/dev/null && break; sleep 0.02; done
+clean memory "$WORK/needles" $pid # at the end of its main()
+kill -CONT $pid
 for p in anna bert carl; do
 	gone $p && grep -q "imported key set FFFF111111 (tdes), check value $KCV, of 3 components" "$S/$p" || complain "$p: $(cat "$S/$p")"
 done
