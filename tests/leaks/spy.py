@@ -22,12 +22,15 @@ C_CloseSession C_CloseAllSessions C_Login C_GenerateRandom C_FindObjectsInit C_F
 C_SetAttributeValue C_CreateObject C_CopyObject C_DestroyObject C_GenerateKey C_GenerateKeyPair C_DeriveKey C_WrapKey
 C_EncryptInit C_Encrypt C_SignInit C_Sign""".split()
 
-# bdk/token_probe.c: Z = 00..1F, the BDKs of X9.24-1 (and its variant) and X9.24-3, the initial key of the latter, the KEK of Z
+# bdk/token_probe.c: Z = 00..1F, the BDKs of X9.24-1 (and its variant) and X9.24-3 (of each length), the
+# initial key of its AES-128 one, the KEK of Z
 PUBLISHED = {
     bytes(range(32)),
     bytes.fromhex("0123456789ABCDEFFEDCBA9876543210"),
     bytes.fromhex("C1E385A789ABCDEF3E1C7A5876543210"),
     bytes.fromhex("FEDCBA9876543210F1F1F1F1F1F1F1F1"),
+    bytes.fromhex("FEDCBA9876543210F1F1F1F1F1F1F1F1FEDCBA9876543210"),
+    bytes.fromhex("FEDCBA9876543210F1F1F1F1F1F1F1F1FEDCBA9876543210F1F1F1F1F1F1F1F1"),
     bytes.fromhex("1273671EA26AC29AFA4D1084127652A1"),
     bytes.fromhex("8A7EF1098E60EF6843545F716146E0631B15C5E543F12573E872A7BBDA03FA89"),
 }
