@@ -57,6 +57,11 @@ done
 NOT_YET=77 scene destroy
 "$BIN/bdk" destroyed verify "$WORK/end.txt" --key "$WORK/records.pem" >"$WORK/out" 2>&1 || complain "the certificate: $(cat "$WORK/out")"
 scene sizes
+scene restart &
+restarting=$!
+timeout 120 sh -c 'until [ -e "$WORK/ready" ]; do sleep 0.05; done'
+stop load && serve load && touch "$WORK/restarted" || exit 1
+wait $restarting || exit 1
 as 60002 "$BIN/bdk" lead custodians --room "$ROOM" </dev/null >"$WORK/out" 2>&1 && complain "a test room has custodians"
 grep -q 'not for that' "$WORK/out" || complain "custodians of a test room: $(cat "$WORK/out")"
 
