@@ -73,13 +73,17 @@ enum err destroy_certificate(struct destroyed *c, struct room *r, const char *id
 	if (!e)
 		e = journal_destruction(&d, r->journal, id);
 	if (e == E_SHORT || (!e && !d.proved)) {
-		snprintf(why, ROOM_WHY, "key set %s %s", id, e ? "was not destroyed: bdk destroy" :
-			 "is to be destroyed, and the token has not shown yet that it is gone: start bdkd again");
+		snprintf(why, ROOM_WHY, "key set %s %s", id,
+			 e ? "was not destroyed: bdk destroy"
+			   : "is to be destroyed, and the token has not shown yet that it is gone: start bdkd again");
 		e = E_KEY_SET_STATE;
 	}
 	if (e)
 		return e;
-	*c = (struct destroyed){ .test = r->config.test, .software = room_software(r), .born = s.utc, .utc = room_utc(),
+	*c = (struct destroyed){ .test = r->config.test,
+				 .software = room_software(r),
+				 .born = s.utc,
+				 .utc = room_utc(),
 				 .kcv_len = s.kcv.len };
 	snprintf(c->room, sizeof c->room, "%s", r->config.name);
 	snprintf(c->purpose, sizeof c->purpose, "%s", room_purpose_name(r->config.purpose));

@@ -9,7 +9,8 @@
 /* Is that a record of this key set, by that name, and of something that was done? */
 static bool is_record(const struct audit *a, const char *what, const char *id)
 {
-	return !strcmp(a->what, what) && !strncmp(a->object, id, strlen(id)) && a->object[strlen(id)] == ',' && !*a->reason;
+	return !strcmp(a->what, what) && !strncmp(a->object, id, strlen(id)) && a->object[strlen(id)] == ',' &&
+	       !*a->reason;
 }
 
 /* A text of the audit as it may be printed; the lines below say it exactly. */
@@ -30,9 +31,11 @@ static void put_head(FILE *f, const struct destroyed *d)
 	seal_time(decided, d->decided.utc);
 	seal_time(proved, d->proved.utc);
 	seal_time(made, d->utc);
-	fprintf(f, "CERTIFICATE OF DESTRUCTION\n\nRoom        %s (%s, %s, %s token)\nKey set     %s (%s), check value %s\n"
-		"In it from  %s\n\n", d->room, d->purpose, d->test ? "test" : "production", d->software ? "software" : "hardware",
-		d->key_set, d->scheme, kcv, born);
+	fprintf(f,
+		"CERTIFICATE OF DESTRUCTION\n\nRoom        %s (%s, %s, %s token)\nKey set     %s (%s), check value %s\n"
+		"In it from  %s\n\n",
+		d->room, d->purpose, d->test ? "test" : "production", d->software ? "software" : "hardware", d->key_set,
+		d->scheme, kcv, born);
 	fprintf(f, "Decided     %s, record %llu of its audit\n", decided, (unsigned long long)d->decided.sequence);
 	put(f, "            ", d->decided.who);
 	put(f, "            ", d->decided.object);
@@ -52,10 +55,12 @@ static void put_stanza(FILE *f, const struct destroyed *d)
 	seal_time(born, d->born);
 	seal_time(made, d->utc);
 	seal_spki(records, d->records);
-	fprintf(f, "%sdestroyed = " SEAL_MAGIC "\nroom = %s\npurpose = %s\nkind = %s\ntoken = %s\nkey_set = %s\nscheme = %s\n"
-		"check_value = %s\nborn = %s\nutc = %s\nrecords = %s\n\n", seal_rule + 1, d->room, d->purpose,
-		d->test ? "test" : "production", d->software ? "software" : "hardware", d->key_set, d->scheme, kcv,
-		born, made, records);
+	fprintf(f,
+		"%sdestroyed = " SEAL_MAGIC
+		"\nroom = %s\npurpose = %s\nkind = %s\ntoken = %s\nkey_set = %s\nscheme = %s\n"
+		"check_value = %s\nborn = %s\nutc = %s\nrecords = %s\n\n",
+		seal_rule + 1, d->room, d->purpose, d->test ? "test" : "production",
+		d->software ? "software" : "hardware", d->key_set, d->scheme, kcv, born, made, records);
 	audit_line(line, &d->decided);
 	fputs(line, f);
 	audit_line(line, &d->proved);
@@ -67,8 +72,8 @@ enum err destroyed_text(char text[static DESTROYED_MAX], size_t *len, const stru
 	long at;
 	FILE *f;
 
-	if (!is_record(&d->decided, DESTROYED_DECIDED, d->key_set) || !is_record(&d->proved, DESTROYED_PROVED, d->key_set) ||
-	    d->proved.sequence <= d->decided.sequence)
+	if (!is_record(&d->decided, DESTROYED_DECIDED, d->key_set) ||
+	    !is_record(&d->proved, DESTROYED_PROVED, d->key_set) || d->proved.sequence <= d->decided.sequence)
 		return E_FORMAT;
 	f = fmemopen(text, DESTROYED_MAX, "w");
 	if (!f)

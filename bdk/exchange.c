@@ -181,8 +181,6 @@ enum err exchange_keep(struct key_set *s, struct room *r, const struct key_set_o
 	s->state = s->period.from > room_utc() ? KEY_SET_PRE_ACTIVE : KEY_SET_ACTIVE;
 	r->tend_states = 0;
 	if (!e)
-		e = room_sync(r);
-	if (!e)
 		e = journal_begin(r->journal);
 	if (!e)
 		e = fingerprint_admit(r, label, why);

@@ -20,7 +20,9 @@ static enum err worker_says(uint8_t fp[static FINGERPRINT], bool *is_published, 
 	struct worker *w;
 	enum err e = room_worker(&w, r);
 
-	return e ? e : worker_fingerprint(w, fp, is_published, label);
+	if (!e)
+		e = worker_fingerprint(w, fp, is_published, label);
+	return e ? e : room_sync(r); /* the key under which it is may be new, and outlasts the row that says it */
 }
 
 enum err fingerprint_admit(struct room *r, const char *label, char why[static ROOM_WHY])

@@ -21,14 +21,14 @@ bool fingerprint_published(const uint8_t value[static FINGERPRINT]);
 size_t fingerprint_published_count(void);
 
 /*
- * fingerprint_admit - may a key that has just come into the token be in this room? Its fingerprint is written down, in the
- * caller's transaction. On any error the caller's objects have to go again.
+ * fingerprint_admit - may a key that has just come into the token be in this room? The token is on the disk then (room_sync()), and
+ * its fingerprint is written down, in the caller's transaction. On any error the caller's objects have to go again.
  *
  *   label  in   of the object: "bdk-ID" (exchange_keep() does this), "kbpk-NAME"
  *   why    out  one sentence where the result alone does not tell enough
  *
  *   E_OK, E_PUBLISHED (production rooms), E_EXISTS (that key is, or was, here under another name), E_KEY (no such object), E_JOURNAL,
- *   E_TOKEN
+ *   E_IO, E_TOKEN
  */
 MUST_USE enum err fingerprint_admit(struct room *r, const char *label, char why[static ROOM_WHY]);
 
@@ -36,7 +36,7 @@ MUST_USE enum err fingerprint_admit(struct room *r, const char *label, char why[
  * fingerprint_open - a room has just been opened: its key sets get their fingerprints that were made before there were any.
  * What of them would not be admitted now stands in the audit, and a published key in a production room is suspended.
  *
- *   E_OK (also where the token has lost a key), E_JOURNAL, E_TOKEN
+ *   E_OK (also where the token has lost a key), E_JOURNAL, E_IO, E_TOKEN
  */
 MUST_USE enum err fingerprint_open(struct room *r);
 

@@ -149,7 +149,7 @@ enum err key_state_period(struct room *r, const char *id, const struct period *p
 static enum err move_on(struct room *r, const struct key_set *s, enum key_set_state now)
 {
 	char id[KEY_SET_TEXT], object[64];
-	const char *reason = now == KEY_SET_ACTIVE	? "its period has begun"
+	const char *reason = now == KEY_SET_ACTIVE       ? "its period has begun"
 			     : now == KEY_SET_PRE_ACTIVE ? "its period has not begun"
 							 : "its period has ended";
 	enum err e = journal_begin(r->journal);

@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* F_KEY_SET, and F_REASON, which some may leave out. a->object is the id. */
-static enum err read_both(struct key_set *s, char id[static KEY_SET_TEXT], char reason[static CERT_TEXT], struct ask *a, bool needed)
+static enum err read_both(struct key_set *s, char id[static KEY_SET_TEXT], char reason[static CERT_TEXT], struct ask *a,
+			  bool needed)
 {
 	enum err e = ops_key_set(s, a, a->fields, F_KEY_SET);
 
@@ -36,7 +37,8 @@ static void say_state(struct ask *a, const char *id, enum key_set_state state, c
 }
 
 /* What a bag has suspended comes back with a word on what became of that. */
-static enum err check_resume(struct ask *a, const struct key_set *s, const char *id, enum key_set_state to, const char *reason)
+static enum err check_resume(struct ask *a, const struct key_set *s, const char *id, enum key_set_state to,
+			     const char *reason)
 {
 	struct bag b;
 	enum err e;
@@ -116,7 +118,8 @@ enum err op_period(struct ask *a)
 /* --- Destruction -------------------------------------------------------------------------------------------------- */
 
 /* From here on it is destroyed, whatever comes: durable, and in the audit by who decided it. */
-static enum err decide(struct destruction *d, struct ask *a, const struct key_set *s, const char *id, const char *reason)
+static enum err decide(struct destruction *d, struct ask *a, const struct key_set *s, const char *id,
+		       const char *reason)
 {
 	struct journal *j = a->room->journal;
 	char object[128], kcv[2 * sizeof s->kcv.b + 1];
@@ -160,11 +163,14 @@ enum err op_destroy(struct ask *a)
 	recover_forget(a->recover, &s.id);
 	e = destroy_token(a->room, &s.id);
 	if (e) {
-		snprintf(a->why, sizeof a->why, "the token has not shown that key set %s is gone; it is used no more, and bdkd tries again "
-			 "when it is started", id);
+		snprintf(a->why, sizeof a->why,
+			 "the token has not shown that key set %s is gone; it is used no more, and bdkd tries again "
+			 "when it is started",
+			 id);
 		return e;
 	}
-	snprintf(a->object, sizeof a->object, "%s, the token has it no more: no search finds it, nothing derives from it", id);
+	snprintf(a->object, sizeof a->object,
+		 "%s, the token has it no more: no search finds it, nothing derives from it", id);
 	e = journal_audit_head(&head, j);
 	d.proved = head.sequence + 1; /* this act's own record is the next */
 	if (!e)
@@ -290,7 +296,8 @@ static enum err put_kin(struct ask *a, const struct key_set_id *set)
 	if (!e || e == E_KEY_SET)
 		e = journal_block_of(&use, j, label);
 	if (!e) {
-		put_also(a, use.outward ? "left in a key block under KBPK " : "came in a key block under KBPK ", use.kbpk);
+		put_also(a, use.outward ? "left in a key block under KBPK " : "came in a key block under KBPK ",
+			 use.kbpk);
 	} else if (e == E_SHORT) {
 		e = journal_package(bytes, &len, sizeof bytes, j, id);
 		if (!e)

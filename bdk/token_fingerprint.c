@@ -9,10 +9,12 @@ enum { OWN_LEN = 32 };
 static const char own[] = "fingerprint";
 
 /* No derived key is read, only what one enciphers. */
-static enum err value_of(struct token *t, uint8_t value[static FINGERPRINT], CK_OBJECT_HANDLE key, CK_MECHANISM_TYPE ecb)
+static enum err value_of(struct token *t, uint8_t value[static FINGERPRINT], CK_OBJECT_HANDLE key,
+			 CK_MECHANISM_TYPE ecb)
 {
 	CK_OBJECT_HANDLE made = 0;
-	enum err e = object_derive(t, &made, key, ecb, fingerprint_label, FINGERPRINT, CKK_AES, FINGERPRINT, MAY_ENCRYPT);
+	enum err e =
+		object_derive(t, &made, key, ecb, fingerprint_label, FINGERPRINT, CKK_AES, FINGERPRINT, MAY_ENCRYPT);
 
 	if (!e)
 		e = object_encrypt(t, value, made, CKM_AES_ECB, fingerprint_label, FINGERPRINT);

@@ -66,7 +66,8 @@ static bool read_time(uint64_t *utc, const char *option, const char *value, int 
 	snprintf(whole, sizeof whole, "%.40s%s", value, strlen(value) == 10 ? "T00:00:00Z" : "");
 	if (!seal_from_time(utc, whole) && *utc)
 		return true;
-	*status = fail_why(E_USAGE, "is no time", "2027-01-31 or 2027-01-31T12:00:00Z, always UTC", "--%s %s", option, value);
+	*status = fail_why(E_USAGE, "is no time", "2027-01-31 or 2027-01-31T12:00:00Z, always UTC", "--%s %s", option,
+			   value);
 	return false;
 }
 
@@ -97,10 +98,14 @@ int cli_set_period(int operands, char **operand)
 int cli_below(int operands, char **operand)
 {
 	static const struct column columns[] = {
-		{ "SERIAL", "serial", F_SERIAL, CELL_TEXT }, { "SLOT", "slot", F_SLOT, CELL_NUMBER },
-		{ "INITIAL KSN", "ksn", F_KSN, CELL_HEX },   { "STATE", "state", F_STATE, CELL_TEXT },
-		{ "SINCE", "since", F_TIME, CELL_TIME },     { "REFUSED", "refused", F_REASON, CELL_TEXT },
-		{ NULL, "kcv", F_KCV, CELL_HEX },	     { "ALSO", "also", F_OBJECT, CELL_TEXT },
+		{ "SERIAL", "serial", F_SERIAL, CELL_TEXT },
+		{ "SLOT", "slot", F_SLOT, CELL_NUMBER },
+		{ "INITIAL KSN", "ksn", F_KSN, CELL_HEX },
+		{ "STATE", "state", F_STATE, CELL_TEXT },
+		{ "SINCE", "since", F_TIME, CELL_TIME },
+		{ "REFUSED", "refused", F_REASON, CELL_TEXT },
+		{ NULL, "kcv", F_KCV, CELL_HEX },
+		{ "ALSO", "also", F_OBJECT, CELL_TEXT },
 	};
 
 	(void)operands;
@@ -119,8 +124,9 @@ int cli_compromise(int operands, char **operand)
 	status = cli_below(operands, operand);
 	if (!status)
 		fprintf(stderr,
-			"next: bdk compromise %s in every other room that has it; terminals: kif zeroize, then kif inject from another "
-			"key set; bdk below %s lists them again; then bdk destroy %s\n", operand[0], operand[0], operand[0]);
+			"next: bdk compromise %s in every other room that has it; terminals: kif zeroize, then kif inject "
+			"from another key set; bdk below %s lists them again; then bdk destroy %s\n",
+			operand[0], operand[0], operand[0]);
 	return status;
 }
 
@@ -179,8 +185,8 @@ static int verify(const char *path)
 	if (e)
 		return *why ? fail_why(e, why, "", "%s", path) : fail_say(e, "%s", path);
 	seal_time(at, d.proved.utc);
-	printf("key set %s of the room %s was destroyed, %s\nnothing is changed, and the records key has signed it\n", d.key_set, d.room,
-	       at);
+	printf("key set %s of the room %s was destroyed, %s\nnothing is changed, and the records key has signed it\n",
+	       d.key_set, d.room, at);
 	return 0;
 }
 
@@ -191,7 +197,8 @@ int cli_destroyed(int operands, char **operand)
 	if (operands == 2 && !strcmp(operand[0], "verify"))
 		return verify(operand[1]);
 	if (operands == 2)
-		return fail_why(E_USAGE, "ID, or verify FILE", "bdk destroyed --help tells more", "bdk destroyed %s", operand[0]);
+		return fail_why(E_USAGE, "ID, or verify FILE", "bdk destroyed --help tells more", "bdk destroyed %s",
+				operand[0]);
 	if (!cli_open(&c, &status))
 		return status;
 	certificate(operand[0], &status);

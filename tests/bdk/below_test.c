@@ -47,7 +47,7 @@ static enum err ask(struct room *r, const char *id, uint64_t since)
 /* What all pieces say. Overlaps: the broken twin, which asks for a bit again. */
 struct told {
 	unsigned rows, also, pieces, zeroized, refused;
-	uint32_t next;	/* device id that has to come */
+	uint32_t next; /* device id that has to come */
 	bool in_order;
 };
 
@@ -97,10 +97,12 @@ START_TEST(every_load_is_told_once_as_it_is_now)
 	snprintf(sql, sizeof sql,
 		 "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
 		 " INSERT INTO load(key_set, id, serial, spki, point, slot, first_count, firmware) SELECT"
-		 " 'FFFF00000' || (1 + i %% 2), i / 2, 'TC-' || i, cast(printf('%%032d', i) AS BLOB), zeroblob(65), 0, 0, '1' FROM n;"
+		 " 'FFFF00000' || (1 + i %% 2), i / 2, 'TC-' || i, cast(printf('%%032d', i) AS BLOB), zeroblob(65), 0, "
+		 "0, '1' FROM n;"
 		 "INSERT INTO event(load, state, load_count, kcv, utc) SELECT row, 1, 0, x'', 1 FROM load;"
 		 "INSERT INTO event(load, state, load_count, kcv, utc) SELECT row, 2, 1, x'010203', 2 FROM load;"
-		 "INSERT INTO event(load, state, load_count, kcv, utc) SELECT row, 4, 1, x'010203', 3 FROM load WHERE id %% 3 = 0",
+		 "INSERT INTO event(load, state, load_count, kcv, utc) SELECT row, 4, 1, x'010203', 3 FROM load WHERE "
+		 "id %% 3 = 0",
 		 2 * MANY - 1);
 	room_sim_meddle(&sim.load, sql);
 	t = all(&sim.load, "FFFF000001", 1, false);
@@ -129,8 +131,9 @@ START_TEST(every_initial_ksn_that_was_handed_over_is_told_once)
 		static const char *const ids[] = { "FFFF0001", "FFFF000100", "FFFF000101" };
 
 		room_sim_package(&sim, &p, i ? DUKPT_TDES : DUKPT_AES128, ids[i],
-				 i == 0 ? "AB13F4ECAB13F4EC0123456789ABCDEF" : i == 1 ? "AB13F4ECAB13F4ECFEDCBA9876543210" :
-											  "AB13F4ECAB13F4ECFEDCBA98765432EF");
+				 i == 0   ? "AB13F4ECAB13F4EC0123456789ABCDEF"
+				 : i == 1 ? "AB13F4ECAB13F4ECFEDCBA9876543210"
+					  : "AB13F4ECAB13F4ECFEDCBA98765432EF");
 		len = room_sim_package_bytes(&sim, bytes, &p);
 		ck_assert_int_eq(exchange_import(&in, from, &sim.acquirer, (struct span){ bytes, len }, why), E_OK);
 		ck_assert_int_eq(journal_begin(sim.acquirer.journal), E_OK);
@@ -159,7 +162,8 @@ END_TEST
 START_TEST(in_every_state_it_can_be_asked)
 {
 	for (int s = KEY_SET_ACTIVE; s <= KEY_SET_DESTROYED; s++) {
-		ck_assert_int_eq(journal_key_set_state(sim.load.journal, "FFFF000001", (enum key_set_state)s, ""), E_OK);
+		ck_assert_int_eq(journal_key_set_state(sim.load.journal, "FFFF000001", (enum key_set_state)s, ""),
+				 E_OK);
 		ck_assert_int_eq(ask(&sim.load, "FFFF000001", 0), E_OK);
 	}
 }

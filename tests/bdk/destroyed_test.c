@@ -62,13 +62,15 @@ START_TEST(every_change_is_noticed)
 	for (size_t i = 0; i < len; i++) {
 		memcpy(changed, text, len);
 		changed[i] ^= 1;
-		ck_assert_msg(destroyed_read(&x, (struct span){ (const uint8_t *)changed, len }, sim.records, why), "byte %zu", i);
+		ck_assert_msg(destroyed_read(&x, (struct span){ (const uint8_t *)changed, len }, sim.records, why),
+			      "byte %zu", i);
 		if (i)
 			ck_assert(destroyed_read(&x, (struct span){ (const uint8_t *)text, i }, sim.records, why));
 	}
 	memcpy(changed, text, len);
 	changed[len] = '\n';
-	ck_assert_int_eq(destroyed_read(&x, (struct span){ (const uint8_t *)changed, len + 1 }, sim.records, why), E_FORMAT);
+	ck_assert_int_eq(destroyed_read(&x, (struct span){ (const uint8_t *)changed, len + 1 }, sim.records, why),
+			 E_FORMAT);
 }
 END_TEST
 

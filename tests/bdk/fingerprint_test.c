@@ -49,7 +49,8 @@ static int order(const void *a, const void *b)
 /* Whatever vectors/ calls bdk or kbpk, and the keys in its key blocks. */
 static void collect(void)
 {
-	static const char *const files[] = { "x9.24-1-2009.txt", "x9.24-3-2017.txt", "x9.24-3-2017-format4.txt", "x9.143.txt" };
+	static const char *const files[] = { "x9.24-1-2009.txt", "x9.24-3-2017.txt", "x9.24-3-2017-format4.txt",
+					     "x9.143.txt" };
 	static const char *const names[] = { "bdk", "kbpk", "key" };
 
 	n = 0;
@@ -111,8 +112,14 @@ END_TEST
 /* The keys that anybody tries first, by name: a table made of empty files would know none. */
 START_TEST(the_keys_of_the_standards_are_in_it)
 {
-	static const struct { const char *key; bool tdes; } known[] = {
-		{ TDES_BDK, true }, { AES_BDK, false }, { AES_BDK "FEDCBA9876543210", false }, { AES_BDK AES_BDK, false },
+	static const struct {
+		const char *key;
+		bool tdes;
+	} known[] = {
+		{ TDES_BDK, true },
+		{ AES_BDK, false },
+		{ AES_BDK "FEDCBA9876543210", false },
+		{ AES_BDK AES_BDK, false },
 	};
 	uint8_t value[FINGERPRINT];
 	struct key k = test_key(known[_i].key);
@@ -184,11 +191,15 @@ static void assert_gone(void)
 
 START_TEST(the_same_key_under_a_second_id_is_refused_and_leaves_the_token)
 {
-	static const struct { enum dukpt_scheme scheme; const char *id, *second, *bdk; } keys[] = {
+	static const struct {
+		enum dukpt_scheme scheme;
+		const char *id, *second, *bdk;
+	} keys[] = {
 		{ DUKPT_TDES, "FFFF987654", "FFFF987655", "AB13F4ECAB13F4EC0123456789ABCDEF" },
 		{ DUKPT_AES128, "12345678", "12345679", "AB13F4ECAB13F4EC0123456789ABCDEF" },
 		{ DUKPT_AES192, "22345678", "22345679", "AB13F4ECAB13F4EC0123456789ABCDEF0123456789ABCDE0" },
-		{ DUKPT_AES256, "32345678", "32345679", "AB13F4ECAB13F4EC0123456789ABCDEF0123456789ABCDE00123456789ABCDE1" },
+		{ DUKPT_AES256, "32345678", "32345679",
+		  "AB13F4ECAB13F4EC0123456789ABCDEF0123456789ABCDE00123456789ABCDE1" },
 	};
 	uint8_t before[32], after[32];
 
@@ -250,7 +261,8 @@ START_TEST(a_fingerprint_is_the_rooms_own)
 	ck_assert_int_eq(worker_fingerprint(sim.acquirer.worker, here, &published, "bdk-FFFF987654"), E_OK);
 	value_of(value, &k, true);
 	ck_assert(memcmp(value, here, sizeof here) != 0);
-	ck_assert_int_eq(exchange_generate(package, &len, &made, &sim.load, &id, der_span(&sim.acquirer.own), why), E_OK);
+	ck_assert_int_eq(exchange_generate(package, &len, &made, &sim.load, &id, der_span(&sim.acquirer.own), why),
+			 E_OK);
 	ck_assert_int_eq(exchange_import(&taken, from, &sim.acquirer, (struct span){ package, len }, why), E_OK);
 	key_set_text(text, &made.id);
 	snprintf(label, sizeof label, "bdk-%s", text);
@@ -268,7 +280,8 @@ END_TEST
 START_TEST(an_id_stands_for_one_key_set_across_schemes)
 {
 	ck_assert_int_eq(import(DUKPT_AES128, "12345678", "AB13F4ECAB13F4EC0123456789ABCDE0"), E_OK);
-	ck_assert_int_eq(import(DUKPT_AES192, "12345678", "AB13F4ECAB13F4EC0123456789ABCDEF0123456789ABCDE0"), E_EXISTS);
+	ck_assert_int_eq(import(DUKPT_AES192, "12345678", "AB13F4ECAB13F4EC0123456789ABCDEF0123456789ABCDE0"),
+			 E_EXISTS);
 	ck_assert_int_eq(import(DUKPT_AES128, "12345678", "AB13F4ECAB13F4EC0123456789ABCDE2"), E_EXISTS);
 }
 END_TEST

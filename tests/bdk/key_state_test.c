@@ -42,7 +42,8 @@ static const bool right[STATES][ACTS] = {
 static bool same_table(int cell)
 {
 	for (int i = 0; i < STATES * ACTS; i++)
-		if ((key_state_permits((enum key_set_state)(i / ACTS), acts[i % ACTS]) ^ (i == cell)) != right[i / ACTS][i % ACTS])
+		if ((key_state_permits((enum key_set_state)(i / ACTS), acts[i % ACTS]) ^ (i == cell)) !=
+		    right[i / ACTS][i % ACTS])
 			return false;
 	return true;
 }
@@ -61,15 +62,10 @@ END_TEST
 
 /* From (row) to (column), in the order pre-active, active, suspended, deactivated, compromised, destroyed: s by OP_STATE, c by
  * OP_COMPROMISE, d by OP_DESTROY */
-static const enum key_set_state order[] = { KEY_SET_PRE_ACTIVE, KEY_SET_ACTIVE, KEY_SET_SUSPENDED, KEY_SET_DEACTIVATED,
-					    KEY_SET_COMPROMISED, KEY_SET_DESTROYED };
+static const enum key_set_state order[] = { KEY_SET_PRE_ACTIVE,  KEY_SET_ACTIVE,      KEY_SET_SUSPENDED,
+					    KEY_SET_DEACTIVATED, KEY_SET_COMPROMISED, KEY_SET_DESTROYED };
 static const char *const ways[] = {
-	".ss.cd",
-	"..ssc.",
-	".s.sc.",
-	"....cd",
-	".....d",
-	"......",
+	".ss.cd", "..ssc.", ".s.sc.", "....cd", ".....d", "......",
 };
 
 static uint16_t way(size_t from, size_t to)
@@ -226,11 +222,13 @@ START_TEST(only_its_own_request_brings_a_key_set_on_and_its_life_is_kept)
 	ck_assert_int_eq(go(KEY_SET_DESTROYED, OP_DESTROY), E_OK);
 	for (size_t i = 0; i < 6; i++)
 		for (int op = 0; op < 3; op++)
-			ck_assert_int_eq(go(order[i], (uint16_t[]){ OP_STATE, OP_COMPROMISE, OP_DESTROY }[op]), E_KEY_SET_STATE);
+			ck_assert_int_eq(go(order[i], (uint16_t[]){ OP_STATE, OP_COMPROMISE, OP_DESTROY }[op]),
+					 E_KEY_SET_STATE);
 	/* whoever writes past the table: the file itself says no */
 	ck_assert_int_eq(journal_key_set_state(sim.load.journal, id, KEY_SET_ACTIVE, ""), E_JOURNAL);
 	for (size_t i = 0; i < 4; i++) {
-		static const enum key_set_state lived[] = { KEY_SET_ACTIVE, KEY_SET_SUSPENDED, KEY_SET_DEACTIVATED, KEY_SET_DESTROYED };
+		static const enum key_set_state lived[] = { KEY_SET_ACTIVE, KEY_SET_SUSPENDED, KEY_SET_DEACTIVATED,
+							    KEY_SET_DESTROYED };
 
 		ck_assert_int_eq(journal_key_set_life(&l, sim.load.journal, id, &at), E_OK);
 		ck_assert_int_eq(l.state, lived[i]);
@@ -284,7 +282,8 @@ START_TEST(a_key_set_that_is_made_for_later_waits_or_is_made_active)
 	struct key_set_id set = { .scheme = DUKPT_AES128 };
 	size_t len;
 
-	ck_assert_int_eq(exchange_generate(package, &len, &made, &sim.load, &set, der_span(&sim.acquirer.own), why), E_OK);
+	ck_assert_int_eq(exchange_generate(package, &len, &made, &sim.load, &set, der_span(&sim.acquirer.own), why),
+			 E_OK);
 	ck_assert_int_eq(made.state, KEY_SET_PRE_ACTIVE);
 	key_set_text(id, &made.id);
 	ck_assert_int_eq(state_now(), KEY_SET_PRE_ACTIVE);
@@ -300,7 +299,8 @@ START_TEST(a_key_set_that_is_made_for_later_waits_or_is_made_active)
 	/* and one whose time never was */
 	made.period = (struct period){ 0, 1 };
 	set.len = 0;
-	ck_assert_int_eq(exchange_generate(package, &len, &made, &sim.load, &set, der_span(&sim.acquirer.own), why), E_RANGE);
+	ck_assert_int_eq(exchange_generate(package, &len, &made, &sim.load, &set, der_span(&sim.acquirer.own), why),
+			 E_RANGE);
 }
 END_TEST
 

@@ -36,9 +36,18 @@ size_t destroyed_sim(struct destroyed *d, char out[static DESTROYED_MAX], struct
 	snprintf(s->record[5].object, sizeof s->record[5].object, "FFFF000001, the token has it no more");
 	s->record[5].reason[0] = 0;
 	audit_sim_chain(s, 0);
-	*d = (struct destroyed){ .room = "load-1", .purpose = "load", .test = true, .software = true, .key_set = "FFFF000001",
-				 .scheme = "tdes", .kcv = { 0xA1, 0xF6, 0xD4 }, .kcv_len = 3, .born = AUDIT_SIM_UTC - 86400,
-				 .utc = AUDIT_SIM_UTC + 3600, .decided = s->record[4], .proved = s->record[5] };
+	*d = (struct destroyed){ .room = "load-1",
+				 .purpose = "load",
+				 .test = true,
+				 .software = true,
+				 .key_set = "FFFF000001",
+				 .scheme = "tdes",
+				 .kcv = { 0xA1, 0xF6, 0xD4 },
+				 .kcv_len = 3,
+				 .born = AUDIT_SIM_UTC - 86400,
+				 .utc = AUDIT_SIM_UTC + 3600,
+				 .decided = s->record[4],
+				 .proved = s->record[5] };
 	memcpy(d->records, s->records, sizeof d->records);
 	return destroyed_sim_sign(out, d, &s->priv);
 }
