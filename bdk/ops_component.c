@@ -4,9 +4,9 @@
 #include "bdk/kbpk.h"
 #include "bdk/ops.h"
 
+#include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define KCV_TEXT (2 * sizeof(struct kcv) + 1)
 
@@ -462,24 +462,24 @@ enum err op_entered(struct ask *a)
 
 /* --- A fresh component -------------------------------------------------------------------------------------------- */
 
-/* Random from the token and from the kernel, which neither of them alone knows. */
+/* Random from the token and from OpenSSL, so that it is enough if one of them is good. */
 static enum err fresh(struct key *k, struct ask *a, const struct entered *what)
 {
-	uint8_t token[sizeof k->b], system[sizeof k->b];
+	uint8_t token[sizeof k->b], own[sizeof k->b];
 	struct worker *w;
 	enum err e = room_worker(&w, a->room);
 
 	k->len = entered_len(what);
 	if (!e)
 		e = worker_random(w, token, k->len);
-	if (!e && getrandom(system, k->len, 0) != k->len)
+	if (!e && RAND_priv_bytes(own, k->len) != 1)
 		e = E_RANDOM;
 	for (unsigned i = 0; !e && i < k->len; i++)
-		k->b[i] = token[i] ^ system[i];
+		k->b[i] = token[i] ^ own[i];
 	if (!e && entered_tdes(what))
 		clear_key_parity(k);
 	wipe(token, sizeof token);
-	wipe(system, sizeof system);
+	wipe(own, sizeof own);
 	return e;
 }
 

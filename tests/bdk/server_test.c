@@ -23,6 +23,7 @@ static struct room room;
 static struct journal *journal;		/* this process's own connection to the room's journal */
 static pid_t server;
 static unsigned short_approval;		/* seconds that an act waits for a second person; 0: as usual */
+static bool entered;			/* start() has an entry of components under way, with a second left */
 static bool locked;			/* start() makes a production room that nobody has unlocked */
 
 static const char *const sockets[] = { "people", "station", "acquirer" };
@@ -58,6 +59,11 @@ static void start(enum room_purpose purpose)
 	room.config.test = !locked;
 	room.sealed = locked;
 	room.config.approve_seconds = short_approval ? short_approval : 300;
+	if (entered)
+		ck_assert_int_eq(components_begin(&room.components, "Room", &(struct entered){ .set = set.id }, 2,
+						  &(struct kcv){ .len = 0 }, &(struct giver){ .name = "anna" },
+						  room_monotonic() - COMPONENTS_IDLE + 1),
+				 E_OK);
 	snprintf(room.config.name, sizeof room.config.name, "Room");
 	snprintf(room.dir, sizeof room.dir, "%s", dir);
 	snprintf(conf, sizeof conf, "%s/room.conf", dir);
@@ -1007,6 +1013,30 @@ START_TEST(a_room_without_bdkd_and_a_folder_without_a_room_are_told_apart)
 }
 END_TEST
 
+/* Nobody asks anything meanwhile: bdkd wakes by itself. */
+START_TEST(an_entry_of_components_ends_in_time)
+{
+	static struct client c;
+	struct audit a = { 0 };
+	bool found = false;
+
+	entered = true;
+	start(ROOM_LOAD);
+	entered = false;
+	while (!found) /* or the test's own limit */
+		if (journal_audit_next(&a, journal, a.sequence))
+			usleep(10000);
+		else
+			found = !strcmp(a.what, "enter") && !strcmp(a.who, "bdkd") && strstr(a.object, "0 of 2 components: wiped") &&
+				!strcmp(a.reason, "nobody went on with it in time");
+	ck_assert_int_eq(client_open(&c, dir, "people"), E_OK);
+	ck_assert_int_eq(ask(&c, OP_ENTERING), E_LAPSED);
+	ck_assert_str_eq(c.why, "nobody went on with it in time");
+	client_close(&c);
+	stop();
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("server");
@@ -1035,6 +1065,7 @@ static Suite *suite(void)
 	tcase_add_test(t, nothing_is_answered_that_cannot_be_audited);
 	tcase_add_test(t, reading_that_is_refused_stands_in_the_audit);
 	tcase_add_test(t, lists_come_whole_in_pieces);
+	tcase_add_test(t, an_entry_of_components_ends_in_time);
 	tcase_add_test(t, a_room_without_bdkd_and_a_folder_without_a_room_are_told_apart);
 	suite_add_tcase(s, t);
 	return s;
