@@ -65,6 +65,8 @@ void ops_entry_written(struct ask *a, enum err e);
 /* ops_handover.c */
 op_handler op_handover, op_import_pack;
 /* ops_person.c */
+/* op_login_tried - the second half of an op_login() that ended with a->later: what passphrase_verify() said */
+enum err op_login_tried(struct ask *a, enum err verdict);
 op_handler op_who, op_login, op_passphrase, op_people, op_appoint, op_dismiss;
 /* ops_act.c */
 op_handler op_pending, op_approve, op_await;

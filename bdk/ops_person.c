@@ -2,6 +2,7 @@
 #include "bdk/people.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -64,6 +65,26 @@ static enum err login_card(struct ask *a, const struct person *p)
 	return e;
 }
 
+/* A passphrase, for a process of its own to try (bdk/proof.h): the answer comes with op_login_tried(). */
+static enum err login_passphrase(struct ask *a, struct person *p)
+{
+	struct span phrase = field_get(a->fields, F_PASSPHRASE);
+	struct guess *made = calloc(1, sizeof *made);
+	enum err e = made ? people_guess(&made->verifier, a->room, p, a->why) : E_INTERNAL;
+
+	if (e) {
+		free(made);
+		return e;
+	}
+	made->len = phrase.len <= sizeof made->phrase ? phrase.len : 0;
+	if (made->len)
+		memcpy(made->phrase, phrase.p, made->len);
+	a->peer->guess = made;
+	a->peer->who = *p;
+	a->later = true;
+	return E_OK;
+}
+
 enum err op_login(struct ask *a)
 {
 	struct person p;
@@ -73,8 +94,24 @@ enum err op_login(struct ask *a)
 		return e;
 	snprintf(a->object, sizeof a->object, "%s", p.name);
 	a->peer->proved = false;
-	e = field_get(a->fields, F_SIGNATURE).p ? login_card(a, &p) :
-						  people_login(a->room, &p, field_get(a->fields, F_PASSPHRASE), a->why);
+	if (!field_get(a->fields, F_SIGNATURE).p)
+		return login_passphrase(a, &p);
+	e = login_card(a, &p);
+	if (!e) {
+		a->peer->who = p;
+		a->peer->proved = true;
+	}
+	return e;
+}
+
+enum err op_login_tried(struct ask *a, enum err verdict)
+{
+	struct person p;
+	enum err e = asker(&p, a);
+
+	snprintf(a->object, sizeof a->object, "%s", a->peer->who.name);
+	if (!e)
+		e = people_knows(a->room, &p, &a->peer->who, verdict);
 	if (!e) {
 		a->peer->who = p;
 		a->peer->proved = true;

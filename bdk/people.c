@@ -148,11 +148,9 @@ enum err people_dismiss(const struct room *r, const char *name, char why[static 
 	return journal_person_remove(r->journal, p.row);
 }
 
-enum err people_login(const struct room *r, struct person *p, struct span phrase, char why[static ROOM_WHY])
+enum err people_guess(struct passphrase_verifier *v, const struct room *r, struct person *p, char why[static ROOM_WHY])
 {
-	struct passphrase_verifier v;
 	struct rd stored;
-	enum err e, kept;
 
 	if (p->has_card) {
 		snprintf(why, ROOM_WHY, "%s has a card that signs, and no passphrase", p->name);
@@ -167,19 +165,21 @@ enum err people_login(const struct room *r, struct person *p, struct span phrase
 		return E_DENIED;
 	}
 	rd_init(&stored, p->verifier, sizeof p->verifier);
-	passphrase_verifier_take(&stored, &v);
-	/* A guess is counted before it is tried: who stops bdkd in between has not won one. */
+	passphrase_verifier_take(&stored, v);
 	p->wrong++;
-	kept = journal_person_set(r->journal, p);
-	e = kept ? kept : passphrase_verify(&v, phrase);
-	if (e == E_RANGE)
-		e = E_PASSPHRASE; /* nothing that a passphrase can be */
-	if (!e) {
-		p->wrong = 0;
-		e = journal_person_set(r->journal, p);
-	}
-	wipe(&v, sizeof v);
-	return e;
+	return journal_person_set(r->journal, p);
+}
+
+enum err people_knows(const struct room *r, struct person *p, const struct person *tried, enum err e)
+{
+	bool same = p->row == tried->row && p->passphrase && !memcmp(p->verifier, tried->verifier, sizeof p->verifier);
+
+	if (e == E_RANGE || (!e && !same))
+		return E_PASSPHRASE;
+	if (e)
+		return e;
+	p->wrong = 0;
+	return journal_person_set(r->journal, p);
 }
 
 enum err people_card(const struct room *r, const struct person *p, const uint8_t nonce[static CARD_NONCE],

@@ -50,13 +50,20 @@ MUST_USE enum err people_appoint(const struct room *r, const char *name, uint32_
 MUST_USE enum err people_dismiss(const struct room *r, const char *name, char why[static ROOM_WHY]);
 
 /*
- * people_login - does this person know the passphrase? Every answer but E_JOURNAL is counted and kept before it is given.
+ * people_guess - this person is about to be asked for the passphrase: counted and kept before it is tried, so that nobody wins
+ * a guess who stops bdkd in between. people_knows - what it came to, and what has changed in the journal since
  *
- *   p  in/out  as journal_person() gave it; wrong
+ *   p      in/out  as journal_person() gave it; wrong
+ *   v      out     what passphrase_verify() is asked
+ *   tried  in      as people_guess() left it
+ *   e      in      what passphrase_verify() said
  *
- *   E_OK, E_PASSPHRASE (another one), E_DENIED (why: none set yet, or PEOPLE_WRONG wrong ones), E_JOURNAL, E_CRYPTO
+ *   people_guess: E_OK, E_DENIED (why: none set yet, or PEOPLE_WRONG wrong ones), E_JOURNAL
+ *   people_knows: E_OK, E_PASSPHRASE (another one; nothing that a passphrase can be; not this person's any more), E_JOURNAL,
+ *   or e
  */
-MUST_USE enum err people_login(const struct room *r, struct person *p, struct span phrase, char why[static ROOM_WHY]);
+MUST_USE enum err people_guess(struct passphrase_verifier *v, const struct room *r, struct person *p, char why[static ROOM_WHY]);
+MUST_USE enum err people_knows(const struct room *r, struct person *p, const struct person *tried, enum err e);
 
 /*
  * people_card - has this person's card signed the request that comes next?

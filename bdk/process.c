@@ -2,6 +2,7 @@
 #include "base/host/fail.h"
 #include "base/host/guard.h"
 #include "bdk/parser.h"
+#include "bdk/proof.h"
 #include "bdk/wall.h"
 #include "bdk/worker.h"
 
@@ -23,6 +24,7 @@ static const struct {
 } table[] = {
 	[PROCESS_WORKER] = { "--worker", worker_main, WALL_WORKER, true },
 	[PROCESS_PARSER] = { "--parser", parser_main, WALL_PARSER, false },
+	[PROCESS_PROOF] = { "--proof", proof_main, WALL_PARSER, false },
 };
 enum { PROCESSES = sizeof table / sizeof *table };
 

@@ -18,7 +18,7 @@
 #define PROCESS_FD 3 /* in the process: its end of the socket pair */
 
 /* What a process is for. */
-enum process { PROCESS_WORKER, PROCESS_PARSER };
+enum process { PROCESS_WORKER, PROCESS_PARSER, PROCESS_PROOF };
 
 /*
  * process_main - when this program was started as one of those: be it, and never return. The first line of main(): a

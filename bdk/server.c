@@ -38,6 +38,9 @@ struct server {
 	uint64_t turns;				 /* given out in the queue */
 	uint64_t tend;				 /* milliseconds: when to start again what did not start */
 	bool group;				 /* one is open in the journal */
+	struct proof proof;			 /* of a passphrase: one at a time */
+	struct peer **proves;			 /* whose that is; NULL: nobody's, or one that is gone */
+	uint64_t proved_by;			 /* room_monotonic(): it has had its time then */
 	struct peer **client[ROOM_WORKERS]; /* whom each worker makes a KEY for; NULL: nobody, or one that is gone */
 };
 
@@ -303,6 +306,14 @@ static void leave(struct server *s, struct peer *p);
 static void leave_entry(struct server *s, const struct peer *p);
 static void close_entry(struct server *s, const char *who, const char *why);
 
+static void forget_guess(struct peer *p)
+{
+	if (p->guess)
+		wipe(p->guess, sizeof *p->guess);
+	free(p->guess);
+	p->guess = NULL;
+}
+
 static void hang_up(struct server *s, struct peer **slot)
 {
 	struct peer *p = *slot;
@@ -312,6 +323,9 @@ static void hang_up(struct server *s, struct peer **slot)
 	for (unsigned i = 0; i < ROOM_WORKERS; i++)
 		if (s->client[i] == slot)
 			s->client[i] = NULL;
+	if (s->proves == slot)
+		s->proves = NULL;
+	forget_guess(p);
 	lapse(s, p, "the connection ended before a second person agreed");
 	close(p->fd);
 	kdh_end(&p->kdh);
@@ -498,7 +512,6 @@ static enum err judge(struct server *s, struct ask *a, uint16_t op)
 static void ask_for_second(struct server *s, struct ask *a, uint16_t op)
 {
 	struct peer *p = a->peer;
-
 	enum err e;
 
 	record_begin(&s->out, op);
@@ -605,7 +618,7 @@ static bool answer(struct server *s, struct peer *p, size_t len)
 			e = row->run(&a);
 		note_use(s, p, op, e);
 		if (!e && a.later) {
-			p->stage = PEER_QUEUES;
+			p->stage = p->guess ? PEER_GUESSES : PEER_QUEUES;
 			p->turn = ++s->turns;
 			return true;
 		}
@@ -736,13 +749,16 @@ static void tell_entered(struct server *s)
 	}
 }
 
-/* One that goes while it waits. If it is for a KEY and that cannot be written down, nothing left either. */
+/* One that goes while it waits. If it is for a KEY and that cannot be written down, nothing left either. A guess stays counted. */
 static void give_up(struct server *s, struct peer **slot)
 {
 	struct ask a = { .room = s->room, .peer = *slot };
+	bool guess = (*slot)->stage == PEER_GUESSES || (*slot)->stage == PEER_PROVES;
 
-	snprintf(a.object, sizeof a.object, "%s", (*slot)->kdh.serial);
-	if ((*slot)->stage != PEER_PENDS && audit(&a, "offer", "the connection ended before its KEY was made"))
+	snprintf(a.object, sizeof a.object, "%s", guess ? (*slot)->who.name : (*slot)->kdh.serial);
+	if ((*slot)->stage != PEER_PENDS &&
+	    audit(&a, guess ? "login" : "offer",
+		  guess ? "the connection ended before the passphrase was tried" : "the connection ended before its KEY was made"))
 		journal_rollback(s->room->journal);
 	hang_up(s, slot);
 }
@@ -793,6 +809,71 @@ static void expire(struct server *s)
 	}
 }
 
+/* The one that has queued longest, NULL if nobody does. */
+static struct peer **first(struct server *s, int stage)
+{
+	struct peer **found = NULL;
+
+	for (struct peer **p = s->peer; p < s->peer + SERVER_CLIENTS; p++)
+		if (*p && (int)(*p)->stage == stage && (!found || (*p)->turn < (*found)->turn))
+			found = p;
+	return found;
+}
+
+/* --- Passphrases that a process tries ------------------------------------------------------------------------------- */
+
+/* The second half of a login. */
+static void log_in(struct server *s, struct peer **slot, enum err verdict)
+{
+	struct ask a = { .room = s->room, .peer = *slot, .answer = &s->out };
+	enum err e;
+
+	settle(s);
+	if (!*slot) /* its answer of before could not be sent */
+		return;
+	a.peer->stage = PEER_READS;
+	begin_answer(&s->out, OP_LOGIN, E_OK, NULL);
+	e = op_login_tried(&a, verdict);
+	conclude(s, &a, "login", 0, OP_LOGIN, e);
+	reply(s, slot, true);
+}
+
+/* It has an answer, or has had its time. */
+static void take_proof(struct server *s, bool answered)
+{
+	struct peer **slot = s->proves;
+	enum err e = E_INTERNAL;
+
+	if (s->proof.fd < 0 || (!answered && room_monotonic() < s->proved_by))
+		return;
+	if (answered)
+		e = proof_take(&s->proof);
+	proof_end(&s->proof);
+	s->proves = NULL;
+	if (slot)
+		log_in(s, slot, e);
+}
+
+/* The next one, once the one before has its answer. */
+static void try_guesses(struct server *s)
+{
+	struct peer **next;
+
+	while (s->proof.fd < 0 && (next = first(s, PEER_GUESSES))) {
+		const struct guess *g = (*next)->guess;
+		enum err e = proof_start(&s->proof, &g->verifier, (struct span){ g->phrase, g->len }, !s->room->config.test);
+
+		forget_guess(*next);
+		if (e) {
+			log_in(s, next, e);
+			continue;
+		}
+		(*next)->stage = PEER_PROVES;
+		s->proves = next;
+		s->proved_by = room_monotonic() + PROOF_SECONDS;
+	}
+}
+
 /* --- KEYs that workers make --------------------------------------------------------------------------------------- */
 
 /* The second half of an OFFER. h and the audit's record are one transaction, which ends before KEY leaves. */
@@ -810,17 +891,6 @@ static void resume(struct server *s, struct peer **slot, enum err made, struct s
 	e = op_key(&a, e ? e : made, key);
 	conclude(s, &a, "offer", WHOLE, OP_OFFER, e);
 	reply(s, slot, true);
-}
-
-/* The one that has queued longest, NULL if nobody does. */
-static struct peer **first(struct server *s)
-{
-	struct peer **found = NULL;
-
-	for (struct peer **p = s->peer; p < s->peer + SERVER_CLIENTS; p++)
-		if (*p && (*p)->stage == PEER_QUEUES && (!found || (*p)->turn < (*found)->turn))
-			found = p;
-	return found;
 }
 
 /* KEYs that are made are for their clients. */
@@ -850,7 +920,7 @@ static void give_orders(struct server *s)
 	unsigned which = 0;
 	enum err e;
 
-	while ((next = first(s))) {
+	while ((next = first(s, PEER_QUEUES))) {
 		e = (*next)->session ? room_order(&which, s->room, &(*next)->kdh.order) : E_DENIED;
 		if (e == E_SPACE)
 			break;
@@ -958,6 +1028,7 @@ enum err server_open(struct server **out, struct room *r, const struct door door
 	if (!s)
 		return E_INTERNAL;
 	s->room = r;
+	s->proof.fd = s->proof.pid = -1;
 	memcpy(s->door, door, sizeof s->door);
 	if (stat(r->dir, &st)) {
 		snprintf(why, ROOM_WHY, "%s", strerror(errno));
@@ -976,7 +1047,7 @@ enum err server_open(struct server **out, struct room *r, const struct door door
 	return E_OK;
 }
 
-enum { AT_PEERS = ROLES, AT_WORKERS = AT_PEERS + SERVER_CLIENTS, POLLED = AT_WORKERS + ROOM_WORKERS };
+enum { AT_PEERS = ROLES, AT_WORKERS = AT_PEERS + SERVER_CLIENTS, AT_PROOF = AT_WORKERS + ROOM_WORKERS, POLLED };
 
 static uint64_t milliseconds(void)
 {
@@ -1012,6 +1083,8 @@ static bool patience(struct timespec *limit, const struct server *s)
 	for (int i = 0; i < SESSIONS; i++)
 		if (s->sessions.one[i].number)
 			least = sooner(least, (int)session_left(&s->sessions.one[i], &r->config, now, &why) * 1000);
+	if (s->proof.fd >= 0)
+		least = sooner(least, now < s->proved_by ? (int)(s->proved_by - now) * 1000 : 0);
 	if (r->components.number)
 		least = sooner(least, (int)components_left(&r->components, now, &why) * 1000);
 	*limit = (struct timespec){ least / 1000, least % 1000 * 1000000L };
@@ -1081,6 +1154,7 @@ enum err server_run(struct server *s)
 							     s->peer[i] && s->peer[i]->stage == PEER_READS ? POLLIN : 0, 0 };
 		for (unsigned i = 0; i < ROOM_WORKERS; i++)
 			fds[AT_WORKERS + i] = (struct pollfd){ s->room->worker[i].fd, POLLIN, 0 };
+		fds[AT_PROOF] = (struct pollfd){ s->proof.fd, POLLIN, 0 };
 		ordered = patience(&limit, s);
 		if (ppoll(fds, POLLED, ordered ? &limit : NULL, &open) < 0) {
 			if (errno == EINTR)
@@ -1089,6 +1163,7 @@ enum err server_run(struct server *s)
 		}
 		look_after(s, fds + AT_WORKERS, lost);
 		hand_out(s);
+		take_proof(s, fds[AT_PROOF].revents);
 		expire(s);
 		/* One request of each, so that nobody waits for more than a round. */
 		for (int i = 0; i < SERVER_CLIENTS; i++) {
@@ -1105,6 +1180,7 @@ enum err server_run(struct server *s)
 		seal(s);
 		heads_tend(s->room, room_monotonic());
 		give_orders(s);
+		try_guesses(s);
 		tend(s, lost);
 		seal(s); /* a worker may not have been started again */
 		for (int i = 0; i < ROLES; i++)
@@ -1126,6 +1202,7 @@ void server_close(struct server *s)
 			give_up(s, &s->peer[i]);
 		else if (s->peer[i])
 			hang_up(s, &s->peer[i]);
+	proof_end(&s->proof);
 	doors_close(s->door, s->room->dir);
 	recover_end(&s->recover);
 	wipe(s, sizeof *s);

@@ -10,6 +10,8 @@
  * same round: their answers leave after it, and only after it do orders go to workers. If it fails, they all get E_JOURNAL
  * and their connections end.
  *
+ * A login by passphrase waits for a process that tries it (bdk/proof.h), one at a time; the others are served meanwhile.
+ *
  * An OFFER that takes a KEY is two requests in one: when its order is committed the others go on, and it is answered
  * when a worker has made the KEY. Orders go to idle workers, first come first served. Its client is not read from
  * meanwhile; one that hangs up gets no KEY, and that stands in the audit. No transaction is open between the two.
@@ -22,6 +24,7 @@
 #include "bdk/door.h"
 #include "bdk/enrol.h"
 #include "bdk/kdh.h"
+#include "bdk/proof.h"
 #include "bdk/recover.h"
 #include "bdk/record.h"
 #include "bdk/request.h"
@@ -49,6 +52,13 @@ void server_close(struct server *s);
 
 /* --- Inside bdkd: what a handler (bdk/ops.h) sees ----------------------------------------------------------------- */
 
+/* A passphrase that somebody has typed. */
+struct guess {
+	struct passphrase_verifier verifier;
+	size_t len;			/* 0: it was none that there can be */
+	uint8_t phrase[PASSPHRASE_MAX];
+};
+
 /* One connection, and how far it has come. */
 struct peer {
 	int fd;
@@ -63,8 +73,10 @@ struct peer {
 	size_t serials_len;
 	struct kdh kdh;			/* station: the loading or zeroizing under way */
 	struct enrol enrol;		/* people: the enrolment under way */
-	/* it waits for a worker, for what one makes for it, or for a second person */
-	enum { PEER_READS, PEER_QUEUES, PEER_WAITS, PEER_PENDS } stage;
+	/* it waits for a worker, for what one makes for it, for a second person, for its passphrase to be tried, or for what that
+	 * comes to */
+	enum { PEER_READS, PEER_QUEUES, PEER_WAITS, PEER_PENDS, PEER_GUESSES, PEER_PROVES } stage;
+	struct guess *guess;		/* people: a passphrase that is to be tried; on the heap */
 	struct person who;		/* people: of this uid; row 0: nobody of the room */
 	bool proved;			/* and knows the passphrase, or its card has signed */
 	uint8_t nonce[CARD_NONCE];	/* for the card to sign; zero: none was given, or it is used up */
@@ -98,7 +110,7 @@ struct ask {
 	char kbpk[KBPK_NAME];		/* "", or a KBPK that likewise is to go */
 	uint32_t shares;		/* 0, or the custodians' shares that alone count once this is written down */
 	bool end;			/* end the connection after the answer */
-	bool later;			/* E_OK, but a worker has to make a KEY before there is an answer */
+	bool later;			/* E_OK, but a worker has to make a KEY, or a passphrase is to be tried, before there is an answer */
 	struct peer *agreed;		/* OP_APPROVE: whose act it is about, and whether it may go ahead */
 	bool agrees;
 };

@@ -4,6 +4,7 @@
 #include "crypto/sha256.h"
 #include "bdk/server.h"
 #include "base/host/file.h"
+#include "tests/lib/children.h"
 #include "tests/lib/room_sim.h"
 #include "tests/lib/test.h"
 
@@ -12,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -822,6 +824,81 @@ START_TEST(a_passphrase_is_good_for_its_connection_and_its_person)
 }
 END_TEST
 
+/* The process that tries a passphrase, stopped before it has an answer: that of the greatest cost that there may be */
+static pid_t stopped_proof(void)
+{
+	pid_t proof = 0;
+
+	while (!children(&proof, 1, server, "--proof"))
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	ck_assert_int_gt(proof, 0);
+	ck_assert_int_eq(kill(proof, SIGSTOP), 0);
+	return proof;
+}
+
+static void begin_login(const struct client *c)
+{
+	record_begin(&request, OP_LOGIN);
+	record_put_text(&request, F_PASSPHRASE, "one of his passphrases");
+	ck_assert_int_eq(send(c->fd, request.b, request.len, MSG_NOSIGNAL), (ssize_t)request.len);
+}
+
+static bool answered(const struct client *c)
+{
+	char byte;
+
+	return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+/* While a passphrase is tried the others are served, and other passphrases wait; whoever goes has guessed all the same. */
+START_TEST(a_passphrase_that_is_tried_holds_up_nobody_else)
+{
+	static struct client c, next, other, station;
+	struct person me;
+	struct wr w;
+	pid_t proof;
+	uint8_t answer[64];
+
+	start(ROOM_LOAD);
+	appoint();
+	ck_assert_int_eq(journal_person(&me, journal, "me", 0), E_OK);
+	wr_init(&w, me.verifier, sizeof me.verifier);
+	passphrase_verifier_put(&w, &(struct passphrase_verifier){ { 17, 8, 16 }, { 1 }, { 2 } });
+	ck_assert_int_eq(wr_end(&w), E_OK);
+	ck_assert_int_eq(journal_person_set(journal, &me), E_OK);
+	ck_assert_int_eq(client_open(&c, dir, "people"), E_OK);
+	ck_assert_int_eq(client_open(&next, dir, "people"), E_OK);
+	ck_assert_int_eq(client_open(&other, dir, "people"), E_OK);
+	ck_assert_int_eq(client_open(&station, dir, "station"), E_OK);
+	begin_login(&c);
+	proof = stopped_proof();
+	begin_login(&next);
+	for (int i = 0; i < 20; i++) {
+		ck_assert_int_eq(ask(&other, OP_INFO), E_OK);
+		ck_assert_int_eq(ask(&station, OP_HISTORY), E_OK);
+	}
+	ck_assert(!answered(&c) && !answered(&next));
+	ck_assert_int_eq(children((pid_t[2]){ 0 }, 2, server, "--proof"), 1);
+	/* it dies: that login has failed, and the next is tried */
+	ck_assert_int_eq(kill(proof, SIGKILL), 0);
+	ck_assert_int_eq(recv(c.fd, answer, sizeof answer, 0), 14);
+	ck_assert_uint_eq(get_be16(answer), OP_LOGIN);
+	ck_assert_uint_eq(get_be64(answer + 6), E_INTERNAL);
+	proof = stopped_proof();
+	ck_assert_int_eq(ask(&c, OP_HANDOVER), E_LOGIN);
+	/* whoever goes is not waited for, and the guess was one */
+	client_close(&next);
+	ck_assert_int_eq(ask(&other, OP_INFO), E_OK);
+	ck_assert_int_eq(journal_person(&me, journal, "me", 0), E_OK);
+	ck_assert_uint_eq(me.wrong, 2);
+	ck_assert_int_eq(kill(proof, SIGKILL), 0);
+	client_close(&c);
+	client_close(&other);
+	client_close(&station);
+	stop();
+}
+END_TEST
+
 /* Signs, as the card of "me" that appoint_card() has made, for what is asked next. */
 static const struct key card = { { 7 }, 32 };
 
@@ -1060,6 +1137,7 @@ static Suite *suite(void)
 	tcase_add_test(t, whatever_else_is_asked_withdraws_an_act);
 	tcase_add_test(t, nobody_s_acts_keep_another_s_out_of_the_list);
 	tcase_add_test(t, a_passphrase_is_good_for_its_connection_and_its_person);
+	tcase_add_test(t, a_passphrase_that_is_tried_holds_up_nobody_else);
 	tcase_add_test(t, a_card_s_signature_is_good_for_one_request_once);
 	tcase_add_test(t, a_room_with_people_opens_no_session_for_a_station_alone);
 	tcase_add_test(t, nothing_is_answered_that_cannot_be_audited);
