@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ROWS_SHOWN = 6 };
+enum { ROWS_SHOWN = 4 };
 static const char usual[] = "Enter: go on  b: back  q: leave  ?: help  (then Enter)";
 
 struct lead_now lead_now;
@@ -272,7 +272,7 @@ enum screen_answer lead_watch(char *out, size_t size, const char *what, const ch
 
 /* --- Forms -------------------------------------------------------------------------------------------------------- */
 
-/* Field by field, each correctable, and all of them once more before it is done. ON: do it */
+/* Field by field, each correctable, and all of them once more before it is done. */
 enum turn lead_form(const struct lead_field *f, size_t n, const char *by, const char *done)
 {
 	char typed[256], all[LEAD_SAID];
@@ -362,8 +362,11 @@ int lead_run(cli_command *command, int operands, const char *const operand[])
 
 	if (out < 0 || err < 0 || to < 0)
 		fail_memory();
-	for (int i = 0; i < operands && i < 3; i++)
+	for (int i = 0; i < operands && i < 3; i++) {
 		words[i] = strdup(operand[i]);
+		if (!words[i])
+			fail_memory();
+	}
 	begin();
 	screen_title("Step %zu of %zu: %s", at + 1, lead_kind->steps, lead_kind->step[at].title);
 	screen_say("bdkd is asked.");
@@ -484,7 +487,7 @@ static void lead(int *status)
 		;
 	while (t != TURN_LEAVE && at < lead_kind->steps) {
 		t = lead_kind->step[at].take();
-		if (t != TURN_LEAVE && !learn(status))
+		if (t != TURN_LEAVE && (!learn(status) || !until_unlocked(status)))
 			return;
 		if (t == TURN_ON)
 			at++;

@@ -23,6 +23,7 @@ as() { setpriv --reuid="$1" --regid="$1" --clear-groups "${@:2}"; }
 scene() { expect -f tests/lead/lead.exp "$1" >"$WORK/$1.out" 2>&1 || { echo "$1: $(cat "$WORK/$1.out")"; exit 1; }; }
 
 three_rooms || exit 1
+bdk kbpk generate partner --algorithm AES128 >/dev/null || exit 1
 stop load
 printf 'people-user = 60002 60003\napprove-seconds = 300\n' >>"$ROOM/room.conf"
 serve load || exit 1
@@ -49,6 +50,7 @@ for said in 'Anna A, custodian' 'correction: Carl C is not here' 'sent to Bank-1
 done
 "$BIN/bdk" import --room "$WORK/acquirer" "$WORK/lead2.krx" >/dev/null || complain "the package is none"
 
+scene block
 scene components
 as 60002 "$BIN/bdk" list --room "$ROOM" | grep -q '^FFFF222222 .*active' || complain "no key set was entered"
 for said in 'component 1 of 2 of FFFF222222' 'destroyed' 're-bagged as C3' 'stored, safe 2'; do
