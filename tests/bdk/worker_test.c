@@ -219,6 +219,8 @@ END_TEST
 /* Every act beside every room: what the room is not for is denied, and the worker goes on. */
 START_TEST(a_room_is_asked_for_nothing_but_its_purpose)
 {
+	uint8_t fp[FINGERPRINT];
+	bool published;
 	enum room_purpose purpose = (enum room_purpose)(_i + ROOM_CA);
 	bool is_load = purpose == ROOM_LOAD, is_acquirer = purpose == ROOM_ACQUIRER;
 	const struct key_set_id *set = &sets[1];
@@ -256,6 +258,8 @@ START_TEST(a_room_is_asked_for_nothing_but_its_purpose)
 						(struct span){ (const uint8_t *)text, len }, &kbpk),
 			 is_load ? E_SCHEME : is_acquirer ? E_FORMAT : E_DENIED);
 	ck_assert_int_eq(worker_drop_kbpk(&w, "kbpk"), is_load || is_acquirer ? E_OK : E_DENIED);
+	ck_assert_int_eq(worker_destroy_bdk(&w, set), is_load || is_acquirer ? E_OK : E_DENIED);
+	ck_assert_int_eq(worker_fingerprint(&w, fp, &published, "bdk-none"), is_load || is_acquirer ? E_KEY : E_DENIED);
 	ck_assert_int_eq(worker_random(&w, point, 8), E_OK);
 }
 END_TEST
