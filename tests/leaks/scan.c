@@ -8,7 +8,8 @@
  *     scan beside NEEDLES SEED PID COMMAND...  runs the command, and stops another process at random instants meanwhile
  *
  * NEEDLES is a file of lines "NAME HEX", or NAME "TEXT with a quote before it. Of a key of 16 bytes or more each 8-byte
- * part is looked for as well, and of all bytes their hexadecimal text in either case. Prints "WHERE: NAME FORM" each
+ * part is looked for as well; and of all bytes and texts the hexadecimal text in either case, what they are backwards, and
+ * base64, wherever in it they begin. Prints "WHERE: NAME FORM" each
  * time one is found. Status 0: nothing; 1: something; 2: it could not look, which is never silent. A busy command has
  * to end with status 0.
  */
@@ -25,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NEEDLES = 4096, LONGEST = 130, CHUNK = 1 << 20 };
+enum { NEEDLES = 16384, LONGEST = 420, CHUNK = 1 << 20 };
 
 static struct needle {
 	char name[40];
@@ -62,10 +63,64 @@ static void add(const char *name, const char *form, const void *p, size_t len)
 	first[head] = count++;
 }
 
+static void add_hex_text(const char *name, const uint8_t *b, size_t len)
+{
+	char upper[LONGEST + 1], lower[LONGEST + 1];
+
+	hex_encode(upper, b, len);
+	for (size_t i = 0; i <= 2 * len; i++)
+		lower[i] = (char)(upper[i] >= 'A' && upper[i] <= 'F' ? upper[i] + 32 : upper[i]);
+	add(name, "hex", upper, 2 * len);
+	if (strcmp(upper, lower))
+		add(name, "hex", lower, 2 * len);
+}
+
+/* The digits of base64 that these bytes alone decide, if the first is at that place of three. */
+static void add_base64(const char *name, const uint8_t *b, size_t len)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	char text[LONGEST];
+
+	for (size_t place = 0; place < 3; place++) {
+		size_t n = 0;
+
+		for (size_t digit = (8 * place + 5) / 6; 6 * digit + 6 <= 8 * (place + len) && n < sizeof text; digit++) {
+			unsigned bits = 0;
+
+			for (size_t bit = 6 * digit; bit < 6 * digit + 6; bit++)
+				bits = bits << 1 | (b[bit / 8 - place] >> (7 - bit % 8) & 1u);
+			text[n++] = digits[bits];
+		}
+		add(name, "base64", text, n);
+	}
+}
+
+static void add_backwards(const char *name, const uint8_t *b, size_t len)
+{
+	uint8_t back[LONGEST];
+
+	for (size_t i = 0; i < len; i++)
+		back[i] = b[len - 1 - i];
+	if (memcmp(back, b, len))
+		add(name, "backwards", back, len);
+}
+
+static void add_text(const char *name, const char *text)
+{
+	const uint8_t *b = (const uint8_t *)text;
+	size_t len = strlen(text);
+
+	add(name, "text", text, len);
+	if (len < 8)
+		return; /* a PAN's or a PIN's digits are found as they stand */
+	add_hex_text(name, b, len);
+	add_base64(name, b, len);
+	add_backwards(name, b, len);
+}
+
 static void add_hex(const char *name, const char *text)
 {
 	uint8_t b[64];
-	char upper[2 * sizeof b + 1], lower[2 * sizeof b + 1];
 	size_t len;
 
 	if (hex_decode(b, &len, sizeof b, text, strlen(text))) {
@@ -76,13 +131,12 @@ static void add_hex(const char *name, const char *text)
 	for (size_t at = 0; len >= 16 && at + 8 <= len; at += 8)
 		add(name, "half", b + at, 8);
 	for (size_t at = 0, part = len >= 16 ? 8 : len; at + part <= len; at += part) {
-		hex_encode(upper, b + at, part);
-		for (size_t i = 0; i <= 2 * part; i++)
-			lower[i] = (char)(upper[i] >= 'A' && upper[i] <= 'F' ? upper[i] + 32 : upper[i]);
-		add(name, "hex", upper, 2 * part);
-		if (strcmp(upper, lower))
-			add(name, "hex", lower, 2 * part);
+		add_hex_text(name, b + at, part);
+		if (part >= 8)
+			add_backwards(name, b + at, part);
 	}
+	if (len >= 8)
+		add_base64(name, b, len);
 }
 
 static void read_needles(const char *path)
@@ -95,7 +149,7 @@ static void read_needles(const char *path)
 		die(path);
 	while (fgets(line, sizeof line, f)) {
 		if (sscanf(line, "%39s \"%199[^\n]", name, value) == 2)
-			add(name, "text", value, strlen(value));
+			add_text(name, value);
 		else if (sscanf(line, "%39s %199s", name, value) == 2)
 			add_hex(name, value);
 	}

@@ -97,7 +97,8 @@ def expected(start, audit):
             continue
         if agreed:
             need((what, who.split(" ")[0]) == agreed[:2], f"{at}: something came between a yes and its act")
-        if what in TWO and not reason:
+        finished = what == "destroy" and who == "bdkd"	# at a start: what two decided, and a kill has cut off
+        if what in TWO and not reason and not finished:
             asks, agrees = TWO[what]
             names = re.fullmatch(r"(\S+) uid (\d+), (\S+) uid (\d+)", who)
             need(names, f"{at}: done by one person")
@@ -126,7 +127,7 @@ def expected(start, audit):
         elif what in ("state", "compromise"):
             keys[words[0]].append(words[1].rstrip(":"))
         elif what == "destroy":
-            need(keys[words[0]][-1] == "destroyed", f"{at}: nobody decided it")
+            need(keys[words[0]][-1] == "destroyed" and words[0] not in proved, f"{at}: nobody decided it")
             proved.add(words[0])
         elif what == "kbpk-generate":
             kbpks[words[1]] = ["active"]
@@ -534,7 +535,7 @@ class World:
         done = collections.Counter()
         for _, who, what, _, reason in new:
             names = re.fullmatch(r"(\S+) uid \d+, (\S+) uid \d+", who)
-            if names and not reason:
+            if names and not reason and what in TWO:
                 done[(what, *names.groups())] += 1
         for act, times in life.told.items():
             need(done[act] >= times, f"{act}: told {times} times that it is done, the audit has {done[act]}")
