@@ -88,7 +88,7 @@ def expected(start, audit):
         if sequence <= len(start.audit):
             continue
         at = f"record {sequence} ({who} {what} {of})"
-        if what in ("skip", "start"):	# bdkd comes back: what was agreed to before was cut off
+        if who == "bdkd" and what in ("skip", "start", "destroy"):	# bdkd comes back: what was agreed to before was cut off
             agreed = None
         if what == "destroying":	# the first half of what is durable in two steps
             key_set = of.split(",")[0]
