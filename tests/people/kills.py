@@ -4,6 +4,7 @@
 # against both, the export against heads that were fetched before, and all of it against what people were told. Ends with 0, or
 # with 1 and the first thing that is not so. BDKD, PRELOAD: a broken twin in bdkd's place.
 import collections
+import glob
 import os
 import random
 import re
@@ -180,9 +181,16 @@ def token_alone(now, ending):
         f.write(f"directories.tokendir = {copy}/token\nobjectstore.backend = file\n")
     with open(ROOM + "/pin") as f:
         pin = f.read().strip()
-    out = subprocess.run(["pkcs11-tool", "--module", "/usr/lib/softhsm/libsofthsm2.so", "--list-objects", "--login", "--pin", pin,
-                          "--type", "secrkey"], env={**os.environ, "SOFTHSM2_CONF": copy + "/conf"},
-                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout.decode(errors="replace")
+    def look():
+        return subprocess.run(["pkcs11-tool", "--module", "/usr/lib/softhsm/libsofthsm2.so", "--list-objects", "--login",
+                               "--pin", pin, "--type", "secrkey"], env={**os.environ, "SOFTHSM2_CONF": copy + "/conf"},
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    out = look()
+    if out.returncode:	# killed while SoftHSM wrote the token's own object: bdkd puts its copy back, too
+        shutil.copy(copy + "/token/token.object", glob.glob(copy + "/token/*/token.object")[0])
+        out = look()
+    need(not out.returncode, "the token does not open")
+    out = out.stdout.decode(errors="replace")
     labels = collections.Counter(re.findall(r"label: +(\S+)", out))
     held = collections.defaultdict(int)
     for label, n in labels.items():
