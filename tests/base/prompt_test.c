@@ -33,7 +33,7 @@ START_TEST(anything_else_changes_nothing)
 	static const char *const lines[] = {
 		"", " ", "0", "01", "012", "01234", "012G", "0x12", "01-2", "--", "-0123", "0123\t4567", "0123,4567",
 		"0123456789ABCDEF0123456789", /* more than is missing */
-		"O123", "\xC3\xA9" "12", "0123 4567 89AB CDEF 0",
+		"O123", ("\xC3\xA9" "12"), "0123 4567 89AB CDEF 0",
 	};
 	uint8_t out[16], before[16];
 	size_t got = 4;

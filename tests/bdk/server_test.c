@@ -1107,7 +1107,7 @@ START_TEST(an_entry_of_components_ends_in_time)
 			found = !strcmp(a.what, "enter") && !strcmp(a.who, "bdkd") && strstr(a.object, "0 of 2 components: wiped") &&
 				!strcmp(a.reason, "nobody went on with it in time");
 	ck_assert_int_eq(client_open(&c, dir, "people"), E_OK);
-	ck_assert_int_eq(ask(&c, OP_ENTERING), E_LAPSED);
+	ck_assert_int_eq(ask(&c, OP_WITHDRAW), E_LAPSED);
 	ck_assert_str_eq(c.why, "nobody went on with it in time");
 	client_close(&c);
 	stop();
