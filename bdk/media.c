@@ -129,15 +129,22 @@ static enum err check(const struct bag *b, char why[static MEDIA_WHY])
 	return E_FORMAT;
 }
 
-/* "A4711: component 1 of 3 of FFFF987654: ", in front of what happened to it. Returns its length. */
-static size_t begin(char out[static MEDIA_SAID], const struct bag *b)
+void media_content(char out[static MEDIA_CONTENT], const struct bag *b)
 {
 	char part[16] = "";
 
 	if (b->parts)
 		snprintf(part, sizeof part, " %u of %u", b->part, b->parts);
-	return (size_t)snprintf(out, MEDIA_SAID, "%s: %s%s%s%s: ", b->number, media_medium_name(b->medium), part,
-				*b->holds ? " of " : "", b->holds);
+	snprintf(out, MEDIA_CONTENT, "%s%s%s%s", media_medium_name(b->medium), part, *b->holds ? " of " : "", b->holds);
+}
+
+/* "A4711: component 1 of 3 of FFFF987654: ", in front of what happened to it. Returns its length. */
+static size_t begin(char out[static MEDIA_SAID], const struct bag *b)
+{
+	char content[MEDIA_CONTENT];
+
+	media_content(content, b);
+	return (size_t)snprintf(out, MEDIA_SAID, "%s: %s: ", b->number, content);
 }
 
 void media_made(char out[static MEDIA_SAID], const struct bag *b)

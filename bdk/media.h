@@ -17,6 +17,7 @@
 #define MEDIA_WHY 160
 #define MEDIA_SAID 128		/* as long as the audit's objects */
 #define MEDIA_PARTS 9
+#define MEDIA_CONTENT 56
 
 /* Names as people type and read them: "component", "sealed", "re-bagged", …; parsing gives 0 for what is none. */
 const char *media_medium_name(enum bag_medium m);
@@ -80,6 +81,9 @@ MUST_USE enum err media_suspect(struct bag *b, struct journal *j, const char *ho
 
 /* media_ceremony - the audit's record that opened the ceremony which is open, 0: none is. E_OK, E_JOURNAL */
 MUST_USE enum err media_ceremony(uint64_t *record, struct journal *j);
+
+/* media_content - "component 1 of 3 of FFFF987654" */
+void media_content(char out[static MEDIA_CONTENT], const struct bag *b);
 
 /* What the audit says: "A4711: component 1 of 3 of FFFF987654: ann, for loading", "…: damaged, torn at the seam (key suspended)",
  * "…: re-bagged as A4712". The bag's number and what it holds come first, each up to the next ": ", which neither has in it. */

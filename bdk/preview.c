@@ -3,6 +3,7 @@
 #include "bdk/block.h"
 #include "bdk/exchange.h"
 #include "bdk/lease.h"
+#include "bdk/media.h"
 #include "bdk/request.h"
 
 #include <stdio.h>
@@ -209,6 +210,25 @@ static void block_lines(struct record *out, const char *of, struct span file)
 	}
 }
 
+/* What is in a bag, who keeps it and how it is, as the room knows. */
+static void bag_lines(struct record *out, const char *of, struct room *r, struct span fields)
+{
+	char number[BAG_NUMBER], content[MEDIA_CONTENT];
+	struct bag b;
+	enum err e = field_text(number, sizeof number, fields, F_BAG);
+
+	if (!e)
+		e = journal_bag(&b, r->journal, number);
+	if (e) {
+		unread(out, of, e);
+		return;
+	}
+	media_content(content, &b);
+	line(out, of, "holds", content);
+	line(out, of, "is", media_condition_name(b.condition));
+	line(out, of, "kept by", b.keeper);
+}
+
 void preview(struct record *lines, struct room *r, struct span fields)
 {
 	struct rd in;
@@ -239,6 +259,9 @@ void preview(struct record *lines, struct room *r, struct span fields)
 			break;
 		case F_PACKAGE:
 			package_lines(lines, "package", r, value);
+			break;
+		case F_BAG:
+			bag_lines(lines, "bag", r, fields);
 			break;
 		case F_BLOCK:
 			block_lines(lines, "key block", value);

@@ -1,5 +1,5 @@
 /*
- * What the certificates, requests, leases, packages and key blocks of an act say, for a second person to whom their digests say nothing:
+ * What the certificates, requests, leases, packages, key blocks and bags of an act say, for a second person to whom their digests say nothing:
  * read, from the very bytes that the act will use, by the functions that it will read them with; what is X.509 after a
  * process without PIN has found it good (bdk/parser.h). Whether all that counts will be found right, the act itself says.
  */

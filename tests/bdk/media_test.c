@@ -207,7 +207,7 @@ END_TEST
 
 START_TEST(a_re_bagged_medium_is_in_a_new_bag_that_is_sealed)
 {
-	char said[MEDIA_SAID];
+	char said[MEDIA_SAID], content[MEDIA_CONTENT];
 
 	record("A1");
 	ck_assert_int_eq(media_find(&b, j, "A1", BAG_OPENED, "", why), E_OK);
@@ -223,6 +223,8 @@ START_TEST(a_re_bagged_medium_is_in_a_new_bag_that_is_sealed)
 	ck_assert_int_eq(b.disposition, BAG_HERE);
 	ck_assert_str_eq(b.holds, paper.holds);
 	ck_assert_str_eq(b.place, "");
+	media_content(content, &b);
+	ck_assert_str_eq(content, "component 1 of 3 of FFFF987654");
 	media_made(said, &b);
 	ck_assert_str_eq(said, "A2: component 1 of 3 of FFFF987654: ann, for loading");
 	ck_assert_int_eq(media_find(&b, j, "A1", BAG_OPENED, "", why), E_BAG_STATE);

@@ -56,6 +56,7 @@ as 60002 "$BIN/bdk" list --room "$ROOM" | grep -q '^FFFF222222 .*active' || comp
 for said in 'component 1 of 2 of FFFF222222' 'destroyed' 're-bagged as C3' 'stored, safe 2'; do
 	grep -qF "$said" "$WORK/entered.txt" || complain "the record of the components lacks '$said'"
 done
+grep -aq 'bag holds  component 1 of 2 of FFFF222222' "$WORK"/screens.* || complain "nobody was shown what is in the bag that is destroyed"
 NOT_YET=77 scene destroy
 "$BIN/bdk" destroyed verify "$WORK/end.txt" --key "$WORK/records.pem" >"$WORK/out" 2>&1 || complain "the certificate: $(cat "$WORK/out")"
 scene sizes
