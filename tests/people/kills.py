@@ -351,7 +351,7 @@ class Keepers(Actor):
         what = self.dice.choice(["state", "state", "accept", "chain"])
         if what == "state":
             for state in ("suspended", "active"):
-                key_set = self.dice.choice((self.world.made or list(BASE)) + list(BASE)[:1])
+                key_set = self.dice.choice(self.world.made or list(BASE))
                 self.wants(self.two(first, second, "OP_STATE", ("F_KEY_SET", text(key_set)), ("F_STATE", text(state))),
                            "E_OK", "E_KEY_SET_STATE")
         elif what == "accept":
@@ -480,10 +480,12 @@ class World:
                 self.workers += 1
 
     def wait_for_an_act(self, life):
-        """Most instants are chosen shortly after somebody has asked for something: a random one is often in nobody's act."""
+        """Most instants are chosen shortly after somebody has asked for something: a random one is often in nobody's act. Of some lives
+        the station's: loads and what empties the terminals again."""
+        acts = TWO if life.dice.random() < 0.6 else ("inject", "zeroize")
         with life.busy:
-            life.busy.wait_for(lambda: any(w in TWO for w in life.flying.values()), timeout=5)
-        time.sleep(life.dice.choice([0, 0.001, 0.004, 0.016]) * life.dice.random())
+            life.busy.wait_for(lambda: any(w in acts for w in life.flying.values()), timeout=5)
+        time.sleep(life.dice.choice([0, 0.001, 0.004, 0.016] if acts is TWO else [0.1, 0.5, 3]) * life.dice.random())
 
     def verify(self):
         """The export, against every head that was ever fetched."""
