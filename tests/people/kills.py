@@ -371,6 +371,7 @@ class Leader(Actor):
                        "E_OK", "E_EXISTS")
         self.wants(self.one(self.people[0], "OP_RECORD"), "E_OK")
         self.wants(self.one(self.people[0], "OP_HANDOVER"), "E_OK")
+        time.sleep(0.05)	# leave the room to the others
 
 
 class Operators(Actor):
