@@ -193,14 +193,14 @@ void object_forget(struct token *t, CK_OBJECT_HANDLE *h, CK_OBJECT_CLASS class, 
 
 enum err object_drop(struct token *t, CK_OBJECT_CLASS class, const char *label)
 {
-	CK_OBJECT_HANDLE h;
-	enum err e = object_find(t, &h, class, label);
+	CK_OBJECT_HANDLE h, found;
+	enum err e;
 
+	object_forget(t, &h, class, label); /* as object_absent() */
+	e = object_find(t, &h, class, label);
 	if (e)
 		return e == E_KEY ? E_OK : e;
-	for (unsigned i = 0; i < TOKEN_KNOWN; i++)
-		if (t->known[i].object == h)
-			memset(&t->known[i], 0, sizeof t->known[i]);
+	object_forget(t, &found, class, label);
 	return token_check(t, "C_DestroyObject", t->f->C_DestroyObject(t->session, h));
 }
 
@@ -208,7 +208,10 @@ enum err object_drop(struct token *t, CK_OBJECT_CLASS class, const char *label)
 enum err object_absent(struct token *t, CK_OBJECT_CLASS class, const char *label)
 {
 	CK_OBJECT_HANDLE h;
-	enum err e = object_find(t, &h, class, label);
+	enum err e;
+
+	object_forget(t, &h, class, label); /* another worker may have dropped it */
+	e = object_find(t, &h, class, label);
 
 	if (!e)
 		return E_EXISTS;

@@ -353,6 +353,34 @@ START_TEST(an_import_that_was_cut_off_is_possible_again)
 }
 END_TEST
 
+/* What one worker has dropped, others may have looked at: none of them goes by the handle that it had. */
+START_TEST(what_one_worker_drops_is_gone_for_the_other)
+{
+	const struct kbpk_id id = { "gone", DUKPT_KEY_AES128 };
+	const struct key_set_id set = { { 0xFF, 0xFF, 1, 2, 3 }, 5, DUKPT_TDES };
+	const struct key part[2] = { test_key(tdes), test_key("4AC3A7637268E6194AC3A7637268E680") };
+	const struct kcv none = { .len = 0 };
+	uint8_t fp[FINGERPRINT];
+	struct worker *one, *other;
+	struct kcv kcv, total;
+	struct kbpk_block b;
+	bool published;
+
+	ck_assert_int_eq(room_worker_at(&one, &sim.load, 0), E_OK);
+	ck_assert_int_eq(room_worker_at(&other, &sim.load, 1), E_OK);
+	ck_assert_int_eq(worker_make_kbpk(one, &kcv, b.text, &b.len, &id, NULL, 'N'), E_OK);
+	ck_assert_int_eq(worker_fingerprint(other, fp, &published, "kbpk-gone"), E_OK);
+	ck_assert_int_eq(worker_drop_kbpk(one, id.name), E_OK);
+	ck_assert_int_eq(worker_make_kbpk(other, &kcv, b.text, &b.len, &id, NULL, 'N'), E_OK);
+	ck_assert_int_eq(worker_enter_bdk(one, &total, part, 2, &set, &none), E_OK);
+	ck_assert_int_eq(worker_enter_bdk(one, &kcv, part, 2, &set, &total), E_OK);
+	ck_assert_int_eq(worker_fingerprint(other, fp, &published, "bdk-FFFF010203"), E_OK);
+	ck_assert_int_eq(worker_drop_bdk(one, &set), E_OK);
+	ck_assert_int_eq(worker_drop_bdk(other, &set), E_OK);
+	ck_assert_int_eq(worker_enter_bdk(other, &kcv, part, 2, &set, &total), E_OK);
+}
+END_TEST
+
 /* Without a revocation list in force nothing comes in or goes out, as by packages. */
 START_TEST(without_a_list_in_force_no_key_set_moves)
 {
@@ -381,6 +409,7 @@ static Suite *suite(void)
 	tcase_add_test(t, what_a_partner_writes_is_taken_or_refused_with_its_reason);
 	tcase_add_test(t, a_production_room_takes_no_key_that_is_too_strong_for_its_suite_or_known_to_all);
 	tcase_add_test(t, an_import_that_was_cut_off_is_possible_again);
+	tcase_add_test(t, what_one_worker_drops_is_gone_for_the_other);
 	tcase_add_test(t, without_a_list_in_force_no_key_set_moves);
 	suite_add_tcase(s, t);
 	return s;
