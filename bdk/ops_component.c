@@ -355,6 +355,13 @@ enum err op_confirm(struct ask *a)
 	snprintf(a->object, sizeof a->object, "component %u of %u of %s, check value %s, bag %s", x->given, x->n, name, kcv, bag);
 	record_put_number(a->answer, F_NUMBER, x->given);
 	record_put_number(a->answer, F_COUNT, x->n);
+	/* the last bag is open, whatever becomes of the key */
+	if (x->given == x->n)
+		e = journal_commit(a->room->journal);
+	if (!e && x->given == x->n)
+		e = journal_begin(a->room->journal);
+	if (e)
+		return e;
 	if (components_whole(x))
 		return take(a, &x->paper);
 	if (x->given == x->n) {

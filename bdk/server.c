@@ -421,17 +421,30 @@ static enum err write_down(const struct ask *a, const char *name, unsigned flags
 	return failed;
 }
 
+/* The key that an act has made, and that is not to be, goes out of the token. */
+static void unmake(struct server *s, const struct ask *a)
+{
+	if (a->made.len && exchange_drop(s->room, &a->made))
+		fprintf(stderr, "bdkd: a key set that the journal does not know is left in the token\n");
+	if (a->kbpk[0] && kbpk_drop(s->room, a->kbpk))
+		fprintf(stderr, "bdkd: a KBPK that the journal does not know is left in the token\n");
+}
+
 /* The end of every request: its record, and if there is an error that instead of the answer. Nothing leaves that is not in the
  * journal, and what could not be written down has not happened. What the answer says. */
 static enum err conclude(struct server *s, struct ask *a, const char *name, unsigned flags, uint16_t op, enum err e)
 {
+	bool made = a->made.len || a->kbpk[0];
+	enum err failed;
+
 	if (!e && s->out.e)
 		e = E_INTERNAL;
-	if (write_down(a, name, flags, e)) {
-		if (!e && a->made.len && exchange_drop(s->room, &a->made))
-			fprintf(stderr, "bdkd: a key set that the journal does not know is left in the token\n");
-		if (!e && a->kbpk[0] && kbpk_drop(s->room, a->kbpk))
-			fprintf(stderr, "bdkd: a KBPK that the journal does not know is left in the token\n");
+	if (e && made)
+		flags &= ~(unsigned)KEEP; /* its key goes, and nothing in the journal tells of it */
+	failed = write_down(a, name, flags, e);
+	if (made && (e || failed))
+		unmake(s, a);
+	if (failed) {
 		if (!e && flags & CUSTODY)
 			ops_unwritten(a, op);
 		e = E_JOURNAL;
@@ -728,13 +741,15 @@ static void leave_entry(struct server *s, const struct peer *p)
 	close_entry(s, who, why);
 }
 
-/* What has become of it, to those who wait for that. */
+/* What has become of it, to those who wait for that; and where it has ended, what was typed for it goes too. */
 static void tell_entered(struct server *s)
 {
 	for (struct peer **slot = s->peer; slot < s->peer + SERVER_CLIENTS; slot++) {
 		struct ask a = { .room = s->room, .peer = *slot, .answer = &s->out };
 		enum err e;
 
+		if (*slot && !s->room->components.number)
+			wipe(&(*slot)->typed, sizeof (*slot)->typed);
 		if (!*slot || !(*slot)->awaits)
 			continue;
 		begin_answer(&s->out, OP_ENTERED, E_OK, NULL);
