@@ -8,17 +8,23 @@
 #include <stdio.h>
 #include <string.h>
 
+/* F_KEY_SET. a->object is its id, also of one that is not here: a refusal names it. */
+static enum err read_key_set(struct key_set *s, char id[static KEY_SET_TEXT], struct ask *a)
+{
+	if (!field_text(id, KEY_SET_TEXT, a->fields, F_KEY_SET))
+		snprintf(a->object, sizeof a->object, "%s", id);
+	return ops_key_set(s, a, a->fields, F_KEY_SET);
+}
+
 /* F_KEY_SET, and F_REASON, which some may leave out. a->object is the id. */
 static enum err read_both(struct key_set *s, char id[static KEY_SET_TEXT], char reason[static CERT_TEXT], struct ask *a,
 			  bool needed)
 {
-	enum err e = ops_key_set(s, a, a->fields, F_KEY_SET);
+	enum err e = read_key_set(s, id, a);
 
 	*reason = 0;
 	if (e)
 		return e;
-	key_set_text(id, &s->id);
-	snprintf(a->object, sizeof a->object, "%s", id);
 	if (!needed && !field_get(a->fields, F_REASON).p)
 		return E_OK;
 	e = field_text(reason, CERT_TEXT, a->fields, F_REASON);
@@ -185,13 +191,10 @@ enum err op_destroyed(struct ask *a)
 	struct destroyed d;
 	struct key_set s;
 	size_t len = 0;
-	enum err e = ops_key_set(&s, a, a->fields, F_KEY_SET);
+	enum err e = read_key_set(&s, id, a);
 
-	if (e)
-		return e;
-	key_set_text(id, &s.id);
-	snprintf(a->object, sizeof a->object, "%s", id);
-	e = destroy_certificate(&d, a->room, id, a->why);
+	if (!e)
+		e = destroy_certificate(&d, a->room, id, a->why);
 	if (!e)
 		e = destroyed_text(text, &len, &d);
 	if (e == E_FORMAT)
@@ -208,12 +211,10 @@ enum err op_life(struct ask *a)
 	struct key_set s;
 	uint64_t at;
 	bool full = false;
-	enum err e = ops_key_set(&s, a, a->fields, F_KEY_SET);
+	enum err e = read_key_set(&s, id, a);
 
 	if (!e)
 		e = ops_since(&at, a);
-	if (!e)
-		key_set_text(id, &s.id);
 	while (!e && !(full = ops_full(a->answer))) {
 		size_t row;
 
@@ -315,9 +316,10 @@ static enum err put_kin(struct ask *a, const struct key_set_id *set)
 enum err op_below(struct ask *a)
 {
 	bool full = false, loads = a->room->config.purpose == ROOM_LOAD;
+	char name[KEY_SET_TEXT];
 	struct key_set s;
 	uint64_t id;
-	enum err e = ops_key_set(&s, a, a->fields, F_KEY_SET);
+	enum err e = read_key_set(&s, name, a);
 
 	if (!e)
 		e = ops_since(&id, a);
