@@ -40,8 +40,7 @@ enum key_set_state key_state_at(const struct key_set *s, uint64_t utc)
 {
 	const struct period *p = &s->period;
 
-	if (p->until && utc >= p->until &&
-	    (s->state == KEY_SET_PRE_ACTIVE || s->state == KEY_SET_ACTIVE || s->state == KEY_SET_SUSPENDED))
+	if (p->until && utc >= p->until && (s->state == KEY_SET_PRE_ACTIVE || s->state == KEY_SET_ACTIVE))
 		return KEY_SET_DEACTIVATED;
 	if (s->state == KEY_SET_ACTIVE && utc < p->from)
 		return KEY_SET_PRE_ACTIVE;
@@ -137,7 +136,8 @@ enum err key_state_period(struct room *r, const char *id, const struct period *p
 	if (e)
 		return e;
 	now = key_state_at(&s, room_utc());
-	if (now != KEY_SET_PRE_ACTIVE && now != KEY_SET_ACTIVE && now != KEY_SET_SUSPENDED)
+	if ((now != KEY_SET_PRE_ACTIVE && now != KEY_SET_ACTIVE && now != KEY_SET_SUSPENDED) ||
+	    (s.period.until && s.period.until <= room_utc()))
 		return say(why, &s, now, ": its period is over");
 	if (p->from > room_utc() && now != KEY_SET_PRE_ACTIVE)
 		return say(why, &s, now, ": its period has begun");

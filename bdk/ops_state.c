@@ -35,21 +35,28 @@ static enum err read_both(struct key_set *s, char id[static KEY_SET_TEXT], char 
 	return e;
 }
 
-/* The state that it is in now, in the audit with the reason, and as the answer */
-static void say_state(struct ask *a, const char *id, enum key_set_state state, const char *reason)
+/* The state that it is in now, which its period has a part in, in the audit with the reason, and as the answer */
+static enum err say_state(struct ask *a, const char *id, const char *reason)
 {
-	snprintf(a->object, sizeof a->object, "%s %s%s%s", id, key_set_state_name(state), *reason ? ": " : "", reason);
-	record_put_text(a->answer, F_STATE, key_set_state_name(state));
+	struct key_set s;
+	const char *state;
+	enum err e = journal_key_set(&s, a->room->journal, id);
+
+	if (e)
+		return e;
+	state = key_set_state_name(key_state_at(&s, room_utc()));
+	snprintf(a->object, sizeof a->object, "%s %s%s%s", id, state, *reason ? ": " : "", reason);
+	record_put_text(a->answer, F_STATE, state);
+	return E_OK;
 }
 
-/* What a bag has suspended comes back with a word on what became of that. */
-static enum err check_resume(struct ask *a, const struct key_set *s, const char *id, enum key_set_state to,
-			     const char *reason)
+/* What a bag has suspended comes back, also if only to be recovered, with a word on what became of that. */
+static enum err check_resume(struct ask *a, const struct key_set *s, const char *id, const char *reason)
 {
 	struct bag b;
 	enum err e;
 
-	if (to != KEY_SET_ACTIVE || s->state != KEY_SET_SUSPENDED || *reason)
+	if (s->state != KEY_SET_SUSPENDED || *reason)
 		return E_OK;
 	e = media_suspect(&b, a->room->journal, id);
 	if (e)
@@ -74,12 +81,10 @@ enum err op_state(struct ask *a)
 		snprintf(a->why, sizeof a->why, "a state is active, suspended or deactivated");
 		return E_FORMAT;
 	}
-	e = check_resume(a, &s, id, to, reason);
+	e = check_resume(a, &s, id, reason);
 	if (!e)
 		e = key_state_go(a->room, id, to, OP_STATE, reason, a->why);
-	if (!e)
-		say_state(a, id, to, reason);
-	return e;
+	return e ? e : say_state(a, id, reason);
 }
 
 enum err op_compromise(struct ask *a)
@@ -93,13 +98,13 @@ enum err op_compromise(struct ask *a)
 	if (e)
 		return e;
 	recover_forget(a->recover, &s.id);
-	say_state(a, id, KEY_SET_COMPROMISED, reason);
-	return E_OK;
+	return say_state(a, id, reason);
 }
 
 enum err op_period(struct ask *a)
 {
-	char id[KEY_SET_TEXT], reason[CERT_TEXT], from[SEAL_TIME] = "now", until[SEAL_TIME] = "no end";
+	char id[KEY_SET_TEXT], reason[CERT_TEXT], from[SEAL_TIME], until[SEAL_TIME] = "no end";
+	enum key_set_state now;
 	struct period p;
 	struct key_set s;
 	enum err e = read_both(&s, id, reason, a, false);
@@ -112,12 +117,14 @@ enum err op_period(struct ask *a)
 		e = journal_key_set(&s, a->room->journal, id);
 	if (e)
 		return e;
+	now = key_state_at(&s, room_utc());
+	snprintf(from, sizeof from, "%s", now == KEY_SET_PRE_ACTIVE ? "its activation" : "now");
 	if (p.from)
 		seal_time(from, p.from);
 	if (p.until)
 		seal_time(until, p.until);
 	snprintf(a->object, sizeof a->object, "%s from %s until %s", id, from, until);
-	record_put_text(a->answer, F_STATE, key_set_state_name(key_state_at(&s, room_utc())));
+	record_put_text(a->answer, F_STATE, key_set_state_name(now));
 	return E_OK;
 }
 

@@ -156,7 +156,7 @@ START_TEST(a_period_makes_active_and_deactivates_to_the_second)
 		{ KEY_SET_ACTIVE, 0, NOON, NOON - 1, KEY_SET_ACTIVE },
 		{ KEY_SET_ACTIVE, 0, NOON, NOON, KEY_SET_DEACTIVATED },
 		{ KEY_SET_SUSPENDED, NOON - 9, NOON, NOON - 1, KEY_SET_SUSPENDED },
-		{ KEY_SET_SUSPENDED, NOON - 9, NOON, NOON, KEY_SET_DEACTIVATED },
+		{ KEY_SET_SUSPENDED, NOON - 9, NOON, NOON, KEY_SET_SUSPENDED }, /* or the clock would permit its recovery again */
 		{ KEY_SET_DEACTIVATED, NOON, NOON + 9, NOON + 1, KEY_SET_DEACTIVATED },
 		{ KEY_SET_COMPROMISED, NOON, NOON + 9, NOON + 10, KEY_SET_COMPROMISED },
 		{ KEY_SET_DESTROYED, NOON, NOON + 9, NOON + 10, KEY_SET_DESTROYED },
@@ -255,6 +255,30 @@ START_TEST(a_clock_that_is_set_back_brings_nothing_back)
 	ck_assert_int_eq(state_now(), KEY_SET_DEACTIVATED);
 	ck_assert_int_eq(key_state_period(&sim.load, id, &(struct period){ 0, start + 1000 }, why), E_KEY_SET_STATE);
 	ck_assert_int_eq(go(KEY_SET_ACTIVE, OP_STATE), E_KEY_SET_STATE);
+}
+END_TEST
+
+/* What people have stopped, people let go on: until then nothing is recovered, also when its time is over. */
+START_TEST(a_suspended_key_set_waits_for_people_beyond_its_end)
+{
+	uint64_t end = clock_utc + 100;
+	struct key_set s;
+
+	ck_assert_int_eq(key_state_period(&sim.load, id, &(struct period){ 0, end }, why), E_OK);
+	ck_assert_int_eq(go(KEY_SET_SUSPENDED, OP_STATE), E_OK);
+	clock_utc = end;
+	ck_assert_int_eq(key_state_tend(&sim.load), E_OK);
+	ck_assert_int_eq(journal_key_set(&s, sim.load.journal, id), E_OK);
+	for (unsigned i = 0; i < ACTS; i++)
+		ck_assert_int_eq(key_state_check(&s, acts[i], why), E_KEY_SET_STATE);
+	ck_assert_int_eq(key_state_period(&sim.load, id, &(struct period){ 0, end + 100 }, why), E_KEY_SET_STATE);
+	ck_assert_ptr_nonnull(strstr(why, "is over"));
+	/* they have, and it is what it would have become */
+	ck_assert_int_eq(go(KEY_SET_ACTIVE, OP_STATE), E_OK);
+	ck_assert_int_eq(state_now(), KEY_SET_DEACTIVATED);
+	ck_assert_int_eq(key_state_tend(&sim.load), E_OK);
+	clock_utc = end - 1;
+	ck_assert_int_eq(state_now(), KEY_SET_DEACTIVATED);
 }
 END_TEST
 
@@ -403,6 +427,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(rooms, setup, teardown);
 	tcase_add_test(rooms, only_its_own_request_brings_a_key_set_on_and_its_life_is_kept);
 	tcase_add_test(rooms, a_clock_that_is_set_back_brings_nothing_back);
+	tcase_add_test(rooms, a_suspended_key_set_waits_for_people_beyond_its_end);
 	tcase_add_test(rooms, a_period_is_one_that_can_be);
 	tcase_add_test(rooms, a_key_set_that_is_made_for_later_waits_or_is_made_active);
 	tcase_add_test(rooms, what_a_state_does_not_permit_nobody_does);

@@ -49,6 +49,7 @@ done
 [ "$(state)" = suspended ] || complain "damaged, and the key set is $(state)"
 grep -q '^left in a package' "$WORK/out" || complain "damaged, and no terminals are listed: $(cat "$WORK/out")"
 refused 65 'a reason is needed: bag A1' resume FFFF111111
+refused 65 'a reason is needed: bag A1' deactivate FFFF111111
 ok resume FFFF111111 --reason "its part was made anew"
 ok bag missing A2 --reason "not in safe 2"
 [ "$(state)" = suspended ] || complain "missing, and the key set is $(state)"

@@ -41,6 +41,9 @@ done
 refused 'ends later than now' bdk period --room "$L" FFFF000001 --until 2020-01-01
 refused 'ends after it begins' bdk period --room "$L" FFFF000001 --from 2199-01-01 --until 2198-01-01
 refused 'its period has begun' bdk period --room "$L" FFFF000001 --from 2199-01-01
+bdk period --room "$L" FFFF000002 --until 2199-12-31T12:00:00Z >/dev/null || complain "period"
+is "$L" FFFF000002 pre-active
+bdk audit --room "$L" | grep -q 'FFFF000002 from its activation until 2199-12-31T12:00:00Z' || complain "a period without a beginning"
 bdk activate --room "$L" FFFF000002 --reason "earlier than planned" >/dev/null || complain "activate"
 is "$L" FFFF000002 active
 bdk list --room "$L" --history FFFF000002 | grep -q 'active .*earlier than planned' || complain "its life: $(bdk list --room "$L" --history FFFF000002)"
