@@ -125,7 +125,7 @@ START_TEST(a_package_is_shown_as_it_is_imported)
 {
 	static uint8_t bytes[EXCHANGE_MAX];
 	struct room_sim_package p;
-	struct key_set taken;
+	struct key_set taken = { .utc = 0 };
 	char from[CERT_TEXT], why[EXCHANGE_WHY], kcv[2 * sizeof p.kcv.b + 1], line[100];
 	size_t len;
 
