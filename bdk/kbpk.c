@@ -8,6 +8,7 @@
 #include <string.h>
 
 _Static_assert(BLOCK_WHY <= KBPK_WHY && EXCHANGE_WHY <= KBPK_WHY, "sentences are handed on");
+_Static_assert(BLOCK_MAX <= EXCHANGE_MAX, "a block is kept as a package");
 
 static enum err say(char why[static KBPK_WHY], enum err e, const char *text)
 {

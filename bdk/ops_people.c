@@ -407,8 +407,11 @@ enum err op_package(struct ask *a)
 		e = key_state_check(&s, KEY_PACKAGE, a->why);
 	if (!e)
 		e = kbpk_may_repeat(a->room, id, a->why);
-	if (!e)
+	if (!e) {
 		e = journal_package(package, &len, sizeof package, a->room->journal, id);
+		if (e == E_KEY_SET)
+			snprintf(a->why, sizeof a->why, "key set %s came into this room, and is given on to nobody", id);
+	}
 	if (!e)
 		record_put(a->answer, F_PACKAGE, (struct span){ package, len });
 	return e;

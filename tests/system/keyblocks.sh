@@ -117,6 +117,8 @@ done
 P=$WORK/blocks
 partner_block $P/named D $ZMK 1122334455667788A1A2A3A4A5A6A7A8 B0 A X 'opt_BI = 0170000011'
 in_load import $P/named --under zmk-bank && grep -q 'key set 70000011 (aes128).*exportability E' "$WORK/out" || complain "BI names it: $(cat "$WORK/said")"
+in_load package 70000011 --out $P/no
+refused "a key set that came in, given on" 65 'given on to nobody'
 partner_block $P/nameless D $ZMK 1122334455667789A1A2A3A4A5A6A7A8 B0 A N
 in_acquirer import $P/nameless --under zmk-bank
 refused "a block that names no key set" 65 '--id'
