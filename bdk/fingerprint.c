@@ -1,4 +1,5 @@
 #include "bdk/fingerprint.h"
+#include "bdk/key_state.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -65,7 +66,7 @@ static enum err catch_up(struct room *r, const struct key_set *s, const char *id
 	}
 	if (!e && is_published && !r->config.test) {
 		snprintf(why, sizeof why, "%s", err_text(E_PUBLISHED));
-		if (s->state == KEY_SET_ACTIVE)
+		if (key_state_next(s->state, KEY_SET_SUSPENDED))
 			e = journal_key_set_state(r->journal, id, KEY_SET_SUSPENDED, why);
 	}
 	if (!e && why[0])

@@ -319,14 +319,22 @@ START_TEST(a_published_key_that_is_found_in_a_production_room_is_suspended)
 
 	ck_assert_int_eq(import(DUKPT_TDES, "FFFF987654", TDES_BDK), E_OK);
 	ck_assert_int_eq(import(DUKPT_AES128, "12345678", "FEDCBA9876543210F1F1F1F1F1F1F1F2"), E_OK);
+	ck_assert_int_eq(import(DUKPT_AES128, "12345679", AES_BDK), E_OK);
+	ck_assert_int_eq(journal_key_set_state(sim.acquirer.journal, "12345679", KEY_SET_PRE_ACTIVE, ""), E_OK);
+	ck_assert_int_eq(import(DUKPT_AES256, "12345670", AES_BDK AES_BDK), E_OK);
+	ck_assert_int_eq(journal_key_set_state(sim.acquirer.journal, "12345670", KEY_SET_COMPROMISED, ""), E_OK);
 	room_sim_meddle(&sim.acquirer, "DELETE FROM fingerprint");
 	sim.acquirer.config.test = false;
 	ck_assert_int_eq(fingerprint_open(&sim.acquirer), E_OK);
+	ck_assert_int_eq(journal_key_set(&s, sim.acquirer.journal, "12345679"), E_OK);
+	ck_assert_int_eq(s.state, KEY_SET_SUSPENDED);
+	ck_assert_int_eq(journal_key_set(&s, sim.acquirer.journal, "12345670"), E_OK);
+	ck_assert_int_eq(s.state, KEY_SET_COMPROMISED);
 	ck_assert_int_eq(journal_key_set(&s, sim.acquirer.journal, "FFFF987654"), E_OK);
 	ck_assert_int_eq(s.state, KEY_SET_SUSPENDED);
 	ck_assert_int_eq(journal_key_set(&s, sim.acquirer.journal, "12345678"), E_OK);
 	ck_assert_int_eq(s.state, KEY_SET_ACTIVE);
-	ck_assert_uint_eq(records(&sim.acquirer, "fingerprint"), 1);
+	ck_assert_uint_eq(records(&sim.acquirer, "fingerprint"), 3);
 }
 END_TEST
 
