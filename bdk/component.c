@@ -109,6 +109,7 @@ enum err components_may_give(const struct components *x, const struct giver *by)
 enum err components_give(struct components *x, const struct key *key, const struct giver *by, const char *bag, uint64_t now)
 {
 	enum err e = components_may_give(x, by);
+	struct component *c;
 
 	if (!e && key->len != entered_len(&x->what))
 		e = E_KEY;
@@ -116,8 +117,11 @@ enum err components_give(struct components *x, const struct key *key, const stru
 		e = strcmp(x->part[i].bag, bag) ? E_OK : E_BAG_STATE;
 	if (e)
 		return e;
-	x->part[x->given] = (struct component){ .key = *key, .by = *by };
-	snprintf(x->part[x->given++].bag, COMPONENT_BAG, "%s", bag);
+	c = &x->part[x->given++];
+	c->key = *key; /* not by way of a copy that nobody wipes */
+	c->by = *by;
+	c->agreed = false;
+	snprintf(c->bag, COMPONENT_BAG, "%s", bag);
 	x->used = now;
 	return E_OK;
 }

@@ -580,6 +580,48 @@ START_TEST(a_head_comes_when_its_time_is_there)
 }
 END_TEST
 
+static void begin_entry(uint8_t hash[static 32])
+{
+	record_begin(&request, OP_ENTER);
+	record_put_text(&request, F_SCHEME, "aes128");
+	record_put_text(&request, F_KEY_SET, "87654321");
+	record_put_number(&request, F_COUNT, 2);
+	ck_assert_int_eq(client_call(&people, &request), E_OK);
+	memcpy(hash, field_get(people.fields, F_HASH).p, 32);
+}
+
+/* Typed, and not confirmed yet: it is not one of the next entry's. */
+START_TEST(a_typed_component_goes_with_its_entry)
+{
+	static const uint8_t component[16] = { 1, 2, 3 };
+	static struct client other;
+	uint8_t hash[32], kcv[5];
+
+	ck_assert_int_eq(client_open(&other, sim.load.dir, "people"), E_OK);
+	for (int withdrawn = 0; withdrawn < 2; withdrawn++) {
+		begin_entry(hash);
+		record_begin(&request, OP_COMPONENT);
+		record_put(&request, F_HASH, SPAN(hash));
+		record_put(&request, F_COMPONENT, SPAN(component));
+		ck_assert_int_eq(client_call(&other, &request), E_OK);
+		memcpy(kcv, field_get(other.fields, F_KCV).p, sizeof kcv);
+		if (withdrawn) {
+			record_begin(&request, OP_WITHDRAW);
+			ck_assert_int_eq(client_call(&people, &request), E_OK);
+			begin_entry(hash);
+		}
+		record_begin(&request, OP_CONFIRM);
+		record_put(&request, F_HASH, SPAN(hash));
+		record_put(&request, F_KCV, SPAN(kcv));
+		record_put_text(&request, F_BAG, withdrawn ? "B-2" : "B-1");
+		ck_assert_int_eq(client_call(&other, &request), withdrawn ? E_SEQUENCE : E_OK);
+		record_begin(&request, OP_WITHDRAW);
+		ck_assert_int_eq(client_call(&people, &request), E_OK);
+	}
+	client_close(&other);
+}
+END_TEST
+
 START_TEST(it_ends_when_told_whatever_is_in_the_making)
 {
 	bool its_own;
@@ -870,6 +912,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_key_set_that_is_suspended_meanwhile_gives_no_key);
 	tcase_add_test(t, other_acts_wait_for_a_worker_that_is_at_work);
 	tcase_add_test(t, a_head_comes_when_its_time_is_there);
+	tcase_add_test(t, a_typed_component_goes_with_its_entry);
 	tcase_add_test(t, it_ends_when_told_whatever_is_in_the_making);
 	tcase_add_test(t, offers_that_come_together_share_a_commit);
 	tcase_add_loop_test(t, nothing_is_answered_whose_commit_fails, 0, sizeof failing / sizeof *failing);
