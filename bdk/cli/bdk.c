@@ -248,7 +248,7 @@ static const struct command commands[] = {
 	  of_audit, 0, 2, cli_audit },
 	{ "ceremony", "open|present|media|remark|close TEXT, record, verify FILE", "Writes down a ceremony; prints its record; checks one.",
 	  of_ceremony, 1, 2, cli_ceremony },
-	{ "lead", "[generate|block-out|block-in|components|kbpk|destroy|custodians]", "Leads a ceremony step by step, on the screen; goes on with one that is open.", just_room, 0, 1,
+	{ "lead", "[generate|block-out|block-in|components|kbpk|mailers|destroy|custodians]", "Leads a ceremony step by step, on the screen; goes on with one that is open.", just_room, 0, 1,
 	  cli_lead },
 	{ "bag", "record|open|sealed|damaged|missing|move NUMBER, list", "Tamper-evident bags: what is in them, how they were found, what became "
 	  "of them.", of_bag, 1, 2, cli_bag },

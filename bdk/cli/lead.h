@@ -91,6 +91,9 @@ bool lead_is_open(void), lead_two_present(void), lead_value_compared(void), lead
 enum turn lead_open(void), lead_who_is_here(void), lead_compare(void), lead_media(void), lead_close(void),
 	lead_print(void);
 
+/* lead_wrong_part - is it none of "1/3"? As of struct lead_field */
+const char *lead_wrong_part(const char *text);
+
 /* lead_newest_value - the newest check value of the ceremony, and the key it is of; false: there is none yet */
 bool lead_newest_value(char *key, size_t size, const char **value);
 

@@ -413,6 +413,80 @@ static const struct lead_step changing[] = {
 	LEAD_CLOSE,
 };
 
+/* --- Fresh components --------------------------------------------------------------------------------------------- */
+
+/* All parts of the last key that one was made of */
+static bool all_made(void)
+{
+	const struct audit *last = lead_acted("mailer", "");
+	unsigned part, parts = 0, made = 0;
+	char key[32] = "", other[32];
+
+	if (!last || sscanf(last->object, "component %u of %u of %31s", &part, &parts, key) != 3)
+		return false;
+	for (size_t i = 0; i < lead_now.n; i++)
+		made += !*lead_now.act[i].reason && !strcmp(lead_now.act[i].what, "mailer") &&
+			sscanf(lead_now.act[i].object, "component %*u of %*u of %31s", other) == 1 &&
+			!strcmp(other, key);
+	return made >= parts;
+}
+
+static enum turn make_one(void)
+{
+	static char type[8] = "tdes", key[25], part[4], bag[16];
+	const struct lead_field f[] = {
+		{ "Of which key? The id of the key set, or the KBPK's name, that it will have.", "key", key, sizeof key,
+		  NULL, false },
+		{ "Of which type? tdes or aes128; a KBPK: 2TDEA, 3TDEA, AES128, AES192, AES256.", "type", type,
+		  sizeof type, NULL, false },
+		{ "Which component of how many? 1/3 is the first of three.", "component", part, sizeof part,
+		  lead_wrong_part, false },
+		{ "The number of the bag that its mailer goes into.", "bag", bag, sizeof bag, NULL, false },
+	};
+	enum turn t = lead_form(f, sizeof f / sizeof *f, "the custodian who gets it, alone at this screen",
+				"Make it. Enter shows it once: only its custodian looks.");
+
+	if (t != TURN_ON)
+		return t == TURN_BACK ? TURN_STAY : t;
+	cli.scheme = wrong_scheme(type) ? NULL : type;
+	cli.algorithm = cli.scheme ? NULL : type;
+	cli.holds = key;
+	cli.part = part;
+	cli.bag = bag;
+	lead_run_alone(cli_component);
+	cli.scheme = cli.algorithm = cli.holds = cli.part = cli.bag = NULL;
+	return TURN_STAY;
+}
+
+static enum turn make_all(void)
+{
+	const bool all = all_made();
+	char typed[8];
+	enum screen_answer a;
+
+	if (all)
+		lead_note("%s", ""); /* another one may have made the last since this one was told of it */
+	a = lead_ask(typed, sizeof typed,
+		     all ? "All components are made. Enter goes on."
+			 : "Each custodian in turn, at this terminal or an own one (bdk lead there): make.",
+		     "each custodian, for his own component", "");
+	if (a == SCREEN_TEXT && !strcmp(typed, "make"))
+		return make_one();
+	if (a != SCREEN_ENTER || all)
+		return lead_turn(a);
+	lead_note("Not all components are made: make, or b goes back.");
+	return TURN_STAY;
+}
+
+static const struct lead_step making[] = {
+	LEAD_OPEN,
+	{ "Make the components", all_made, make_all,
+	  "Each is random, and is shown once, to its custodian alone, who writes it on a mailer, with its check value, "
+	  "and seals that in a bag. "
+	  "The room keeps the check value and the bag's number, and nothing else of it." },
+	LEAD_CLOSE,
+};
+
 /* --- The end of a key set ------------------------------------------------------------------------------------------ */
 
 static bool destroyed(void)
@@ -489,6 +563,7 @@ const struct lead_kind lead_kinds[] = {
 	{ "block-in", "Key set out of a key block", "la", true, STEPS(importing_block) },
 	{ "components", "Key set out of components", "la", true, STEPS(entering_key_set) },
 	{ "kbpk", "KBPK out of components", "la", true, STEPS(entering_kbpk) },
+	{ "mailers", "Components for sealed mailers", "la", true, STEPS(making) },
 	{ "destroy", "End of a key set", "la", true, STEPS(destroying) },
 	{ "custodians", "Other custodians", "cla", false, STEPS(changing) },
 };

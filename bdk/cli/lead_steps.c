@@ -178,7 +178,7 @@ bool lead_no_bag_left(void)
 	return !bags(false);
 }
 
-static const char *wrong_part(const char *text)
+const char *lead_wrong_part(const char *text)
 {
 	return strcmp(text, "-") && (strlen(text) != 3 || text[1] != '/' || !isdigit((unsigned char)text[0]) ||
 				     !isdigit((unsigned char)text[2]))
@@ -192,7 +192,7 @@ static enum turn record_bag(const char *number)
 	const struct lead_field f[] = {
 		{ "What is in it? component, share, card, key-block or mailer.", "medium", medium, sizeof medium, NULL,
 		  false },
-		{ "Which part of how many? 1/3; - for no part.", "part", part, sizeof part, wrong_part, true },
+		{ "Which part of how many? 1/3; - for no part.", "part", part, sizeof part, lead_wrong_part, true },
 		{ "Of which key set or KBPK? - for none.", "key", holds, sizeof holds, NULL, true },
 		{ "Who keeps it? One name, small letters.", "custodian", keeper, sizeof keeper, NULL, false },
 		{ "What is it for?", "purpose", purpose, sizeof purpose, NULL, false },

@@ -51,6 +51,7 @@ done
 "$BIN/bdk" import --room "$WORK/acquirer" "$WORK/lead2.krx" >/dev/null || complain "the package is none"
 
 scene block
+scene mailers
 scene components
 as 60002 "$BIN/bdk" list --room "$ROOM" | grep -q '^FFFF222222 .*active' || complain "no key set was entered"
 for said in 'component 1 of 2 of FFFF222222' 'destroyed' 're-bagged as C3' 'stored, safe 2'; do
