@@ -6,7 +6,8 @@
  * and read back before it returns. Tables: meta, audit, key_set, key_state (a key set's life), destruction (and its end), package (what a key set
  * was handed over in), fingerprint (which keys were ever here), device, load, event (what became of a load), sent (h after each KEY), wipe (each ZEROIZE, and h
  * after it), seen (nonces and points); of device ids lease, manifest (what is dictated), chain (which key set follows
- * which), tally (loads a day), claim (what may be issued now) and skipped (what never will be); bag and bag_state (what is in it,
+ * which), tally (loads a day), claim (what may be issued now) and skipped (what never will be); kbpk and kbpk_state
+ * (KBPKs and their lives), block (which keys came or went under them); bag and bag_state (what is in it,
  * what became of it).
  */
 #ifndef KEYROOM_BDK_JOURNAL_H
@@ -241,7 +242,7 @@ struct kbpk {
 	char mode;			/* B wraps and unwraps, D unwraps, E wraps */
 	char exportability;		/* E, S or N, as it came */
 	struct kcv kcv;
-	enum key_set_state state;	/* active, compromised or destroyed */
+	enum key_set_state state;	/* active, suspended, compromised or destroyed */
 	uint64_t utc;
 	uint64_t below;			/* so many keys came in or went out under it */
 };

@@ -6,8 +6,8 @@
  *
  * Objects are named by label. EC key pairs: "identity" (KDH; signs KEY, ZEROIZE, packages), "exchange" (acquirer
  * room's, ECDH, and its own certificate request), "records", "device-ca", "kif-ca", "exchange-ca" (sign). Key sets:
- * "bdk-ID", and for TDES also "bdk-variant-ID". Everything in the token is sensitive, not extractable and not
- * modifiable. KBPKs: "kbpk-NAME".
+ * "bdk-ID", and for TDES also "bdk-variant-ID". KBPKs: "kbpk-NAME". Everything in the token is sensitive, not
+ * extractable and not modifiable.
  */
 #ifndef KEYROOM_BDK_WORKER_H
 #define KEYROOM_BDK_WORKER_H
