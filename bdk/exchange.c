@@ -305,6 +305,8 @@ enum err exchange_may_enter(struct room *r, const struct key_set_id *id, char wh
 	*why = 0;
 	if (!e)
 		e = check_scheme(id->scheme, r, why);
+	if (!e)
+		e = exchange_ready(r, why);
 	return e ? e : check_new(r->journal, id, why);
 }
 

@@ -90,7 +90,8 @@ MUST_USE enum err exchange_keep(struct key_set *s, struct room *r, const struct 
  *   part   in   parts of them; the caller wipes them
  *   paper  in   what its check value has to be; len 0: it is wanted alone, and nothing is made
  *
- *   exchange_may_enter - what speaks against it before anything was given: E_FORMAT (no id), E_SCHEME, E_STRENGTH, E_EXISTS
+ *   exchange_may_enter - what speaks against it before anything was given: E_FORMAT (no id), E_SCHEME, E_STRENGTH,
+ *   exchange_ready()'s, E_EXISTS
  *
  *   E_OK, these, E_KEY (together they are none: clear_key_join()), E_MAC (another check value), exchange_keep()'s. Nothing stays
  *   in the token on an error.

@@ -119,6 +119,26 @@ kcv() { printf '\0\0\0\0\0\0\0\0' | openssl enc -des-ede -nopad -K "$1" 2>/dev/n
 KCV=$(kcv "$(cat "$WORK/total")")
 [ "$(kcv "$C1")" = "$V1" ] && [ "$(kcv "$C3")" = "$V3" ] || complain "the check values on the mailers: $V1 $V3"
 
+# to a printer, or into a new file that nobody else reads
+mails() { by anna load component --algorithm 3TDEA --of other --part 1/2 --bag "$1" --mailer "$2" >"$WORK/said" 2>&1; }
+mails Q-1 "$S/mailer" || complain "no mailer: $(cat "$WORK/said")"
+[ "$(stat -c %a "$S/mailer")" = 600 ] && grep -q '^  custodian *anna' "$S/mailer" && grep -q 'component for bag Q-1, check value' "$WORK/said" ||
+	complain "the mailer: $(cat "$WORK/said")"
+q=$(sed -n '/^  component /,/^  check value/p' "$S/mailer" | grep -v 'check value' | sed 's/component//' | tr -d ' \n')
+[ ${#q} = 48 ] && printf 'mailer %s\n' "$q" >>"$WORK/needles" || complain "not 48 digits on the mailer"
+mails Q-2 "$S/mailer" && complain "a mailer is written over"
+rm "$S/mailer"
+mails Q-2 /dev/null || complain "a printer: $(cat "$WORK/said")"
+mails Q-2 /dev/null && complain "a bag twice"
+# words that go with nothing, before anybody has typed anything
+for bad in '--components 1 --scheme tdes --id FFFF222222 --bag B-1' '--components 10 --scheme tdes --id FFFF222222 --bag B-1' \
+	'--components 2 --scheme tdes --bag B-1' '--components 2 --id FFFF222222 --bag B-1' '--components 2 --scheme tdes --id FFFF222222' \
+	'--components 2 --kbpk x --bag B-1' '--components 2 --kbpk x --algorithm 3TDEA --id FFFF222222 --bag B-1' '--join' '--join --withdraw' \
+	'--components 2 --scheme tdes --id FFFF222222 --bag B-1 --check-value 12345'; do
+	"$BIN/bdk" import --room "$WORK/load" $bad >"$WORK/said" 2>&1 </dev/null
+	[ $? -eq 64 ] && [ "$(wc -l <"$WORK/said")" = 1 ] || complain "bdk import $bad: $(cat "$WORK/said")"
+done
+
 # --- Every way to stop half-way, and nothing is kept -----------------------------------------------------------------------------------
 A=5D79A1F4298C3BE64C0EF2FD1A76D093 E=D0C1B2A39485766758493A2B1C0D0E0F # of nobody's mailer
 printf 'abandoned1 %s\nabandoned2 %s\n' $A $E >>"$WORK/needles"
