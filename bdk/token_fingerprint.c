@@ -53,8 +53,10 @@ enum err token_fingerprint(struct token *t, uint8_t fp[static FINGERPRINT], bool
 	uint8_t value[FINGERPRINT], out[FINGERPRINT] = { 0 };
 	CK_OBJECT_HANDLE key, under;
 	CK_MECHANISM_TYPE ecb;
-	enum err e = object_find(t, &key, CKO_SECRET_KEY, label);
+	enum err e;
 
+	object_forget(t, &key, CKO_SECRET_KEY, label); /* another worker may have put a new key under this name */
+	e = object_find(t, &key, CKO_SECRET_KEY, label);
 	if (!e)
 		e = cipher_of(t, &ecb, key);
 	if (!e)

@@ -360,7 +360,7 @@ START_TEST(what_one_worker_drops_is_gone_for_the_other)
 	const struct key_set_id set = { { 0xFF, 0xFF, 1, 2, 3 }, 5, DUKPT_TDES };
 	const struct key part[2] = { test_key(tdes), test_key("4AC3A7637268E6194AC3A7637268E680") };
 	const struct kcv none = { .len = 0 };
-	uint8_t fp[FINGERPRINT];
+	uint8_t fp[FINGERPRINT], again[FINGERPRINT];
 	struct worker *one, *other;
 	struct kcv kcv, total;
 	struct kbpk_block b;
@@ -372,6 +372,11 @@ START_TEST(what_one_worker_drops_is_gone_for_the_other)
 	ck_assert_int_eq(worker_fingerprint(other, fp, &published, "kbpk-gone"), E_OK);
 	ck_assert_int_eq(worker_drop_kbpk(one, id.name), E_OK);
 	ck_assert_int_eq(worker_make_kbpk(other, &kcv, b.text, &b.len, &id, NULL, 'N'), E_OK);
+	ck_assert_int_eq(worker_fingerprint(one, fp, &published, "kbpk-gone"), E_OK);
+	ck_assert_int_eq(worker_drop_kbpk(other, id.name), E_OK);
+	ck_assert_int_eq(worker_make_kbpk(other, &kcv, b.text, &b.len, &id, NULL, 'N'), E_OK);
+	ck_assert_int_eq(worker_fingerprint(one, again, &published, "kbpk-gone"), E_OK);
+	ck_assert_mem_ne(fp, again, sizeof fp);
 	ck_assert_int_eq(worker_enter_bdk(one, &total, part, 2, &set, &none), E_OK);
 	ck_assert_int_eq(worker_enter_bdk(one, &kcv, part, 2, &set, &total), E_OK);
 	ck_assert_int_eq(worker_fingerprint(other, fp, &published, "bdk-FFFF010203"), E_OK);
