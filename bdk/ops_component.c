@@ -469,6 +469,8 @@ enum err op_entered(struct ask *a)
 
 /* --- A fresh component -------------------------------------------------------------------------------------------- */
 
+_Static_assert(ENTERED_NAME <= BAG_HOLDS, "a bag says which key it is for");
+
 /* Random from the token and from OpenSSL, so that it is enough if one of them is good. */
 static enum err fresh(struct key *k, struct ask *a, const struct entered *what)
 {
@@ -490,6 +492,41 @@ static enum err fresh(struct key *k, struct ask *a, const struct entered *what)
 	return e;
 }
 
+/* The key that a fresh component is for, by the one name that it has. E_FORMAT */
+static enum err read_whose(char holds[static ENTERED_NAME], struct entered *what, struct ask *a)
+{
+	char text[ENTERED_NAME];
+	enum err e = field_text(text, sizeof text, a->fields, F_KEY_SET);
+
+	if (!e && what->set.len)
+		e = key_set_parse(&what->set, text, what->set.scheme);
+	else if (!e)
+		e = kbpk_name_ok(text) ? E_OK : E_FORMAT;
+	if (!e && !what->set.len)
+		memcpy(what->kbpk.name, text, sizeof what->kbpk.name);
+	if (!e)
+		entered_name(holds, what);
+	return e ? E_FORMAT : E_OK;
+}
+
+/* Who was given one part of a key may have that part again, and no other: with all of them it would be the key. E_DENIED */
+static enum err no_other_part(struct ask *a, const struct bag *b)
+{
+	struct bag had;
+	uint64_t at = 0;
+	enum err e = E_SHORT;
+
+	while (*a->peer->who.name && !(e = journal_bag_next(&had, a->room->journal, &at))) {
+		if ((had.medium != BAG_MAILER && had.medium != BAG_COMPONENT) || had.part == b->part ||
+		    strcmp(had.holds, b->holds) != 0 || strcmp(had.keeper, b->keeper) != 0)
+			continue;
+		snprintf(a->why, sizeof a->why, "%s has component %u of %s already, bag %s: each is another person's", b->keeper,
+			 had.part, b->holds, had.number);
+		return E_DENIED;
+	}
+	return e == E_SHORT ? E_OK : e;
+}
+
 enum err op_mailer(struct ask *a)
 {
 	struct bag b = { .medium = BAG_MAILER, .purpose = "key entry" };
@@ -501,10 +538,9 @@ enum err op_mailer(struct ask *a)
 	struct key k = { .len = 0 };
 	enum err e = read_kind(&what, a);
 
-	if (!e && (field_text(b.number, sizeof b.number, a->fields, F_BAG) ||
-		   field_text(b.holds, sizeof b.holds, a->fields, F_KEY_SET) ||
+	if (!e && (field_text(b.number, sizeof b.number, a->fields, F_BAG) || read_whose(b.holds, &what, a) ||
 		   field_number(&part, a->fields, F_PART, COMPONENTS_MOST) ||
-		   field_number(&parts, a->fields, F_PARTS, COMPONENTS_MOST))) {
+		   field_number(&parts, a->fields, F_PARTS, COMPONENTS_MOST) || !part)) {
 		snprintf(a->why, sizeof a->why, "which part of which key, and a bag of up to %d characters are needed",
 			 BAG_NUMBER - 1);
 		e = E_FORMAT;
@@ -512,6 +548,8 @@ enum err op_mailer(struct ask *a)
 	b.part = (uint8_t)part;
 	b.parts = (uint8_t)parts;
 	keeper(b.keeper, a);
+	if (!e)
+		e = no_other_part(a, &b);
 	if (!e)
 		e = ops_bag_made(a, &b);
 	if (!e)

@@ -344,6 +344,7 @@ int cli_component(int operands, char **operand)
 	char form[FORM], kcv[2 * KCV_MOST + 1], who[64], text[FORM + 128];
 	struct span key = { NULL, 0 };
 	const struct kind *k;
+	struct stat st;
 	bool locked;
 	int status = 0, fd = -1;
 
@@ -385,6 +386,9 @@ int cli_component(int operands, char **operand)
 	if (!status)
 		printf("component for bag %s, check value %s\n", cli.bag, kcv);
 done:
+	/* what is empty, or a piece of a component, is no mailer */
+	if (status && fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode))
+		unlink(cli.mailer);
 	if (fd >= 0)
 		close(fd);
 	wipe(form, sizeof form);

@@ -3,6 +3,9 @@
  * its own: nothing in the token, the journal and its memory, but the bags that were opened for it.
  */
 #include "bdk/client.h"
+#include "bdk/passphrase.h"
+#include "bdk/people.h"
+#include "bdk/rule.h"
 #include "bdk/server.h"
 #include "tests/lib/process.h"
 #include "tests/lib/room_sim.h"
@@ -236,6 +239,64 @@ START_TEST(what_was_typed_is_gone_with_the_entry_that_it_was_for)
 }
 END_TEST
 
+/* --- Fresh components ----------------------------------------------------------------------------------------------- */
+
+static const uint8_t phrase[] = { "the passphrase of a custodian" };
+
+/* This process's user is "me", a custodian among three: the room goes by its people from now on. */
+static void appoint(void)
+{
+	static const char *const names[] = { "me", "bert", "carl" };
+	struct passphrase_verifier v = { .cost = { 14, 8, 1 } };
+	struct wr w;
+
+	ck_assert_int_eq(passphrase_derive(v.check, &v.cost, v.salt, (struct span){ phrase, sizeof phrase - 1 }), E_OK);
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+		struct person p = { .uid = (uint32_t)getuid() + i, .roles = PERSON_CUSTODIAN };
+
+		snprintf(p.name, sizeof p.name, "%s", names[i]);
+		ck_assert_int_eq(journal_person_add(journal, &p), E_OK);
+		ck_assert_int_eq(journal_person(&p, journal, names[i], 0), E_OK);
+		wr_init(&w, p.verifier, sizeof p.verifier);
+		passphrase_verifier_put(&w, &v);
+		p.passphrase = true;
+		ck_assert_int_eq(journal_person_set(journal, &p), E_OK);
+	}
+}
+
+static enum err mailer(const char *of, unsigned part, const char *bag)
+{
+	record_begin(&request, OP_MAILER);
+	record_put_text(&request, F_SCHEME, "tdes");
+	record_put_text(&request, F_KEY_SET, of);
+	record_put_number(&request, F_PART, part);
+	record_put_number(&request, F_PARTS, 2);
+	record_put_text(&request, F_BAG, bag);
+	return client_call(&anna, &request);
+}
+
+/* Whoever was given all the components of a key would have the key, alone. */
+START_TEST(nobody_is_given_two_components_of_one_key)
+{
+	/* a room without people: one login may have all */
+	ck_assert_int_eq(mailer("FFFF000009", 1, "M-1"), E_OK);
+	ck_assert_int_eq(mailer("FFFF000009", 2, "M-2"), E_OK);
+	appoint();
+	record_begin(&request, OP_LOGIN);
+	record_put(&request, F_PASSPHRASE, (struct span){ phrase, sizeof phrase - 1 });
+	ck_assert_int_eq(client_call(&anna, &request), E_OK);
+	ck_assert_int_eq(mailer("FFFF00000A", 1, "M-3"), E_OK);
+	ck_assert_int_eq(mailer("FFFF00000A", 2, "M-4"), E_DENIED);
+	ck_assert_ptr_nonnull(strstr(anna.why, "another person's"));
+	ck_assert_int_eq(mailer("ffff00000a", 2, "M-4"), E_DENIED); /* the same key */
+	ck_assert_int_eq(mailer("FFFF00000A", 0, "M-4"), E_FORMAT);
+	ck_assert_int_eq(mailer("FFFF00000A ", 2, "M-4"), E_FORMAT);
+	/* the same part once more, where the first was spoiled, and a part of another key */
+	ck_assert_int_eq(mailer("FFFF00000A", 1, "M-4"), E_OK);
+	ck_assert_int_eq(mailer("FFFF00000B", 2, "M-5"), E_OK);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("entry");
@@ -247,6 +308,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_key_whose_record_cannot_be_written_is_not_left_in_the_token);
 	tcase_add_test(t, a_bag_that_was_opened_for_a_key_that_is_refused_is_open);
 	tcase_add_test(t, what_was_typed_is_gone_with_the_entry_that_it_was_for);
+	tcase_add_test(t, nobody_is_given_two_components_of_one_key);
 	return s;
 }
 

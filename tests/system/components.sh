@@ -107,6 +107,14 @@ for p in anna bert carl; do
 	eval "printf 'component$i %s\n' \$C$i" >>"$WORK/needles"
 done
 rm "$S"/mailer*
+# into a new file, which is not there where there is no component; and nobody gets two of one key
+by anna load component --scheme tdes --of FFFF333333 --part 1/2 --bag F-1 --mailer "$S/file" >"$WORK/said" 2>&1 || complain "a file: $(cat "$WORK/said")"
+grep -q '^  component   *[0-9A-F ]*$' "$S/file" && [ "$(stat -c %a "$S/file")" = 600 ] || complain "the mailer's file: $(ls -l "$S/file")"
+rm -f "$S/file"
+by anna load component --scheme tdes --of FFFF333333 --part 1/2 --bag F-1 --mailer "$S/file" >"$WORK/said" 2>&1 && complain "a bag that was used"
+by anna load component --scheme tdes --of FFFF333333 --part 2/2 --bag F-2 --mailer "$S/file" >"$WORK/said" 2>&1 && complain "anna has both"
+grep -q "each is another person's" "$WORK/said" || complain "anna was told: $(cat "$WORK/said")"
+[ -e "$S/file" ] && complain "a file without a component is left"
 python3 - "$C1" "$C2" "$C3" >"$WORK/total" <<'PY' || complain "not three good components"
 import sys
 parts = [bytes.fromhex(p) for p in sys.argv[1:]]
