@@ -89,7 +89,6 @@ until_says "component 1 of" "$S/bert"
 does anna import --withdraw
 gone bert && complain "withdrawn"
 as bert /usr/bin/python3 "$WORK/typed.py" "$BIN/bdk" approve 0123 --room "$R" < <(echo "a passphrase that bert mistypes") >"$S/said" 2>&1
-both anna bert kbpk generate zmk --algorithm AES128
 # the custodians change, and with them the PINs
 next=anna=$(uid_of anna),bert=$(uid_of bert),dora=$(uid_of dora)
 as anna "$BIN/bdk" custodians --room "$R" --change "$next" --threshold 2 >"$S/said" 2>&1 || complain "change: $(cat "$S/said")"
