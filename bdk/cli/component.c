@@ -195,7 +195,7 @@ static bool give(int *status)
 		}
 		memcpy(kcv, v.p, v.len);
 		kcv_text(text, v);
-		snprintf(question, sizeof question, "Its check value is %s. Is that what its paper says? No: type it again", text);
+		snprintf(question, sizeof question, "Its check value is %s.\nIs that what its paper says? No: type it again", text);
 		good = prompt_yes(&yes, question, status);
 	}
 	wipe(key, sizeof key);
@@ -222,7 +222,7 @@ static bool agree(int *status)
 	}
 	memcpy(kcv, v.p, v.len);
 	kcv_text(text, v);
-	snprintf(question, sizeof question, "All components are in. The key's check value is %s. Is that what the paper says?", text);
+	snprintf(question, sizeof question, "All components are in. The key's check value is %s.\nIs that what the paper says?", text);
 	if (!prompt_yes(&yes, question, status))
 		return false;
 	record_begin(&request, OP_AGREE);
@@ -290,7 +290,7 @@ int cli_enter(int operands, char **operand)
 	if ((!cli.components || begin(&status)) && look(&status) && is_meant(operands, operand, &status)) {
 		show();
 		if (cli.components)
-			fprintf(stderr, "the others, each in an own login: bdk import --room %s --join --bag NUMBER DIGEST\n",
+			fprintf(stderr, "the others, each in an own login:\n  bdk import --room %s --join --bag NUMBER DIGEST\n",
 				cli.room);
 		else
 			fprintf(stderr, "All who take part see this digest, or it is another key: then type nothing.\n");
