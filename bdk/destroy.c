@@ -20,16 +20,29 @@ enum err destroy_token(struct room *r, const struct key_set_id *set)
 	return e ? E_TOKEN : E_OK;
 }
 
-/* What a crash has cut off. */
+/* Does the token have it? What it does not say counts as yes. */
+static bool in_token(struct room *r, const char *id)
+{
+	uint8_t fp[FINGERPRINT];
+	char label[KEY_LABEL];
+	bool published;
+	struct worker *w;
+
+	snprintf(label, sizeof label, "bdk-%s", id);
+	return room_worker(&w, r) || worker_fingerprint(w, fp, &published, label) != E_KEY;
+}
+
+/* The token has it no more: what a crash has cut off, or what somebody has put back. */
 static enum err finish(struct room *r, struct destruction *d)
 {
 	struct audit head;
-	char object[64];
+	char object[128];
 	enum err e = journal_begin(r->journal);
 
 	if (!e)
 		e = journal_audit_head(&head, r->journal);
-	snprintf(object, sizeof object, "%s, finished after a crash: the token has it no more", d->id);
+	snprintf(object, sizeof object, "%s, %s: the token has it no more", d->id,
+		 d->proved ? "destroyed once more after a copy of the token was put back" : "finished after a crash");
 	if (!e)
 		e = journal_audit(r->journal, "bdkd", DESTROYED_PROVED, object, "");
 	d->proved = head.sequence + 1;
@@ -46,16 +59,23 @@ enum err destroy_open(struct room *r)
 {
 	struct destruction d;
 	struct key_set s;
+	uint64_t at = 0;
 	enum err e;
 
-	while (!(e = journal_destruction_due(&d, r->journal))) {
-		e = journal_key_set(&s, r->journal, d.id);
+	while (!(e = journal_key_set_next(&s, r->journal, &at))) {
+		char id[KEY_SET_TEXT];
+
+		key_set_text(id, &s.id);
+		if (s.state != KEY_SET_DESTROYED)
+			continue;
+		e = journal_destruction(&d, r->journal, id);
 		if (e)
 			return E_JOURNAL;
-		e = destroy_token(r, &s.id);
-		if (e) {
-			fail_why(e, "is not shown to be destroyed", "start bdkd again", "key set %s", d.id);
-			return E_OK;
+		if (d.proved && !in_token(r, id))
+			continue;
+		if (destroy_token(r, &s.id)) {
+			fail_why(E_TOKEN, "is not shown to be destroyed", "start bdkd again", "key set %s", id);
+			continue;
 		}
 		e = finish(r, &d);
 		if (e)

@@ -184,8 +184,8 @@ enum statement {
 	BEGIN, COMMIT, ROLLBACK, BEGIN_PART, COMMIT_PART, ROLLBACK_PART, META_GET, META_SET, AUDIT_HEAD, AUDIT_AFTER, AUDIT_ADD,
 	HEAD_ADD, HEAD_LAST, HEAD_AFTER, ALL_KEY_SETS, ALL_KEY_STATES, ALL_DEVICES,
 	ALL_LOADS, ALL_EVENTS, SEEN_ADD, KEY_SET_BY_ID, KEY_SET_AFTER, KEY_SET_ADD, KEY_SET_STATE, KEY_LIFE,
-	KEY_PERIOD, DESTRUCTION_PUT, DESTRUCTION, DESTRUCTION_DUE, LOAD_BELOW, HANDED_FROM,
-	PACKAGE_GET, PACKAGE_ADD, FINGERPRINT_ADD, FINGERPRINT_HAS, FINGERPRINT_OF, DEVICE_BY_SERIAL, DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_ADD,
+	KEY_PERIOD, DESTRUCTION_PUT, DESTRUCTION, LOAD_BELOW, HANDED_FROM,
+	PACKAGE_GET, PACKAGE_ADD, PACKAGE_WIPE, FINGERPRINT_ADD, FINGERPRINT_HAS, FINGERPRINT_OF, DEVICE_BY_SERIAL, DEVICE_BY_SPKI, DEVICE_AFTER, DEVICE_PUT, LOAD_ADD,
 	LOAD_BY_ROW, LOAD_LAST, LOAD_COUNT, LOAD_AFTER, LOAD_NEWEST_AFTER, EVENT_ADD, SENT_ADD, SENT_HAS, SENT_NEXT, WIPE_ADD, WIPE_NEXT,
 	WIPED, CERTIFIED_PUT, CERTIFIED_REVOKE, CERTIFIED_AFTER, MAKER_ADD, MAKER_GET, HANDED_PUT, HANDED_GET,
 	PERSON_BY_NAME, PERSON_BY_UID, PERSON_AFTER, PERSON_ADD, PERSON_SET, PERSON_REMOVE,
@@ -222,6 +222,7 @@ static const char *const sql[STATEMENTS] = {
 	[KEY_SET_ADD] = "INSERT INTO key_set(id, scheme, kcv, utc, begins, ends) VALUES(?, ?, ?, ?, ?, ?)",
 	[PACKAGE_GET] = "SELECT bytes FROM package WHERE key_set = ?",
 	[PACKAGE_ADD] = "INSERT INTO package(key_set, bytes) VALUES(?, ?)",
+	[PACKAGE_WIPE] = "UPDATE package SET bytes = zeroblob(length(bytes)) WHERE key_set = ?", /* in its place */
 	[FINGERPRINT_ADD] = "INSERT INTO fingerprint(label, value) VALUES(?, nullif(?, x''))",
 	[FINGERPRINT_HAS] = "SELECT 1 FROM fingerprint WHERE label = ?",
 	[FINGERPRINT_OF] = "SELECT label FROM fingerprint WHERE value = ?",
@@ -231,7 +232,6 @@ static const char *const sql[STATEMENTS] = {
 	[DESTRUCTION_PUT] = "INSERT INTO destruction(key_set, decided, proved) VALUES(?, ?, ?)"
 			    "  ON CONFLICT(key_set) DO UPDATE SET decided = excluded.decided, proved = excluded.proved",
 	[DESTRUCTION] = "SELECT key_set, decided, proved FROM destruction WHERE key_set = ?",
-	[DESTRUCTION_DUE] = "SELECT key_set, decided, proved FROM destruction WHERE proved = 0 LIMIT 1",
 	[DEVICE_BY_SERIAL] = DEVICE "WHERE serial = ?",
 	[DEVICE_BY_SPKI] = DEVICE "WHERE spki = ?",
 	[DEVICE_AFTER] = DEVICE "WHERE row > ? ORDER BY row LIMIT 1",
@@ -1169,38 +1169,26 @@ enum err journal_destruction_put(struct journal *j, const struct destruction *d)
 	return run(&q);
 }
 
-static enum err find_destruction(struct destruction *out, struct query *q)
+enum err journal_destruction(struct destruction *out, struct journal *j, const char *id)
 {
+	struct query q = query(j, DESTRUCTION);
 	struct destruction d = { .decided = 0 };
-	bool found = query_row(q);
+	bool found;
 	enum err e;
 
+	put_text(&q, id);
+	found = query_row(&q);
 	if (found) {
-		get_text(q, d.id, sizeof d.id);
-		d.decided = get_number(q, INT64_MAX);
-		d.proved = get_number(q, INT64_MAX);
+		get_text(&q, d.id, sizeof d.id);
+		d.decided = get_number(&q, INT64_MAX);
+		d.proved = get_number(&q, INT64_MAX);
 	}
-	e = query_end(q);
+	e = query_end(&q);
 	if (!e && !found)
 		e = E_SHORT;
 	if (!e)
 		*out = d;
 	return e;
-}
-
-enum err journal_destruction(struct destruction *d, struct journal *j, const char *id)
-{
-	struct query q = query(j, DESTRUCTION);
-
-	put_text(&q, id);
-	return find_destruction(d, &q);
-}
-
-enum err journal_destruction_due(struct destruction *d, struct journal *j)
-{
-	struct query q = query(j, DESTRUCTION_DUE);
-
-	return find_destruction(d, &q);
 }
 
 static enum err add_key_set(struct journal *j, const struct key_set *s, const char *id)
@@ -1462,6 +1450,19 @@ enum err journal_package(uint8_t *out, size_t *len, size_t size, struct journal 
 	if (!e)
 		*len = n;
 	return e;
+}
+
+enum err journal_package_wipe(struct journal *j, const char *id)
+{
+	struct query q = query(j, PACKAGE_WIPE);
+
+	put_text(&q, id);
+	return run(&q);
+}
+
+void journal_checkpoint(struct journal *j)
+{
+	sqlite3_wal_checkpoint_v2(j->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }
 
 /* --- Device ids --------------------------------------------------------------------------------------------------- */

@@ -209,11 +209,9 @@ MUST_USE enum err journal_key_set_state(struct journal *j, const char *id, enum 
 MUST_USE enum err journal_key_set_life(struct key_life *out, struct journal *j, const char *id, uint64_t *at);
 MUST_USE enum err journal_key_set_period(struct journal *j, const char *id, const struct period *p);
 
-/* journal_destruction_put - insert or replace. journal_destruction - of a key set: E_OK, E_SHORT (none), E_JOURNAL.
- * journal_destruction_due - one that is not proved. E_OK, E_SHORT (none), E_JOURNAL */
+/* journal_destruction_put - insert or replace. journal_destruction - of a key set: E_OK, E_SHORT (none), E_JOURNAL */
 MUST_USE enum err journal_destruction_put(struct journal *j, const struct destruction *d);
 MUST_USE enum err journal_destruction(struct destruction *d, struct journal *j, const char *id);
-MUST_USE enum err journal_destruction_due(struct destruction *d, struct journal *j);
 
 /*
  * Fingerprints of keys (bdk/fingerprint.h), by the label of the token's object; one that was written down stays when its key is
@@ -234,6 +232,10 @@ MUST_USE enum err journal_fingerprint_of(char label[static KEY_LABEL], struct jo
 MUST_USE enum err journal_package_add(struct journal *j, const char *id, struct span package);
 /* journal_package - E_OK, E_KEY_SET (none of that id), E_JOURNAL (also: longer than size) */
 MUST_USE enum err journal_package(uint8_t *out, size_t *len, size_t size, struct journal *j, const char *id);
+/* journal_package_wipe - zeros in its place, if there is one: that it has left stays known. Once that is committed journal_checkpoint()
+ * takes it out of SQLite's log too */
+MUST_USE enum err journal_package_wipe(struct journal *j, const char *id);
+void journal_checkpoint(struct journal *j);
 
 /* --- KBPKs, and what went under them (bdk/kbpk.h decides) ---------------------------------------------------------- */
 

@@ -130,7 +130,8 @@ enum err op_period(struct ask *a)
 
 /* --- Destruction -------------------------------------------------------------------------------------------------- */
 
-/* From here on it is destroyed, whatever comes: durable, and in the audit by who decided it. */
+/* From here on it is destroyed, whatever comes: durable, and in the audit by who decided it. What it had left in, under a KBPK of this
+ * very token perhaps, is wiped with it. */
 static enum err decide(struct destruction *d, struct ask *a, const struct key_set *s, const char *id,
 		       const char *reason)
 {
@@ -151,8 +152,13 @@ static enum err decide(struct destruction *d, struct ask *a, const struct key_se
 	snprintf(d->id, sizeof d->id, "%s", id);
 	e = journal_destruction_put(j, d);
 	if (!e)
+		e = journal_package_wipe(j, id);
+	if (!e)
 		e = journal_commit(j);
-	return e ? e : journal_begin(j);
+	if (e)
+		return e;
+	journal_checkpoint(j);
+	return journal_begin(j);
 }
 
 enum err op_destroy(struct ask *a)

@@ -44,6 +44,7 @@ static enum err twin_destroy_token(struct room *r, const struct key_set_id *set)
 #undef journal_commit
 #undef destroy_token
 
+#include "base/host/file.h"
 #include "bdk/token.h"
 #include "tests/lib/process.h"
 #include "tests/lib/room_sim.h"
@@ -398,6 +399,79 @@ START_TEST(what_the_token_does_not_show_is_not_certified)
 }
 END_TEST
 
+static void shell(const char *what)
+{
+	char text[PATH_MAX + 128];
+
+	snprintf(text, sizeof text, "cd %s && { %s; }", sim.load.dir, what);
+	ck_assert_msg(!system(text), "%s", text);
+}
+
+/* Somebody puts a copy of the token's files back: the key is destroyed once more, which the audit says. */
+START_TEST(a_copy_of_the_token_brings_no_destroyed_key_back)
+{
+	struct destroyed c;
+	struct destruction first, again;
+	struct audit a;
+
+	shell("cp -a token copy");
+	ck_assert_int_eq(destroy(&sim.load), E_OK);
+	ck_assert_int_eq(journal_destruction(&first, sim.load.journal, id), E_OK);
+	room_sim_reopen(&sim.load);
+	ck_assert_int_eq(journal_destruction(&again, sim.load.journal, id), E_OK);
+	ck_assert_uint_eq(again.proved, first.proved); /* nothing to be done */
+	shell("rm -r token && mv copy token");
+	room_sim_reopen(&sim.load);
+	ck_assert(sound(&sim.load));
+	ck_assert_int_eq(journal_destruction(&again, sim.load.journal, id), E_OK);
+	ck_assert_uint_gt(again.proved, first.proved);
+	ck_assert_int_eq(journal_audit_next(&a, sim.load.journal, again.proved - 1), E_OK);
+	ck_assert_ptr_nonnull(strstr(a.object, "copy"));
+	ck_assert_int_eq(destroy_certificate(&c, &sim.load, id, why), E_OK);
+	ck_assert_uint_eq(c.proved.sequence, again.proved);
+}
+END_TEST
+
+/* Is it anywhere in the journal's files? */
+static bool in_journal(struct span needle)
+{
+	static const char *const files[] = { "journal.db", "journal.db-wal" };
+	static uint8_t all[8 << 20];
+	bool found = false;
+
+	for (size_t i = 0; i < 2; i++) {
+		char path[PATH_MAX + 32];
+		size_t len = 0;
+
+		snprintf(path, sizeof path, "%s/%s", sim.load.dir, files[i]);
+		ck_assert_int_eq(file_read(all, &len, sizeof all, path), 0);
+		found = found || (len && memmem(all, len, needle.p, needle.len));
+	}
+	return found;
+}
+
+/* Whoever has its KBPK, or the acquirer's token, would have the key of it again. */
+START_TEST(what_it_left_in_is_wiped_with_it)
+{
+	uint8_t package[EXCHANGE_MAX], left[EXCHANGE_MAX];
+	struct key_set later = { .utc = 0 };
+	struct key_set_id new = { .scheme = DUKPT_AES128 };
+	size_t len, n;
+
+	ck_assert_int_eq(exchange_generate(package, &len, &later, &sim.load, &new, der_span(&sim.acquirer.own), why), E_OK);
+	ck_assert(in_journal((struct span){ package + len - 128, 64 })); /* the wrapped key: the maker's certificate before it is nobody's secret */
+	key_set_text(id, &later.id);
+	ck_assert_int_eq(key_state_go(&sim.load, id, KEY_SET_COMPROMISED, OP_COMPROMISE, "", why), E_OK);
+	ck_assert_int_eq(destroy(&sim.load), E_OK);
+	ck_assert_int_eq(journal_package(left, &n, sizeof left, sim.load.journal, id), E_OK); /* that there was one stays */
+	ck_assert_uint_eq(n, len);
+	for (size_t i = 0; i < n; i++)
+		ck_assert_uint_eq(left[i], 0);
+	for (size_t at = len - 128; at + 16 <= len; at += 16)
+		ck_assert(!in_journal((struct span){ package + at, 16 }));
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("destroy");
@@ -417,6 +491,8 @@ static Suite *suite(void)
 	tcase_add_test(rooms, whatever_is_cut_off_is_finished_or_was_never_decided);
 	tcase_add_test(rooms, the_token_before_the_journal_would_be_noticed);
 	tcase_add_test(rooms, what_the_token_does_not_show_is_not_certified);
+	tcase_add_test(rooms, a_copy_of_the_token_brings_no_destroyed_key_back);
+	tcase_add_test(rooms, what_it_left_in_is_wiped_with_it);
 	return s;
 }
 
