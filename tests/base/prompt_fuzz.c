@@ -1,12 +1,23 @@
 /*
  * prompt_groups() on any lines: what was typed grows by whole groups or goes back by one, never past its size; a line that is
- * refused changes nothing, and nothing is left behind what counts. The first byte says how many bytes are asked for.
+ * refused changes nothing, nothing is left behind what counts, and cut short none is taken. The first byte says how many bytes are asked for.
  */
 #include "base/host/prompt.h"
 #include "tests/lib/test.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* The same line without its last digit, on top of what was there before it */
+static bool taken_cut_short(uint8_t out[], size_t got, size_t asked, char *line)
+{
+	size_t len = strlen(line);
+
+	while (len && line[len - 1] == ' ')
+		len--;
+	line[len - 1] = 0;
+	return !prompt_groups(out, &got, asked, line);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -37,6 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (e ? got != was || memcmp(out, before, asked) != 0 : got == was)
 			abort();
 		if (!e && memcmp(out, before, got < was ? got : was) != 0)
+			abort();
+		if (!e && got > was && taken_cut_short(before, was, asked, line))
 			abort();
 		free(line);
 	}
