@@ -7,6 +7,7 @@
 #include "bdk/people.h"
 #include "bdk/rule.h"
 #include "bdk/server.h"
+#include "tests/lib/children.h"
 #include "tests/lib/process.h"
 #include "tests/lib/room_sim.h"
 #include "tests/lib/test.h"
@@ -129,7 +130,8 @@ static enum err give(struct client *c, const char *component, const char *bag)
 	return client_call(c, &request);
 }
 
-/* Their sum is AB13F4ECAB13F4EC0123456789ABCDEF, whose check value is KCV. */
+/* Components, their sum, and its check value */
+#define SUM "AB13F4ECAB13F4EC0123456789ABCDEF"
 #define ONE "5D79A1F4298C3BE64C0EF2FD1A76D093"
 #define TWO "F66A5518829FCF0A4D2DB79A93DD1D7C"
 #define KCV "BE9618"
@@ -191,8 +193,8 @@ START_TEST(a_bag_that_was_opened_for_a_key_that_is_refused_is_open)
 }
 END_TEST
 
-/* Does the server hold these bytes anywhere it can write? */
-static bool holds(const char *component)
+/* Does this process hold these bytes anywhere it can write? */
+static bool process_holds(pid_t pid, const char *component)
 {
 	struct key k = test_key(component);
 	static uint8_t page[4096 + sizeof k.b];
@@ -202,9 +204,9 @@ static bool holds(const char *component)
 	FILE *maps;
 	int mem;
 
-	snprintf(path, sizeof path, "/proc/%d/mem", (int)server);
+	snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
 	mem = open(path, O_RDONLY | O_CLOEXEC);
-	snprintf(path, sizeof path, "/proc/%d/maps", (int)server);
+	snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
 	maps = fopen(path, "re");
 	ck_assert(mem >= 0 && maps);
 	while (fgets(line, sizeof line, maps)) {
@@ -223,19 +225,46 @@ static bool holds(const char *component)
 	return found;
 }
 
+/* The server has gone once round for what happened before, and once behind it. */
+static void a_round_passes(struct client *c)
+{
+	for (int i = 0; i < 2; i++) {
+		record_begin(&request, OP_INFO);
+		ck_assert_int_eq(client_call(c, &request), E_OK);
+	}
+}
+
 START_TEST(what_was_typed_is_gone_with_the_entry_that_it_was_for)
 {
 	begin("FFFF000001", "tdes", 2, KCV);
 	ck_assert_int_eq(give(&anna, ONE, "B-1"), E_OK);
 	type(&bert, TWO); /* and bert does not confirm it, and stays */
-	ck_assert(holds(ONE) && holds(TWO)); /* this sees them */
+	ck_assert(process_holds(server, ONE) && process_holds(server, TWO)); /* this sees them */
 	client_close(&anna);
-	for (int i = 0; i < 2; i++) { /* a round of the server for her leaving, and one behind it */
-		record_begin(&request, OP_INFO);
-		ck_assert_int_eq(client_call(&bert, &request), E_OK);
+	a_round_passes(&bert);
+	ck_assert(!process_holds(server, ONE));
+	ck_assert(!process_holds(server, TWO));
+}
+END_TEST
+
+/* The supervisor has the components until there is a key, and its worker has them and the key for that one act. */
+START_TEST(a_key_that_was_entered_is_in_no_process)
+{
+	static const char *const needle[] = { ONE, TWO, SUM };
+	pid_t worker[ROOM_WORKERS];
+	unsigned workers = children(worker, ROOM_WORKERS, server, "--worker");
+
+	ck_assert_uint_ge(workers, 1);
+	begin("FFFF000001", "tdes", 2, KCV);
+	ck_assert_int_eq(give(&anna, ONE, "B-1"), E_OK);
+	ck_assert(process_holds(server, ONE)); /* this sees it */
+	ck_assert_int_eq(give(&bert, TWO, "B-2"), E_OK);
+	a_round_passes(&bert);
+	for (size_t n = 0; n < sizeof needle / sizeof *needle; n++) {
+		ck_assert_msg(!process_holds(server, needle[n]), "the supervisor holds %s", needle[n]);
+		for (unsigned i = 0; i < workers; i++)
+			ck_assert_msg(!process_holds(worker[i], needle[n]), "a worker holds %s", needle[n]);
 	}
-	ck_assert(!holds(ONE));
-	ck_assert(!holds(TWO));
 }
 END_TEST
 
@@ -308,6 +337,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_key_whose_record_cannot_be_written_is_not_left_in_the_token);
 	tcase_add_test(t, a_bag_that_was_opened_for_a_key_that_is_refused_is_open);
 	tcase_add_test(t, what_was_typed_is_gone_with_the_entry_that_it_was_for);
+	tcase_add_test(t, a_key_that_was_entered_is_in_no_process);
 	tcase_add_test(t, nobody_is_given_two_components_of_one_key);
 	return s;
 }

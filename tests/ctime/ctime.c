@@ -9,6 +9,7 @@
  */
 #include "base/hex.h"
 #include "base/wipe.h"
+#include "bdk/clear_key.h"
 #include "crypto/aes.h"
 #include "crypto/cmac.h"
 #include "crypto/des.h"
@@ -285,6 +286,28 @@ static void key_blocks(void)
 	}
 }
 
+/* Components are put together, and what comes of it is judged: made or refused is all that anybody learns. */
+static void clear_keys(void)
+{
+	static const struct { uint8_t len; bool tdes; } rows[] = { { 16, true }, { 24, true }, { 16, false }, { 24, false }, { 32, false } };
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct key part[3] = { key_of(rows[i].len), key_of(rows[i].len), key_of(rows[i].len) }, sum;
+		enum err e;
+
+		for (uint8_t b = 0; b < rows[i].len; b++) {
+			part[1].b[b] ^= (uint8_t)(17 * b + 0x42);
+			part[2].b[b] ^= (uint8_t)(b * b + 0x64);
+		}
+		must(clear_key_join(&sum, part, 3, rows[i].tdes));
+		part[2] = part[0];
+		e = clear_key_join(&sum, part, 3, rows[i].tdes);
+		public(&e, sizeof e);
+		if (e != E_KEY)
+			exit(2);
+	}
+}
+
 /* --- Broken twins ----------------------------------------------------------------------------------------------- */
 
 static volatile uint8_t sink;
@@ -328,6 +351,7 @@ static const struct {
 	{ "KBKDF, key wrap", key_derivation_and_wrap, false },
 	{ "P-256", curve, false },
 	{ "hexadecimal, comparison", secrets_of_base, false },
+	{ "components", clear_keys, false },
 	{ "initial, transaction, working keys", host, false },
 	{ "registers", registers, false },
 	{ "MACs and data", macs_and_data, false },
