@@ -270,7 +270,9 @@ static enum err take(struct ask *a, const struct kcv *paper)
 		char is[KCV_TEXT], was[KCV_TEXT];
 
 		kcv_text(was, paper);
-		kcv_text(is, join(&found, a) ? &(struct kcv){ .len = 0 } : &found);
+		if (join(&found, a))
+			found.len = 0;
+		kcv_text(is, &found);
 		snprintf(a->why, sizeof a->why, "together they have check value %s, and on the paper stands %s: nothing is kept",
 			 is, was);
 	}

@@ -216,6 +216,7 @@ gone bert && complain "two of the same"
 gone anna
 grep -q 'are the same' "$S/bert" || complain "bert was told: $(cat "$S/bert")"
 nothing load "two of the same"
+for p in $PID_load $(pgrep -P "$PID_load"); do clean memory "$WORK/needles" $p; done
 # bdkd is killed when all but one are in
 next; types anna $A | begins anna anna load 3 --scheme tdes --id FFFF222222 --bag B-$bag
 is_in anna 1
