@@ -3,6 +3,7 @@
 #include "bdk/fingerprint.h"
 #include "bdk/key_state.h"
 #include "bdk/list.h"
+#include "bdk/media.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -171,6 +172,19 @@ static enum err drop(struct room *r, const struct key_set_id *id, enum err e)
 	return exchange_drop(r, id) ? E_TOKEN : e;
 }
 
+/* A bag with a part of it was found damaged or missing before it came: it waits for people, as it would if it had come first. */
+static enum err hold_back(struct journal *j, const char *id)
+{
+	char reason[MEDIA_DOUBT], object[64];
+	enum err e = media_doubt(reason, j, id);
+
+	if (e || !*reason)
+		return e;
+	snprintf(object, sizeof object, "%s suspended: %s", id, reason);
+	e = journal_key_set_state(j, id, KEY_SET_SUSPENDED, reason);
+	return e ? e : journal_audit(j, "bdkd", "state", object, "");
+}
+
 enum err exchange_keep(struct key_set *s, struct room *r, const struct key_set_origin *from, char why[static EXCHANGE_WHY])
 {
 	char text[KEY_SET_TEXT], label[KEY_LABEL];
@@ -186,6 +200,8 @@ enum err exchange_keep(struct key_set *s, struct room *r, const struct key_set_o
 		e = fingerprint_admit(r, label, why);
 	if (!e)
 		e = journal_key_set_add(r->journal, s);
+	if (!e)
+		e = hold_back(r->journal, text);
 	if (!e && from->package.len)
 		e = journal_package_add(r->journal, text, from->package);
 	if (!e && from->number)

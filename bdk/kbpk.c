@@ -3,6 +3,7 @@
 #include "bdk/exchange.h"
 #include "bdk/fingerprint.h"
 #include "bdk/key_state.h"
+#include "bdk/media.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -120,6 +121,19 @@ enum err kbpk_new(struct room *r, const char *name, char why[static KBPK_WHY])
 	return e == E_KBPK ? E_OK : e;
 }
 
+/* As a key set: bdk/exchange.c */
+static enum err hold_back(struct journal *j, const char *name)
+{
+	char reason[MEDIA_DOUBT], object[64];
+	enum err e = media_doubt(reason, j, name);
+
+	if (e || !*reason)
+		return e;
+	snprintf(object, sizeof object, "KBPK %s suspended: %s", name, reason);
+	e = journal_kbpk_state(j, name, KEY_SET_SUSPENDED, reason);
+	return e ? e : journal_audit(j, "bdkd", "state", object, "");
+}
+
 enum err kbpk_keep(struct kbpk *k, struct room *r, char why[static KBPK_WHY])
 {
 	char label[KEY_LABEL];
@@ -132,6 +146,8 @@ enum err kbpk_keep(struct kbpk *k, struct room *r, char why[static KBPK_WHY])
 		e = fingerprint_admit(r, label, why);
 	if (!e)
 		e = journal_kbpk_add(r->journal, k);
+	if (!e)
+		e = hold_back(r->journal, k->id.name);
 	if (!e)
 		e = journal_commit(r->journal);
 	if (e)

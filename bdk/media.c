@@ -320,6 +320,17 @@ enum err media_suspect(struct bag *b, struct journal *j, const char *holds)
 	return e;
 }
 
+enum err media_doubt(char reason[static MEDIA_DOUBT], struct journal *j, const char *holds)
+{
+	struct bag b;
+	enum err e = media_suspect(&b, j, holds);
+
+	*reason = 0;
+	if (!e)
+		snprintf(reason, MEDIA_DOUBT, "bag %s %s", b.number, media_condition_name(b.condition));
+	return e == E_SHORT ? E_OK : e;
+}
+
 /* --- Before a ceremony closes ------------------------------------------------------------------------------------- */
 
 bool media_is_pending(const struct bag *b, uint64_t ceremony)

@@ -73,6 +73,19 @@ ok kbpk resume partner --reason "found behind safe 2"
 refused 77 'not suspended' kbpk resume partner --reason "again"
 under 33333333
 
+# Damaged before the key came: it comes in suspended
+ok bag record E1 --medium component --part 1/2 --of 44444444 --custodian ann --purpose "paper"
+ok bag damaged E1 --reason "torn"
+ok generate --scheme aes128 --id 44444444 --for "$WORK/acquirer.crt" --out "$WORK/e.krx"
+"$BIN/bdk" list --room "$ROOM" --json | grep '"key_set": "44444444"' | grep -q '"state": "suspended"' || complain "a damaged bag was forgotten"
+"$BIN/bdk" audit --room "$ROOM" --json | grep -q '"object": "44444444 suspended: bag E1 damaged"' || complain "the audit does not say why"
+ok resume 44444444 --reason "made anew"
+ok bag record E2 --medium component --part 1/2 --of later --custodian ann --purpose "paper"
+ok bag missing E2 --reason "not in safe 2"
+ok kbpk generate later --algorithm AES128
+refused 77 'later is suspended' generate --scheme aes128 --id 55555555 --under later --out "$WORK/5.tr31"
+ok kbpk resume later --reason "made anew"
+
 # --- A ceremony -------------------------------------------------------------------------------------------------------
 ok ceremony open "Components"
 ok bag record B1 --medium component --part 1/2 --of FFFF111111 --custodian ann --purpose "paper <b>of</b> keys"
