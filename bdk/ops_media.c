@@ -22,6 +22,28 @@ static enum err number_or_none(uint8_t *out, struct span fields, uint16_t tag)
 	return e;
 }
 
+/* Which key a part of is in it, and that key's state where it is here: a name that nobody has is perhaps mistyped. */
+static enum err put_held(struct ask *a, const char *holds)
+{
+	struct journal *j = a->room->journal;
+	struct key_set s;
+	struct kbpk k;
+	enum err e;
+
+	if (!*holds)
+		return E_OK;
+	record_put_text(a->answer, F_HOLDS, holds);
+	e = journal_key_set(&s, j, holds);
+	if (!e)
+		record_put_text(a->answer, F_STATE, key_set_state_name(key_state_at(&s, room_utc())));
+	if (e != E_KEY_SET)
+		return e;
+	e = journal_kbpk(&k, j, holds);
+	if (!e)
+		record_put_text(a->answer, F_STATE, key_set_state_name(k.state));
+	return e == E_KBPK ? E_OK : e;
+}
+
 enum err op_bag(struct ask *a)
 {
 	struct bag b = { 0 };
@@ -49,9 +71,10 @@ enum err op_bag(struct ask *a)
 	b.medium = media_medium_parse(medium);
 	snprintf(a->object, sizeof a->object, "%s", b.number);
 	e = media_record(a->room->journal, &b, a->why);
-	if (!e)
-		media_made(a->object, &b);
-	return e;
+	if (e)
+		return e;
+	media_made(a->object, &b);
+	return put_held(a, b.holds);
 }
 
 enum err ops_bag_made(struct ask *a, const struct bag *b)
@@ -177,10 +200,8 @@ enum err op_bag_found(struct ask *a)
 	if (e)
 		return e;
 	media_seen(a->object, &b, suspended);
-	if (*b.holds)
-		record_put_text(a->answer, F_HOLDS, b.holds);
 	record_put_number(a->answer, F_SUSPENDED, suspended);
-	return E_OK;
+	return put_held(a, b.holds);
 }
 
 enum err op_bag_move(struct ask *a)

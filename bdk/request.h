@@ -192,10 +192,10 @@ enum bdk_op {
 	OP_LED = 98,		/* -> of the ceremony that is open, if one is: F_FIRST the record that opened it, F_OBJECT its title */
 	/* people: media in tamper-evident bags (bdk/media.h), any room */
 	OP_BAG = 94,		/* F_BAG its number, F_MEDIUM "component"|"share"|"card"|"key-block"|"mailer", [F_PART, F_PARTS],
-				   [F_HOLDS of which key set or KBPK], F_INTENT what it is for, F_KEEPER its custodian -> :
-				   recorded, sealed */
+				   [F_HOLDS of which key set or KBPK], F_INTENT what it is for, F_KEEPER its custodian ->
+				   [F_HOLDS, and F_STATE of that key where it is here]: recorded, sealed */
 	OP_BAG_FOUND = 95,	/* F_BAG, F_STATE "sealed"|"opened"|"damaged"|"missing", [F_REASON, with the last two] ->
-				   [F_HOLDS], F_SUSPENDED 1/0: the key that hangs on it has just been suspended, F_GIVEN 1/0: a
+				   [F_HOLDS, F_STATE as above], F_SUSPENDED 1/0: the key that hangs on it has just been suspended, F_GIVEN 1/0: a
 				   package or key block of it has left the room, F_ROW* {F_NUMBER, F_FIRST, F_LAST, F_LEFT} of its
 				   leases; of a KBPK F_ROW* as OP_KBPK_DESTROY. OP_BELOW lists the rest */
 	OP_BAG_MOVE = 96,	/* F_BAG, F_DISPOSITION "re-bagged"|"destroyed"|"returned"|"stored"|"sent", [F_PLACE the new

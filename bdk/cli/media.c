@@ -38,6 +38,15 @@ static int ask(const char *number)
 	return status;
 }
 
+/* Damage of a bag whose key is mistyped would suspend nothing. */
+static void print_unknown(void)
+{
+	char holds[32];
+
+	if (!field_text(holds, sizeof holds, c.fields, F_HOLDS) && !field_get(c.fields, F_STATE).p)
+		printf("  no key %s is in this room: a key set's id is written in capitals\n", holds);
+}
+
 static int record(const char *number)
 {
 	int status = 0;
@@ -59,6 +68,7 @@ static int record(const char *number)
 	status = ask(number);
 	if (!status) {
 		printf("bag %s is recorded, sealed\n", number);
+		print_unknown();
 		client_close(&c);
 	}
 	return status;
@@ -104,6 +114,7 @@ static int found(const char *number, const char *state)
 	    !field_number(&suspended, c.fields, F_SUSPENDED, 1) && suspended)
 		printf("%s is suspended: two people resume it, with a reason\n", holds);
 	here = field_get(c.fields, F_GIVEN).p; /* a key set of this room */
+	print_unknown();
 	print_below(holds);
 	client_close(&c);
 	return here ? cli_below(1, (char *[]){ holds }) : 0;

@@ -37,6 +37,7 @@ refused 64 'with a bag' bag burn A1
 
 # --- Found damaged ----------------------------------------------------------------------------------------------------
 record A1 1/3 ann
+grep -q 'no key' "$WORK/out" && complain "a key that is here: $(cat "$WORK/out")"
 record A2 2/3 bob
 refused 73 'used once' bag record A1 --medium card --custodian ann --purpose x
 refused 65 'reason' bag damaged A1
@@ -74,6 +75,10 @@ refused 77 'not suspended' kbpk resume partner --reason "again"
 under 33333333
 
 # Damaged before the key came: it comes in suspended
+ok bag record E0 --medium component --part 1/2 --of ffff111111 --custodian ann --purpose "mistyped"
+grep -q 'no key ffff111111 is in this room' "$WORK/out" || complain "a key that is not here: $(cat "$WORK/out")"
+ok bag damaged E0 --reason "torn"
+grep -q 'no key ffff111111 is in this room' "$WORK/out" || complain "damaged, and nothing suspended: $(cat "$WORK/out")"
 ok bag record E1 --medium component --part 1/2 --of 44444444 --custodian ann --purpose "paper"
 ok bag damaged E1 --reason "torn"
 ok generate --scheme aes128 --id 44444444 --for "$WORK/acquirer.crt" --out "$WORK/e.krx"
