@@ -216,6 +216,19 @@ gone bert && complain "two of the same"
 gone anna
 grep -q 'are the same' "$S/bert" || complain "bert was told: $(cat "$S/bert")"
 nothing load "two of the same"
+# the audit takes no more when the last one is in: neither its record, nor the one of the key set
+KX=$(kcv "$(python3 -c 'import sys; print("%032X" % (int(sys.argv[1], 16) ^ int(sys.argv[2], 16)))' $A $E)")
+for full in confirm import; do
+	next; types anna $A | begins anna anna load 2 --scheme tdes --id FFFF222222 --check-value $KX --bag B-$bag
+	is_in anna 1
+	sqlite3 "$WORK/load/journal.db" "CREATE TRIGGER full BEFORE INSERT ON audit WHEN NEW.what = '$full' BEGIN SELECT RAISE(ABORT, 'full'); END"
+	types bert $E | joins bert bert load --bag B-$((bag + 1))
+	gone bert && complain "full: $full"
+	gone anna && complain "full: $full"
+	grep -q 'journal could not be written' "$S/bert" || complain "bert was told: $(cat "$S/bert")"
+	sqlite3 "$WORK/load/journal.db" 'DROP TRIGGER full'
+	nothing load "full: $full"
+done
 for p in $PID_load $(pgrep -P "$PID_load"); do clean memory "$WORK/needles" $p; done
 # bdkd is killed when all but one are in
 next; types anna $A | begins anna anna load 3 --scheme tdes --id FFFF222222 --bag B-$bag
