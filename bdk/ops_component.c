@@ -17,7 +17,7 @@ static void kcv_text(char out[static KCV_TEXT], const struct kcv *v)
 
 static bool same_kcv(const struct kcv *a, struct span b)
 {
-	return a->len == b.len && !memcmp(a->b, b.p, b.len);
+	return a->len && a->len == b.len && !memcmp(a->b, b.p, b.len);
 }
 
 static struct giver giver(const struct ask *a)

@@ -187,7 +187,7 @@ enum err token_place_bdk(struct token *t, struct kcv *kcv, const struct key *bdk
 	bool keep = !paper || paper->len;
 	enum err e = name_bdk(&b, set);
 
-	if (!e)
+	if (!e && keep)
 		e = absent_bdk(t, &b);
 	if (!e)
 		e = construct_given(t, born, bdk, set->scheme, MAY_ENCRYPT | MAY_LEAVE | MAY_BE_COPIED);

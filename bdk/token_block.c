@@ -101,7 +101,8 @@ static enum err place_kbpk(struct token *t, struct kcv *kcv, const struct key *c
 	struct far k = { t, 0, kbpk_tdes(id->type) };
 	struct key fit = *clear;
 	struct kcv value = { .len = 0 };
-	enum err e = absent_kbpk(t, id);
+	bool keep = !paper || paper->len;
+	enum err e = keep ? absent_kbpk(t, id) : E_OK;
 
 	if (!e && fit.len != kbpk_len(id->type))
 		e = E_KEY;
@@ -113,7 +114,7 @@ static enum err place_kbpk(struct token *t, struct kcv *kcv, const struct key *c
 		e = block_kcv(&value, k.tdes, encipher_born, &k);
 	if (!e && paper && paper->len && (paper->len != value.len || !ct_equal(paper->b, value.b, value.len)))
 		e = E_MAC;
-	if (!e && (!paper || paper->len))
+	if (!e && keep)
 		e = settle_kbpk(t, k.h, id);
 	if (e)
 		value = (struct kcv){ .len = 0 };

@@ -386,6 +386,35 @@ START_TEST(what_one_worker_drops_is_gone_for_the_other)
 }
 END_TEST
 
+/* Before everybody has agreed to a check value the token is only asked for it: what the journal does not know stays there. */
+START_TEST(a_check_value_alone_changes_nothing_in_the_token)
+{
+	const struct key part[2] = { test_key(tdes), test_key("4AC3A7637268E6194AC3A7637268E680") };
+	const struct kcv none = { .len = 0 };
+	const struct kbpk_id id = { "lost", DUKPT_KEY_2TDEA };
+	struct key_set_id set = { { 0xFF, 0xFF, 1, 2, 3 }, 5, DUKPT_TDES };
+	struct key_set asked;
+	struct kbpk kbpk;
+	uint8_t fp[2][FINGERPRINT], again[FINGERPRINT];
+	struct kbpk_block b;
+	struct kcv kcv, total;
+	bool published;
+
+	ck_assert_int_eq(worker_make_kbpk(sim.load.worker, &kcv, b.text, &b.len, &id, NULL, 'N'), E_OK);
+	ck_assert_int_eq(worker_enter_bdk(sim.load.worker, &total, part, 2, &set, &none), E_OK);
+	ck_assert_int_eq(worker_enter_bdk(sim.load.worker, &kcv, part, 2, &set, &total), E_OK);
+	ck_assert_int_eq(worker_fingerprint(sim.load.worker, fp[0], &published, "kbpk-lost"), E_OK);
+	ck_assert_int_eq(worker_fingerprint(sim.load.worker, fp[1], &published, "bdk-FFFF010203"), E_OK);
+	ck_assert_int_eq(exchange_enter(&asked, &sim.load, &set, part, 2, &none, why), E_OK);
+	ck_assert_int_eq(kbpk_enter(&kbpk, &sim.load, &id, part, 2, &none, why), E_OK);
+	ck_assert_mem_eq(asked.kcv.b, total.b, total.len);
+	ck_assert_int_eq(worker_fingerprint(sim.load.worker, again, &published, "kbpk-lost"), E_OK);
+	ck_assert_mem_eq(fp[0], again, sizeof again);
+	ck_assert_int_eq(worker_fingerprint(sim.load.worker, again, &published, "bdk-FFFF010203"), E_OK);
+	ck_assert_mem_eq(fp[1], again, sizeof again);
+}
+END_TEST
+
 /* Without a revocation list in force nothing comes in or goes out, as by packages. */
 START_TEST(without_a_list_in_force_no_key_set_moves)
 {
@@ -415,6 +444,7 @@ static Suite *suite(void)
 	tcase_add_test(t, a_production_room_takes_no_key_that_is_too_strong_for_its_suite_or_known_to_all);
 	tcase_add_test(t, an_import_that_was_cut_off_is_possible_again);
 	tcase_add_test(t, what_one_worker_drops_is_gone_for_the_other);
+	tcase_add_test(t, a_check_value_alone_changes_nothing_in_the_token);
 	tcase_add_test(t, without_a_list_in_force_no_key_set_moves);
 	suite_add_tcase(s, t);
 	return s;
