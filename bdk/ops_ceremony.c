@@ -120,6 +120,7 @@ static enum err range(uint64_t *first, uint64_t *last, struct ask *a)
 static enum err collect(struct ceremony *c, struct room *r, uint64_t first, uint64_t last)
 {
 	const char *title;
+	size_t len;
 	enum err e = E_OK;
 
 	c->act = calloc((size_t)(last - first + 1), sizeof *c->act);
@@ -131,9 +132,15 @@ static enum err collect(struct ceremony *c, struct room *r, uint64_t first, uint
 	}
 	if (e)
 		return e == E_SHORT ? E_RANGE : e;
+	/* a field's value has no blanks at its ends */
 	title = ceremony_note(&c->act[0], "opened");
 	if (title)
-		snprintf(c->title, sizeof c->title, "%s", title);
+		title += strspn(title, " ");
+	len = title ? strlen(title) : 0;
+	while (len && title[len - 1] == ' ')
+		len--;
+	if (len)
+		snprintf(c->title, sizeof c->title, "%.*s", (int)len, title);
 	else
 		snprintf(c->title, sizeof c->title, "records %llu to %llu", (unsigned long long)first, (unsigned long long)last);
 	snprintf(c->room, sizeof c->room, "%s", r->config.name);

@@ -78,6 +78,12 @@ END
 # --- Any records ------------------------------------------------------------------------------------------------------
 n=$(wc -l <"$WORK/audit.jsonl")
 ceremony record --out "$WORK/some" --records "2-$n" && verify "$WORK/some.txt" || complain "records: $(cat "$WORK/out")"
+# However a title was typed
+for title in '  spring keys ' '   ' 'keys = # "first"'; do
+	ceremony open "$title" && ceremony close "done" && ceremony record --out "$WORK/typed" && verify "$WORK/typed.txt" ||
+		complain "the title '$title': $(cat "$WORK/out")"
+	rm -f "$WORK"/typed.*
+done
 refused 64 'FIRST-LAST' record --out "$WORK/x" --records 5
 refused 65 'FIRST-LAST|too|range|number' record --out "$WORK/x" --records "1-999999"
 refused 64 'out' record
