@@ -145,10 +145,21 @@ enum err op_kbpk_list(struct ask *a)
 	return E_OK;
 }
 
-/* What destroying and compromising say: which KBPK it was, and what had come in or gone out under it. */
-static enum err put_end(struct ask *a, const struct kbpk *k)
+/* ... and why it is no more what it was */
+static void name_ended(struct ask *a, const struct kbpk *k, const char *reason)
 {
+	size_t len;
+
 	name_kbpk(a, k, "", "");
+	len = strlen(a->object);
+	if (*reason)
+		snprintf(a->object + len, sizeof a->object - len, ": %s", reason);
+}
+
+/* What destroying and compromising say: which KBPK it was, and what had come in or gone out under it. */
+static enum err put_end(struct ask *a, const struct kbpk *k, const char *reason)
+{
+	name_ended(a, k, reason);
 	put_kcv(a->answer, &k->kcv);
 	return ops_under_kbpk(a, k->id.name);
 }
@@ -170,7 +181,7 @@ enum err ops_under_kbpk(struct ask *a, const char *kbpk)
 }
 
 /* Which one, and why */
-static enum err read_end(struct ask *a, char name[static KBPK_NAME], char reason[static 128])
+static enum err read_end(struct ask *a, char name[static KBPK_NAME], char reason[static CERT_TEXT])
 {
 	enum err e = take_name(a, name, F_KBPK);
 
@@ -178,19 +189,23 @@ static enum err read_end(struct ask *a, char name[static KBPK_NAME], char reason
 	if (e)
 		return e;
 	snprintf(a->object, sizeof a->object, "KBPK %s", name);
-	return field_get(a->fields, F_REASON).p ? field_text(reason, 128, a->fields, F_REASON) : E_OK;
+	if (field_get(a->fields, F_REASON).p)
+		e = field_text(reason, CERT_TEXT, a->fields, F_REASON);
+	if (e)
+		snprintf(a->why, sizeof a->why, "a reason of 1 to %d characters is needed", CERT_TEXT - 1);
+	return e;
 }
 
 static enum err end_kbpk(struct ask *a, enum err (*act)(struct kbpk *, struct room *, const char *, const char *,
 							char why[static KBPK_WHY]))
 {
-	char name[KBPK_NAME], reason[128];
+	char name[KBPK_NAME], reason[CERT_TEXT];
 	struct kbpk k;
 	enum err e = read_end(a, name, reason);
 
 	if (!e)
 		e = act(&k, a->room, name, reason, a->why);
-	return e ? e : put_end(a, &k);
+	return e ? e : put_end(a, &k, reason);
 }
 
 /* As op_destroy(): decided first, durable and in the audit by who decided it; only then the token. */
@@ -200,7 +215,7 @@ static enum err destroy(struct kbpk *k, struct room *r, struct ask *a, const cha
 
 	if (e)
 		return e;
-	name_kbpk(a, k, "", "");
+	name_ended(a, k, reason);
 	e = server_note(a, "kbpk-destroying", a->object);
 	if (!e)
 		e = journal_commit(r->journal);
@@ -217,13 +232,13 @@ static enum err destroy(struct kbpk *k, struct room *r, struct ask *a, const cha
 
 enum err op_kbpk_destroy(struct ask *a)
 {
-	char name[KBPK_NAME], reason[128];
+	char name[KBPK_NAME], reason[CERT_TEXT];
 	struct kbpk k;
 	enum err e = read_end(a, name, reason);
 
 	if (!e)
 		e = destroy(&k, a->room, a, name, reason);
-	return e ? e : put_end(a, &k);
+	return e ? e : put_end(a, &k, reason);
 }
 
 enum err op_kbpk_resume(struct ask *a)

@@ -243,6 +243,10 @@ until [ -s "$WORK/twin" ]; do sleep 0.05; done
 kill "$(cat "$WORK/twin")" $twin 2>/dev/null
 # The audit says who did what; check values and names stand there, and no key.
 "$BIN/bdk" audit --room "$WORK/load" >"$WORK/audit"
+# ... and why a KBPK ended
+for why in 'kbpk-compromise.*KBPK next .*: a photograph' 'kbpk-destroying.*KBPK zmk-bank .*: the ceremony is over' 'kbpk-destroy .*KBPK zmk-bank .*: the ceremony is over'; do
+	"$BIN/bdk" audit --room "$WORK/load" | grep -q "$why" || complain "the audit does not say why: $why"
+done
 for act in generate-block import-block kbpk-generate kbpk-import kbpk-compromise kbpk-destroy; do
 	grep -q " $act " "$WORK/audit" || complain "the audit has no $act"
 done
