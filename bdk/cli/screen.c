@@ -165,8 +165,11 @@ static size_t draw(const char *keys, const char *before, size_t first, bool chan
 	static char out[(LINES + 2) * (COLUMNS + 32)], drawn[sizeof out];
 	struct winsize w = { .ws_row = 0 };
 	size_t rows = LINES, columns = COLUMNS, len = 0, room, shown, left;
+	char typed[41];
 
 	resized = 0;
+	snprintf(typed, sizeof typed, "%s", before); /* an arrow key's sequence too */
+	tame(typed);
 	if (!ioctl(tty, TIOCGWINSZ, &w) && w.ws_row && w.ws_col) {
 		rows = least(LINES, w.ws_row < LEAST_LINES ? LEAST_LINES : w.ws_row);
 		columns = least(COLUMNS, w.ws_col < LEAST_COLUMNS ? LEAST_COLUMNS : w.ws_col);
@@ -203,7 +206,7 @@ static size_t draw(const char *keys, const char *before, size_t first, bool chan
 	for (size_t i = 0; i < foot.n; i++)
 		OUT_LINE(foot, i);
 	if (keys)
-		OUT(*before ? "[%.40s] > " : "%s> ", before);
+		OUT(*typed ? "[%s] > " : "%s> ", typed);
 #undef OUT_LINE
 #undef OUT
 	if (changed && !strcmp(out, drawn))
