@@ -3,6 +3,7 @@
 #include "bdk/fingerprint.h"
 #include "bdk/key_state.h"
 #include "bdk/list.h"
+#include "bdk/making.h"
 #include "bdk/media.h"
 
 #include <stdio.h>
@@ -207,6 +208,8 @@ enum err exchange_keep(struct key_set *s, struct room *r, const struct key_set_o
 	if (!e && from->number)
 		e = journal_maker_add(r->journal, text, from->number, from->name);
 	if (!e)
+		e = making_end(r, label);
+	if (!e)
 		e = journal_commit(r->journal);
 	if (e)
 		journal_rollback(r->journal);
@@ -279,6 +282,7 @@ enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, st
 {
 	struct key_set s = { .id = *set, .period = made->period };
 	uint8_t b[EXCHANGE_MAX], number[20];
+	char text[KEY_SET_TEXT], label[KEY_LABEL];
 	bool in_token = false;
 	struct worker *w;
 	struct cert to;
@@ -299,7 +303,11 @@ enum err exchange_generate(uint8_t package[static EXCHANGE_MAX], size_t *len, st
 		e = room_worker(&w, r);
 	if (e)
 		return e;
-	e = make(b, &n, &s.kcv, &in_token, r, w, &s.id, &to);
+	key_set_text(text, &s.id);
+	snprintf(label, sizeof label, "bdk-%s", text);
+	e = making_begin(r, label);
+	if (!e)
+		e = make(b, &n, &s.kcv, &in_token, r, w, &s.id, &to);
 	if (e == E_EXISTS)
 		say_orphan(why, &s.id);
 	if (e)

@@ -145,7 +145,9 @@ static const char *const steps[JOURNAL_VERSION] = {
 		"  state INTEGER NOT NULL CHECK(state BETWEEN 1 AND 6), utc INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;"
 		"CREATE TABLE block(row INTEGER PRIMARY KEY AUTOINCREMENT, kbpk TEXT NOT NULL REFERENCES kbpk(name),"
 		"  key TEXT NOT NULL UNIQUE, outward INTEGER NOT NULL CHECK(outward IN (0, 1)),"
-		"  exportability TEXT NOT NULL CHECK(exportability IN ('E', 'S', 'N')), utc INTEGER NOT NULL) STRICT;",
+		"  exportability TEXT NOT NULL CHECK(exportability IN ('E', 'S', 'N')), utc INTEGER NOT NULL) STRICT;"
+		/* what the token is about to make, or has made and the journal does not know yet (bdk/making.h) */
+		"CREATE TABLE making(label TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;",
 };
 
 /* Each connection. What undoes a part of a group may outgrow SQLite's buffer, and no file may come about outside the room. */
@@ -192,7 +194,7 @@ enum statement {
 	LEASE_ADD, LEASE_NEXT, LEASE_AT, LEASE_OPEN, LEASE_MOVE, LEASE_LEFT, LEASE_EPOCH, ID_TAKEN, DICTATE,
 	DICTATED, CHAIN, FOLLOWER, TALLY_ADD, TALLY, LOAD_WAITS, CLAIM_PUT, CLAIM_OF, CLAIM_ANY, CLAIM_END, CLAIMS_END,
 	SKIP, SKIP_BELOW, SKIP_OVER, SKIPPED, BAG_ADD, BAG_STATE_ADD, BAG_BY_NUMBER, BAG_AFTER,
-	KBPK_BY_NAME, KBPK_AFTER, KBPK_ADD, KBPK_STATE, BLOCK_ADD, BLOCK_OF, BLOCK_UNDER, STATEMENTS
+	KBPK_BY_NAME, KBPK_AFTER, KBPK_ADD, KBPK_STATE, BLOCK_ADD, BLOCK_OF, BLOCK_UNDER, MAKING, MADE, MAKING_DUE, STATEMENTS
 };
 
 static const char *const sql[STATEMENTS] = {
@@ -231,6 +233,9 @@ static const char *const sql[STATEMENTS] = {
 	[KEY_PERIOD] = "UPDATE key_set SET begins = ?, ends = ? WHERE id = ?",
 	[DESTRUCTION_PUT] = "INSERT INTO destruction(key_set, decided, proved) VALUES(?, ?, ?)"
 			    "  ON CONFLICT(key_set) DO UPDATE SET decided = excluded.decided, proved = excluded.proved",
+	[MAKING] = "INSERT INTO making(label) VALUES(?) ON CONFLICT DO NOTHING",
+	[MADE] = "DELETE FROM making WHERE label = ?",
+	[MAKING_DUE] = "SELECT label FROM making LIMIT 1",
 	[DESTRUCTION] = "SELECT key_set, decided, proved FROM destruction WHERE key_set = ?",
 	[DEVICE_BY_SERIAL] = DEVICE "WHERE serial = ?",
 	[DEVICE_BY_SPKI] = DEVICE "WHERE spki = ?",
@@ -1189,6 +1194,34 @@ enum err journal_destruction(struct destruction *out, struct journal *j, const c
 	if (!e)
 		*out = d;
 	return e;
+}
+
+enum err journal_making(struct journal *j, const char *label)
+{
+	struct query q = query(j, MAKING);
+
+	put_text(&q, label);
+	return run(&q);
+}
+
+enum err journal_made(struct journal *j, const char *label)
+{
+	struct query q = query(j, MADE);
+
+	put_text(&q, label);
+	return run(&q);
+}
+
+enum err journal_making_due(char label[static KEY_LABEL], struct journal *j)
+{
+	struct query q = query(j, MAKING_DUE);
+	bool found = query_row(&q);
+	enum err e;
+
+	if (found)
+		get_text(&q, label, KEY_LABEL);
+	e = query_end(&q);
+	return e || found ? e : E_SHORT;
 }
 
 static enum err add_key_set(struct journal *j, const struct key_set *s, const char *id)

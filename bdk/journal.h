@@ -3,7 +3,7 @@
  * projection.
  *
  * An I/O error ends issuing: every function here gives E_JOURNAL and has changed nothing. What allocates is committed
- * and read back before it returns. Tables: meta, audit, key_set, key_state (a key set's life), destruction (and its end), package (what a key set
+ * and read back before it returns. Tables: meta, audit, key_set, key_state (a key set's life), destruction (and its end), making (keys on their way into it), package (what a key set
  * was handed over in), fingerprint (which keys were ever here), device, load, event (what became of a load), sent (h after each KEY), wipe (each ZEROIZE, and h
  * after it), seen (nonces and points); of device ids lease, manifest (what is dictated), chain (which key set follows
  * which), tally (loads a day), claim (what may be issued now) and skipped (what never will be); kbpk and kbpk_state
@@ -209,6 +209,13 @@ MUST_USE enum err journal_key_set_state(struct journal *j, const char *id, enum 
 MUST_USE enum err journal_key_set_life(struct key_life *out, struct journal *j, const char *id, uint64_t *at);
 MUST_USE enum err journal_key_set_period(struct journal *j, const char *id, const struct period *p);
 
+#define KEY_LABEL 24			/* of an object in the token, with its NUL */
+/* journal_making - a key that is about to come into the token under this label (bdk/making.h). journal_made - the journal knows it, or
+ * it is gone: fine where there was none. journal_making_due - one of those that are left. E_OK, E_SHORT (none), E_JOURNAL */
+MUST_USE enum err journal_making(struct journal *j, const char *label);
+MUST_USE enum err journal_made(struct journal *j, const char *label);
+MUST_USE enum err journal_making_due(char label[static KEY_LABEL], struct journal *j);
+
 /* journal_destruction_put - insert or replace. journal_destruction - of a key set: E_OK, E_SHORT (none), E_JOURNAL */
 MUST_USE enum err journal_destruction_put(struct journal *j, const struct destruction *d);
 MUST_USE enum err journal_destruction(struct destruction *d, struct journal *j, const char *id);
@@ -222,7 +229,6 @@ MUST_USE enum err journal_destruction(struct destruction *d, struct journal *j, 
  * journal_fingerprint_has - is there one of that label? E_OK, E_SHORT (no), E_JOURNAL
  * journal_fingerprint_of - whose is it? E_OK, E_SHORT (nobody's), E_JOURNAL
  */
-#define KEY_LABEL 24			/* of an object in the token, with its NUL */
 MUST_USE enum err journal_fingerprint_add(struct journal *j, const char *label, struct span fp);
 MUST_USE enum err journal_fingerprint_has(struct journal *j, const char *label);
 MUST_USE enum err journal_fingerprint_of(char label[static KEY_LABEL], struct journal *j, struct span fp);

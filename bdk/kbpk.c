@@ -3,6 +3,7 @@
 #include "bdk/exchange.h"
 #include "bdk/fingerprint.h"
 #include "bdk/key_state.h"
+#include "bdk/making.h"
 #include "bdk/media.h"
 
 #include <stdio.h>
@@ -149,6 +150,8 @@ enum err kbpk_keep(struct kbpk *k, struct room *r, char why[static KBPK_WHY])
 	if (!e)
 		e = hold_back(r->journal, k->id.name);
 	if (!e)
+		e = making_end(r, label);
+	if (!e)
 		e = journal_commit(r->journal);
 	if (e)
 		journal_rollback(r->journal);
@@ -201,13 +204,15 @@ enum err kbpk_generate(struct kbpk *made, struct kbpk_block *block, struct room 
 		e = room_worker(&w, r);
 	if (e)
 		return e;
-	e = worker_make_kbpk(w, &k.kcv, out.text, &out.len, id, under ? &by.id : NULL, exportability);
+	label_of(use.key, id->name);
+	e = making_begin(r, use.key);
+	if (!e)
+		e = worker_make_kbpk(w, &k.kcv, out.text, &out.len, id, under ? &by.id : NULL, exportability);
 	if (e == E_EXISTS)
 		snprintf(why, KBPK_WHY, "the token holds a KBPK %s that the journal does not know", id->name);
 	if (e)
 		return e;
 	snprintf(use.kbpk, sizeof use.kbpk, "%s", under ? under : "");
-	label_of(use.key, id->name);
 	e = keep_under(&k, r, &use, why);
 	if (e)
 		return e;
@@ -417,15 +422,17 @@ enum err kbpk_generate_key_set(struct kbpk_block *block, struct key_set *made, s
 		e = room_worker(&w, r);
 	if (e)
 		return e;
-	e = worker_make_bdk_block(w, &s.kcv, out.text, &out.len, &s.id, &by.id, exportability);
 	key_set_text(text, &s.id);
+	snprintf(use.key, sizeof use.key, "bdk-%s", text);
+	e = making_begin(r, use.key);
+	if (!e)
+		e = worker_make_bdk_block(w, &s.kcv, out.text, &out.len, &s.id, &by.id, exportability);
 	if (e == E_EXISTS)
 		snprintf(why, KBPK_WHY, "the token holds keys of key set %s that the journal does not know", text);
 	if (e)
 		return e;
 	from.package = (struct span){ (const uint8_t *)out.text, out.len };
 	snprintf(use.kbpk, sizeof use.kbpk, "%s", under);
-	snprintf(use.key, sizeof use.key, "bdk-%s", text);
 	e = keep_key_set(&s, r, &from, &use, why);
 	if (e)
 		return e;

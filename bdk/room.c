@@ -8,6 +8,7 @@
 #include "bdk/kbpk.h"
 #include "bdk/key_state.h"
 #include "bdk/list.h"
+#include "bdk/making.h"
 #include "crypto/sha256.h"
 
 #include <dirent.h>
@@ -898,8 +899,10 @@ static enum err start_workers(struct room *r, char why[static ROOM_WHY])
 /* What is to be done about its keys as soon as there are workers */
 static enum err keys_open(struct room *r)
 {
-	enum err e = destroy_open(r);
+	enum err e = making_open(r);
 
+	if (!e)
+		e = destroy_open(r);
 	if (!e)
 		e = kbpk_open(r);
 	if (!e)
@@ -1076,6 +1079,18 @@ static void drop_database(const char *path)
 	unlink(beside);
 }
 
+/* What was cut off in its making until now may be made once more, and be finished, before somebody goes back to this copy: it is
+ * not to go then. */
+static enum err forget_making(struct journal *copy)
+{
+	char label[KEY_LABEL];
+	enum err e;
+
+	while (!(e = journal_making_due(label, copy)) && !(e = journal_made(copy, label)))
+		;
+	return e == E_SHORT ? E_OK : e;
+}
+
 enum err room_backup(struct room *r)
 {
 	char from[PATH], part[PATH], to[PATH];
@@ -1091,6 +1106,8 @@ enum err room_backup(struct room *r)
 		e = journal_open(&copy, part, r->config.purpose);
 	if (!e)
 		e = mark_backup(copy);
+	if (!e)
+		e = forget_making(copy);
 	journal_close(copy);
 	if (!e && (rename(part, to) || file_sync_folder(to)))
 		e = E_IO;

@@ -89,16 +89,18 @@ def expected(start, audit):
         if sequence <= len(start.audit):
             continue
         at = f"record {sequence} ({who} {what} {of})"
-        if who == "bdkd" and what in ("skip", "start", "destroy"):	# bdkd comes back: what was agreed to before was cut off
+        if who == "bdkd" and what in ("drop", "skip", "start", "destroy", "kbpk-destroy"):	# bdkd comes back: what was agreed to before was cut off
             agreed = None
-        if what == "destroying":	# the first half of what is durable in two steps
-            key_set = of.split(",")[0]
-            need(agreed and agreed[0] == "destroy" and who.split(" ")[0] == agreed[1], f"{at}: without a yes before it")
-            keys[key_set].append("destroyed")
+        if what in ("destroying", "kbpk-destroying"):	# the first half of what is durable in two steps
+            need(agreed and agreed[0] == what[:-3] and who.split(" ")[0] == agreed[1], f"{at}: without a yes before it")
+            if what == "destroying":
+                keys[of.split(",")[0]].append("destroyed")
+            else:
+                kbpks[of.split(" ")[1]].append("destroyed")
             continue
         if agreed:
             need((what, who.split(" ")[0]) == agreed[:2], f"{at}: something came between a yes and its act")
-        finished = what == "destroy" and who == "bdkd"	# at a start: what two decided, and a kill has cut off
+        finished = what in ("destroy", "kbpk-destroy") and who == "bdkd"	# at a start: what two decided, and a kill has cut off
         if what in TWO and not reason and not finished:
             asks, agrees = TWO[what]
             names = re.fullmatch(r"(\S+) uid (\d+), (\S+) uid (\d+)", who)
@@ -135,7 +137,7 @@ def expected(start, audit):
         elif what == "kbpk-compromise":
             kbpks[words[1]].append("compromised")
         elif what == "kbpk-destroy":
-            kbpks[words[1]].append("destroyed")
+            need(kbpks[words[1]][-1] == "destroyed", f"{at}: nobody decided it")
         elif what == "appoint":
             need(words[0] not in roles, f"{at}: it was there before")
             roles[words[0]] = sum(BITS[role] for role in of.split(" ")[3].split(","))
@@ -174,7 +176,8 @@ def compare(start, now):
 
 
 def token_alone(now, ending):
-    """Each key of the journal is whole in the token, but for KBPKs that somebody was destroying. What the token holds besides."""
+    """Each key of the journal is whole in the token, and what is destroyed is not there, but for KBPKs that somebody was just
+    destroying. What the token holds besides."""
     copy = WORK + "/copy"
     shutil.copytree(ROOM + "/token", copy + "/token", ignore=shutil.ignore_patterns("*.conf"))
     with open(copy + "/conf", "w") as f:
@@ -206,9 +209,9 @@ def token_alone(now, ending):
     for kbpk, states in now.kbpks.items():
         n = held.pop("kbpk-" + kbpk, 0)
         if states[-1] == "destroyed":
-            need(not n, f"KBPK {kbpk} is destroyed, and in the token")
+            need(not n or kbpk in ending, f"KBPK {kbpk} is destroyed, and in the token")
         else:
-            need(n == 1 or kbpk in ending, f"KBPK {kbpk} is not in the token")
+            need(n == 1, f"KBPK {kbpk} is not in the token")
     return set(held)
 
 
@@ -222,7 +225,7 @@ class Life:
         self.flying, self.heads, self.making = {}, [], set()	# what was asked and is not answered yet
         self.told = collections.Counter()	# acts that somebody was told are done: (what, first, second)
         self.agreed = collections.Counter()	# and those that a second person has sent a yes for
-        self.wrong = []
+        self.wrong, self.early = [], False
         self.busy = threading.Condition(self.lock)
 
     def begin(self, who, what):
@@ -451,7 +454,7 @@ class World:
         appoint(ROOM, {name: (UID[name], PEOPLE[name]) for name in PEOPLE}, PHRASE)
         self.start, self.heads, self.made, self.kbpks = State(), [open(WORK + "/head").read()], [], []
         self.ending = set()	# KBPKs whose destruction may have been cut off between token and journal: it is done again
-        self.cut = token_alone(self.start, set())	# of acts that were cut off: bdkd does not take them for the journal's
+        self.cut = token_alone(self.start, set())	# what the last act has left
         self.station = collections.Counter()
         self.logins = {name: Login(name, UID[name], PEOPLE[name], PHRASE) for name in PEOPLE}
         self.struck = collections.Counter()
@@ -504,7 +507,7 @@ class World:
         life = Life(n, random.Random(f"{SEED} {n}"))
         room = self.bdkd()
         need(room.pid > 1, "no bdkd")
-        early = life.dice.random() < 0.05
+        early = life.early = life.dice.random() < 0.05
         if early:
             time.sleep(life.dice.random() * 0.5)	# in the middle of its start
         else:
@@ -540,7 +543,6 @@ class World:
     def check(self, life):
         now = State()
         self.heads += life.heads
-        self.cut |= life.making
         compare(self.start, now)
         new = [row for row in now.audit if row[0] > self.seen]
         done = collections.Counter()
@@ -553,8 +555,10 @@ class World:
         for act, times in done.items():
             need(life.agreed[act] >= times, f"{act}: done {times} times, agreed to {life.agreed[act]} times")
         alone = token_alone(now, self.ending)
-        need(alone <= self.cut, f"the token holds {alone - self.cut}, which nobody was making")
-        self.orphans = len(alone)
+        # Of earlier lives there is nothing left: what was cut off in its making went when the room was opened.
+        need(alone <= (life.making | (self.cut if life.early else set())), f"the token holds {alone}, which nobody was making")
+        self.orphans += len(alone - self.cut)
+        self.cut = alone
         self.made = [k for k, states in now.states.items() if k not in BASE and states[-1] != "destroyed"]
         self.kbpks = [k for k, states in now.kbpks.items() if states[-1] != "destroyed"]
         self.seen = len(now.audit)
@@ -592,7 +596,7 @@ def main():
     print(f"{s['two'] + s['one'] + s['nothing']} kills of bdkd, {s['two'] + s['one']} inside an act ({s['two']} inside one that takes "
           f"two), and {world.workers} of workers; {inside}")
     print(f"{len(now.audit)} records, {len(world.heads)} heads held, {len(now.key_sets)} key sets, {len(now.loads)} loads, "
-          f"{world.orphans} key sets in the token alone; {dict(world.station)}; {time.monotonic() - begin:.0f} s")
+          f"{world.orphans} keys cut off in their making; {dict(world.station)}; {time.monotonic() - begin:.0f} s")
     sys.stdout.flush()
     os._exit(status)
 
