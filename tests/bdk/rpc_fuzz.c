@@ -77,6 +77,33 @@ static enum err stub_random(struct token *t, uint8_t *out, size_t len)
 	return full(out, len);
 }
 
+static enum err stub_mark(struct token *t, uint8_t *mark)
+{
+	must(t != NULL);
+	return full(mark, TOKEN_MARK);
+}
+
+static enum err stub_set_mark(struct token *t, const uint8_t *mark, const uint8_t *known, const uint8_t *tried)
+{
+	must(t && known == mark + TOKEN_MARK && tried == known + TOKEN_MARK);
+	return E_OK;
+}
+
+static enum err stub_fingerprint(struct token *t, uint8_t *fp, bool *published, const char *label)
+{
+	must(t != NULL);
+	look_at_label(label);
+	*published = false;
+	return full(fp, FINGERPRINT);
+}
+
+static enum err stub_destroy_bdk(struct token *t, const struct key_set_id *set)
+{
+	must(t != NULL);
+	look_at_set(set);
+	return E_OK;
+}
+
 static enum err stub_make_pair(struct token *t, uint8_t *point, const char *label)
 {
 	(void)t;
@@ -228,6 +255,10 @@ static enum err stub_initial_key(struct token *t, struct key *ik, const struct k
 #define process_send stub_send
 #define process_stop stub_stop
 #define token_random stub_random
+#define token_mark stub_mark
+#define token_set_mark stub_set_mark
+#define token_fingerprint stub_fingerprint
+#define token_destroy_bdk stub_destroy_bdk
 #define token_make_pair stub_make_pair
 #define token_point stub_make_pair
 #define token_sign stub_sign
