@@ -173,7 +173,7 @@ static enum err drop(struct room *r, const struct key_set_id *id, enum err e)
 	return exchange_drop(r, id) ? E_TOKEN : e;
 }
 
-/* A bag with a part of it was found damaged or missing before it came: it waits for people, as it would if it had come first. */
+/* A bag with a part of it was found damaged or missing before it came: it waits for people, as if it had come first. */
 static enum err hold_back(struct journal *j, const char *id)
 {
 	char reason[MEDIA_DOUBT], object[64];

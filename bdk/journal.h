@@ -238,8 +238,8 @@ MUST_USE enum err journal_fingerprint_of(char label[static KEY_LABEL], struct jo
 MUST_USE enum err journal_package_add(struct journal *j, const char *id, struct span package);
 /* journal_package - E_OK, E_KEY_SET (none of that id), E_JOURNAL (also: longer than size) */
 MUST_USE enum err journal_package(uint8_t *out, size_t *len, size_t size, struct journal *j, const char *id);
-/* journal_package_wipe - zeros in its place, if there is one: that it has left stays known. Once that is committed journal_checkpoint()
- * takes it out of SQLite's log too */
+/* journal_package_wipe - zeros in its place, if there is one: that it has left stays known. Once that is committed
+ * journal_checkpoint() takes it out of SQLite's log too */
 MUST_USE enum err journal_package_wipe(struct journal *j, const char *id);
 void journal_checkpoint(struct journal *j);
 

@@ -327,15 +327,37 @@ enum err kbpk_destroy(struct room *r, const char *name)
 	return e ? E_TOKEN : E_OK;
 }
 
+/* One that is in the token although it was destroyed, once more, and the audit says so. */
+static enum err open_destroyed(struct room *r, const char *name)
+{
+	uint8_t fp[FINGERPRINT];
+	char label[KEY_LABEL], object[128];
+	bool published;
+	struct worker *w;
+
+	label_of(label, name);
+	if (!room_worker(&w, r) && worker_fingerprint(w, fp, &published, label) == E_KEY)
+		return E_OK;
+	if (kbpk_destroy(r, name)) {
+		fail_why(E_TOKEN, "is not shown to be destroyed", "start bdkd again", "KBPK %s", name);
+		return E_OK;
+	}
+	snprintf(object, sizeof object,
+		 "KBPK %s, left by a crash or in a copy of the token that was put back: the token has it no more", name);
+	return journal_audit(r->journal, "bdkd", "kbpk-destroy", object, "");
+}
+
 enum err kbpk_open(struct room *r)
 {
 	struct kbpk k;
 	uint64_t at = 0;
 	enum err e;
 
-	while (!(e = journal_kbpk_next(&k, r->journal, &at)))
-		if (k.state == KEY_SET_DESTROYED && kbpk_destroy(r, k.id.name))
-			fail_why(E_TOKEN, "is not shown to be destroyed", "start bdkd again", "KBPK %s", k.id.name);
+	while (!(e = journal_kbpk_next(&k, r->journal, &at))) {
+		e = k.state == KEY_SET_DESTROYED ? open_destroyed(r, k.id.name) : E_OK;
+		if (e)
+			return e;
+	}
 	return e == E_SHORT ? E_OK : e;
 }
 

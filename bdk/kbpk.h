@@ -75,8 +75,8 @@ MUST_USE enum err kbpk_new(struct room *r, const char *name, char why[static KBP
  * kbpk_decide - E_OK (k: as it stands in the journal; to be committed before the rest), E_KBPK (none, or decided
  *   before), E_JOURNAL
  * kbpk_destroy - no worker of the room has it any more, and none finds it. E_OK, E_TOKEN (not shown)
- * kbpk_open - a room has just been opened: those that were decided on are gone from the token; where it does not show
- *   that, it is said on standard error. E_OK, E_JOURNAL
+ * kbpk_open - a room has just been opened: those that were decided on, and are in the token still or again, go from it, and the
+ *   audit says so; where it does not show that, it is said on standard error. E_OK, E_JOURNAL
  */
 MUST_USE enum err kbpk_decide(struct kbpk *k, struct room *r, const char *name, const char *reason,
 			      char why[static KBPK_WHY]);

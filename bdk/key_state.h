@@ -9,8 +9,9 @@
  *     destroyed     the token does not have it any more; its id never comes back
  *
  * A period, where it has one, makes it active at its beginning and deactivated at its end, by the room's clock. Whoever asks goes
- * by the time of asking; key_state_tend() writes it down, so that a clock that is set back brings nothing back. What is suspended
- * stays so beyond its end, or the clock alone would have it recovered and packaged again; resumed then, it is deactivated.
+ * by the time of asking; key_state_tend() writes it down, so that a clock that is set back brings nothing back. What is
+ * suspended stays so beyond its end, or the clock alone would have it recovered and packaged again; resumed then, it is
+ * deactivated.
  */
 #ifndef KEYROOM_BDK_KEY_STATE_H
 #define KEYROOM_BDK_KEY_STATE_H

@@ -79,8 +79,8 @@ bool media_is_pending(const struct bag *b, uint64_t ceremony);
 /* media_suspect - a bag that holds a part of this key and was found damaged or missing. E_OK, E_SHORT (none), E_JOURNAL */
 MUST_USE enum err media_suspect(struct bag *b, struct journal *j, const char *holds);
 
-/* media_doubt - why a key that comes in is suspended at once: "bag A4711 missing", which was reported before it came; "": nothing
- * is known of it. E_OK, E_JOURNAL */
+/* media_doubt - why a key that comes in is suspended at once: "bag A4711 missing", which was reported before it came; "":
+ * nothing is known of it. E_OK, E_JOURNAL */
 #define MEDIA_DOUBT 32
 MUST_USE enum err media_doubt(char reason[static MEDIA_DOUBT], struct journal *j, const char *holds);
 

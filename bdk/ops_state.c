@@ -130,8 +130,8 @@ enum err op_period(struct ask *a)
 
 /* --- Destruction -------------------------------------------------------------------------------------------------- */
 
-/* From here on it is destroyed, whatever comes: durable, and in the audit by who decided it. What it had left in, under a KBPK of this
- * very token perhaps, is wiped with it. */
+/* From here on it is destroyed, whatever comes: durable, and in the audit by who decided it. What it had left in, under a
+ * KBPK of this very token perhaps, is wiped with it. */
 static enum err decide(struct destruction *d, struct ask *a, const struct key_set *s, const char *id,
 		       const char *reason)
 {

@@ -458,12 +458,15 @@ START_TEST(what_it_left_in_is_wiped_with_it)
 	struct key_set_id new = { .scheme = DUKPT_AES128 };
 	size_t len, n;
 
-	ck_assert_int_eq(exchange_generate(package, &len, &later, &sim.load, &new, der_span(&sim.acquirer.own), why), E_OK);
-	ck_assert(in_journal((struct span){ package + len - 128, 64 })); /* the wrapped key: the maker's certificate before it is nobody's secret */
+	ck_assert_int_eq(exchange_generate(package, &len, &later, &sim.load, &new, der_span(&sim.acquirer.own), why),
+			 E_OK);
+	/* the wrapped key: the maker's certificate before it is nobody's secret */
+	ck_assert(in_journal((struct span){ package + len - 128, 64 }));
 	key_set_text(id, &later.id);
 	ck_assert_int_eq(key_state_go(&sim.load, id, KEY_SET_COMPROMISED, OP_COMPROMISE, "", why), E_OK);
 	ck_assert_int_eq(destroy(&sim.load), E_OK);
-	ck_assert_int_eq(journal_package(left, &n, sizeof left, sim.load.journal, id), E_OK); /* that there was one stays */
+	/* that there was one stays */
+	ck_assert_int_eq(journal_package(left, &n, sizeof left, sim.load.journal, id), E_OK);
 	ck_assert_uint_eq(n, len);
 	for (size_t i = 0; i < n; i++)
 		ck_assert_uint_eq(left[i], 0);

@@ -188,11 +188,16 @@ in_load "kbpk compromise next" --reason 'a photograph' || complain "compromise: 
 grep -q 'bdk-FFFF700016 went out under it' "$WORK/out" || complain "what was below it: $(cat "$WORK/out")"
 in_load package FFFF700016 --out $P/no
 refused "the block of a compromised KBPK" 77 'KBPK next is compromised'
+cp -a "$WORK/load/token" "$WORK/copy" || exit 1
 for r in load acquirer; do
 	run $r "kbpk destroy zmk-bank" --reason 'the ceremony is over' || complain "destroy: $(cat "$WORK/said")"
 	run $r "kbpk destroy zmk-bank"
 	refused "twice" 77 'is destroyed'
 done
+# ... also where a copy of the token's files is put back
+stop load
+rm -r "$WORK/load/token" && mv "$WORK/copy" "$WORK/load/token" && serve load || exit 1
+"$BIN/bdk" audit --room "$WORK/load" | grep -q 'bdkd  *kbpk-destroy .*KBPK zmk-bank, .*copy' || complain "a copy of the token: $("$BIN/bdk" audit --room "$WORK/load" | tail -n 3)"
 in_load generate --scheme tdes --under zmk-bank --out $P/no
 refused "a destroyed KBPK" 77 'KBPK zmk-bank is destroyed'
 in_acquirer import $P/double --under zmk-bank --id FFFF700024
