@@ -75,16 +75,16 @@ does sara ceremony record --out "$S/record"
 # a fresh component, which a mailer shows once, and two that are on paper
 C1=5D79A1F4298C3BE64C0EF2FD1A76D093 C2=D0C1B2A394857667584C3B2A1C0D0E0F
 { printf 'Passphrase of carl: \t!%s\npress a key\t-KEY\n' "$(phrase_of carl)"; } |
-	{ sits carl component --scheme tdes --of FFFF222222 --part 1/2 --bag M-1; gone carl; } || complain "a mailer: $(cat "$S/carl")"
+	{ sits carl component --algorithm 2TDEA --of next --part 1/2 --bag M-1; gone carl; } || complain "a mailer: $(cat "$S/carl")"
 C3=$(tr -d '\r' <"$S/carl" | sed -n '/^  component /,/^  check value/p' | grep -v 'check value' | sed 's/component//' | tr -d ' \n')
 [ ${#C3} = 32 ] || complain "a mailer: $(cat "$S/carl")"
 rm "$S/carl" # what the mailer printed
-{ types anna $C1; printf 'paper says? (yes or no): \tyes\n'; } | sits anna import --components 2 --scheme tdes --id FFFF111111 --bag B-1
+{ types anna $C1; printf 'paper says? (yes or no): \tyes\n'; } | sits anna import --components 2 --kbpk zmk --algorithm 2TDEA --bag B-1
 until_says "component 1 of" "$S/anna"
 { types bert $C2; printf 'paper says? (yes or no): \tyes\n'; } | sits bert import --join --bag B-2
 gone bert && gone anna || complain "two components: $(cat "$S/anna" "$S/bert")"
 # mistyped, refused, withdrawn: the passphrase and the component of an attempt are nowhere either
-types bert $C3 | sits bert import --components 2 --scheme tdes --id FFFF333333 --bag B-3
+types bert $C3 | sits bert import --components 2 --kbpk other --algorithm 2TDEA --bag B-3
 until_says "component 1 of" "$S/bert"
 does anna import --withdraw
 gone bert && complain "withdrawn"
@@ -101,8 +101,8 @@ stop processes
 	for p in anna bert carl dora sara; do printf 'passphrase-%s "%s\n' $p "$(phrase_of $p)"; done
 	echo 'passphrase-mistyped "a passphrase that bert mistypes'
 	printf 'component1 %s\ncomponent2 %s\ncomponent3 %s\n' $C1 $C2 $C3
-	python3 -c 'import sys; a, b = (bytes.fromhex(x) for x in sys.argv[1:]); x = bytes(p ^ q for p, q in zip(a, b))
-v = bytes(p ^ q for p, q in zip(x, bytes.fromhex("C0C0C0C000000000") * 2)); print("bdk", x.hex()); print("variant", v.hex())' $C1 $C2
+	python3 -c 'import sys; a, b = (bytes.fromhex(x) for x in sys.argv[1:]); x = bytes(p ^ q for p, q in zip(a, b)); print("kbpk", x.hex())
+print("kbpk-odd", bytes(p & 0xFE | (bin(p >> 1).count("1") + 1) % 2 for p in x).hex())' $C1 $C2
 } >"$WORK/needles"
 pins() { # SHARES KIND NUMBER=NAME...: what recombines there
 	local dir=$1 kind=$2 at args=
@@ -150,7 +150,7 @@ phrase_of anna | rev >"$WORK/twin"; plant "… backwards" 'passphrase-anna backw
 printf '%s' $C3 | xxd -r -p >"$WORK/twin"; plant "a component" 'component3 bytes'
 printf '%s' ${C1:16} | tr A-F a-f >"$WORK/twin"; plant "half of one in hexadecimal" 'component1 hex'
 printf '%s' $C2 | xxd -r -p | base64 >"$WORK/twin"; plant "… in base64" 'component2 base64'
-sed -n 's/^bdk //p' "$WORK/needles" | fold -w 2 | tac | tr -d '\n' | xxd -r -p >"$WORK/twin"; plant "a BDK backwards" 'bdk backwards'
+sed -n 's/^kbpk //p' "$WORK/needles" | fold -w 2 | tac | tr -d '\n' | xxd -r -p >"$WORK/twin"; plant "a KBPK backwards" 'kbpk backwards'
 printf '%s' "$pin" | xxd -r -p >"$WORK/twin"; plant "a PIN" 'pin-bytes bytes'
 start processes watching python3 tests/leaks/processes.py "$WORK/twin" && C=$C1 sleep 0.5 && stop processes; plant "a component in an environment" 'component1 hex'
 exit $fail
