@@ -189,7 +189,7 @@ static void package_lines(struct record *out, const char *of, struct room *r, st
 
 static void block_lines(struct record *out, const char *of, struct span file)
 {
-	char why[BLOCK_WHY], id[KEY_SET_TEXT] = "", text[64];
+	char why[BLOCK_WHY], id[KEY_SET_TEXT] = "", text[64], taken[8] = "";
 	struct span kcv;
 	struct block b;
 	enum err e = block_read(&b, file, why);
@@ -202,7 +202,10 @@ static void block_lines(struct record *out, const char *of, struct span file)
 		key_set_text(id, &b.set);
 	snprintf(text, sizeof text, "%s for %s%s%s", b.kbpk ? "KBPK" : "BDK", b.tdes ? "TDES" : "AES", *id ? ", key set " : "", id);
 	line(out, of, "holds", text);
-	snprintf(text, sizeof text, "mode %c, exportability %c", b.mode, b.exportability);
+	if (b.mode != b.parsed.header.mode)
+		snprintf(taken, sizeof taken, " as %c", b.mode);
+	snprintf(text, sizeof text, "usage %.2s, mode %c%s, exportability %c", b.parsed.header.usage, b.parsed.header.mode, taken,
+		 b.exportability);
 	line(out, of, "use", text);
 	if (keyblock_find(&kcv, &b.parsed, "KC") && kcv.len < sizeof text) {
 		snprintf(text, sizeof text, "%.*s", (int)kcv.len - 2, (const char *)kcv.p + 2);

@@ -225,11 +225,14 @@ START_TEST(a_key_block_is_shown_as_it_says)
 
 	shown(&sim.load, F_BLOCK, whole);
 	says("key block holds: BDK for TDES, key set FFFF987654");
-	says("key block use: mode X, exportability E");
+	says("key block use: usage B0, mode X, exportability E");
 	says("key block kcv: F4B08D");
 	block[11] = 'N';
 	shown(&sim.load, F_BLOCK, whole);
-	says("key block use: mode X, exportability N");
+	says("key block use: usage B0, mode X, exportability N");
+	block[8] = 'N';
+	shown(&sim.load, F_BLOCK, whole);
+	says("key block use: usage B0, mode N as X, exportability N");
 	block[5] = 'P';
 	shown(&sim.load, F_BLOCK, whole);
 	ck_assert_ptr_nonnull(strstr(text, "\nkey block: cannot be read: "));
