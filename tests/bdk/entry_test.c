@@ -212,7 +212,8 @@ static bool process_holds(pid_t pid, const char *component)
 	while (fgets(line, sizeof line, maps)) {
 		char may[8];
 
-		if (sscanf(line, "%lx-%lx %7s", &from, &to, may) != 3 || may[1] != 'w')
+		/* what is that long is a sanitizer's own */
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, may) != 3 || may[1] != 'w' || to - from > 1ul << 30)
 			continue;
 		for (; from < to && !found; from += 4096) {
 			ssize_t got = pread(mem, page, sizeof page, (off_t)from);

@@ -208,6 +208,18 @@ gone bert && complain "bert says no"
 gone anna && complain "one says no"
 grep -q 'bert says that it is not' "$S/anna" || complain "anna was told: $(cat "$S/anna")"
 nothing load "one says no"
+# one who has given is dismissed, and comes back
+next; types anna $A | begins anna anna load 3 --scheme tdes --id FFFF222222 --bag B-$bag
+is_in anna 1
+types bert $E | joins bert bert load --bag B-$((bag + 1))
+is_in bert 2
+both carl anna load dismiss bert
+gone bert && complain "dismissed"
+gone anna && complain "with one who was dismissed"
+grep -q 'bert was dismissed: nothing was kept' "$S/anna" || complain "anna was told: $(cat "$S/anna")"
+both anna carl load appoint bert --uid "$(uid_of bert)" --role custodian
+by bert load passphrase >/dev/null || complain "passphrase of bert, again"
+nothing load "dismissed"
 # two that cancel each other
 next; types anna $A | begins anna anna load 2 --scheme tdes --id FFFF222222 --bag B-$bag
 is_in anna 1
