@@ -80,7 +80,8 @@ enum err making_open(struct room *r)
 		if (!e && there == E_KEY)
 			e = room_sync(r);
 		if (e) {
-			fail_why(e, "a key whose making was cut off stays in the token", "start bdkd again", "%s", label);
+			fail_why(e, "a key whose making was cut off stays in the token", "start bdkd again", "%s",
+				 label);
 			return E_OK;
 		}
 		e = write_down(r, label, there == E_KEY);

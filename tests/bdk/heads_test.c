@@ -45,7 +45,9 @@ static uint64_t uncovered(void)
 		uint8_t records[P256_POINT];
 
 		ck_assert_int_eq(heads_key(records, &sim.load), E_OK);
-		ck_assert_int_eq(audit_heads(&head, &n, (struct span){ (const uint8_t *)text, strlen(text) }, records, why), E_OK);
+		ck_assert_int_eq(
+			audit_heads(&head, &n, (struct span){ (const uint8_t *)text, strlen(text) }, records, why),
+			E_OK);
 		ck_assert_uint_eq(head->sequence, last);
 		ck_assert(last < newest.sequence || !memcmp(head->hash, newest.hash, sizeof newest.hash));
 	}

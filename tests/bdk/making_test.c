@@ -43,7 +43,8 @@ static void forget(const char *id, bool was_making)
 
 	snprintf(sql, sizeof sql,
 		 "DELETE FROM fingerprint WHERE label LIKE '%%-%s'; DELETE FROM package WHERE key_set = '%s';"
-		 "DELETE FROM lease WHERE key_set = '%s'; DELETE FROM key_state WHERE key_set = '%s'; DELETE FROM key_set WHERE id = '%s';"
+		 "DELETE FROM lease WHERE key_set = '%s'; DELETE FROM key_state WHERE key_set = '%s'; DELETE FROM "
+		 "key_set WHERE id = '%s';"
 		 "DELETE FROM kbpk_state WHERE kbpk = '%s'; DELETE FROM kbpk WHERE name = '%s'; %s",
 		 id, id, id, id, id, id, id, was_making ? "" : "DELETE FROM making;");
 	room_sim_meddle(&sim.load, sql);
@@ -56,7 +57,10 @@ static void making(const char *label)
 
 START_TEST(a_key_whose_making_was_cut_off_goes_and_its_id_is_free)
 {
-	static const struct { enum dukpt_scheme scheme; const char *id, *label; } rows[] = {
+	static const struct {
+		enum dukpt_scheme scheme;
+		const char *id, *label;
+	} rows[] = {
 		{ DUKPT_TDES, "FFFF010203", "bdk-FFFF010203" },
 		{ DUKPT_AES128, "01020304", "bdk-01020304" },
 	};

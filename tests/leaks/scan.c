@@ -84,7 +84,8 @@ static void add_base64(const char *name, const uint8_t *b, size_t len)
 	for (size_t place = 0; place < 3; place++) {
 		size_t n = 0;
 
-		for (size_t digit = (8 * place + 5) / 6; 6 * digit + 6 <= 8 * (place + len) && n < sizeof text; digit++) {
+		for (size_t digit = (8 * place + 5) / 6; 6 * digit + 6 <= 8 * (place + len) && n < sizeof text;
+		     digit++) {
 			unsigned bits = 0;
 
 			for (size_t bit = 6 * digit; bit < 6 * digit + 6; bit++)
