@@ -15,7 +15,7 @@ trap 'stop_all; rm -rf "$WORK"' EXIT
 complain() { echo "$*"; fail=1; }
 kills_world || { echo "rooms"; tail -n 3 "$WORK"/*.err; exit 1; }
 kills() { python3 -B tests/people/kills.py "$WORK" "$BIN" "$@"; }
-kills "${KILLS:-8}" "${SEED:-1}" || { tail -n 3 "$WORK/bdkd.err"; exit 1; }
+kills "${KILLS:-4}" "${SEED:-1}" || { tail -n 3 "$WORK/bdkd.err"; exit 1; }
 [ "${TWINS:-yes}" = yes ] || exit 0
 
 # twin SAYS [BDKD [PRELOAD]]: it does not get through
