@@ -392,10 +392,9 @@ static unsigned pins_in_memory(void)
 		for (unsigned long at = from; at < to; at += sizeof b - 16) {
 			ssize_t n = pread(mem, b, to - at < sizeof b ? to - at : sizeof b, (off_t)at);
 
-			if (at <= (uintptr_t)b + sizeof b && (uintptr_t)b <= at + sizeof b)
-				continue; /* the place that it is looked at in */
 			for (ssize_t i = 0; i + 10 <= n; i++)
-				found += is_pin(b + i);
+				if (at + (unsigned long)i + 10 <= (uintptr_t)b || at + (unsigned long)i >= (uintptr_t)(b + sizeof b))
+					found += is_pin(b + i); /* elsewhere than in the place that it is looked at in */
 		}
 	}
 	fclose(maps);
