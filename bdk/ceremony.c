@@ -278,17 +278,10 @@ static enum err say(char why[static CEREMONY_WHY], const char *what)
 /* The part behind the dashes, up to a blank line. */
 static enum err get_head(struct ceremony *c, uint64_t *first, uint64_t *last, struct span text)
 {
-	struct stanza s = { .last = 0 };
-	struct seal_fields f = { .s = &s };
-	FILE *in = text.len ? fmemopen((void *)(uintptr_t)text.p, text.len, "r") : NULL;
-	enum err e = in ? stanza_read(&s, in) : E_FORMAT;
+	struct stanza s;
+	struct seal_fields f;
 
-	if (in)
-		fclose(in);
-	if (e)
-		return E_FORMAT;
-	if (strcmp(seal_take(&f, "record"), SEAL_MAGIC))
-		f.e = E_FORMAT;
+	seal_open(&f, &s, text, "record");
 	seal_take_text(c->room, sizeof c->room, &f, "room");
 	seal_take_text(c->purpose, sizeof c->purpose, &f, "purpose");
 	c->test = seal_take_choice(&f, "kind", "test", "production");

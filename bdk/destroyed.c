@@ -98,18 +98,11 @@ static enum err say(char why[static DESTROYED_WHY], const char *what)
 
 static enum err get_stanza(struct destroyed *d, struct span text)
 {
-	struct stanza s = { .last = 0 };
-	struct seal_fields f = { .s = &s };
+	struct stanza s;
+	struct seal_fields f;
 	uint8_t id[5];
-	FILE *in = text.len ? fmemopen((void *)(uintptr_t)text.p, text.len, "r") : NULL;
-	enum err e = in ? stanza_read(&s, in) : E_FORMAT;
 
-	if (in)
-		fclose(in);
-	if (e)
-		return E_FORMAT;
-	if (strcmp(seal_take(&f, "destroyed"), SEAL_MAGIC))
-		f.e = E_FORMAT;
+	seal_open(&f, &s, text, "destroyed");
 	seal_take_text(d->room, sizeof d->room, &f, "room");
 	seal_take_text(d->purpose, sizeof d->purpose, &f, "purpose");
 	d->test = seal_take_choice(&f, "kind", "test", "production");

@@ -142,6 +142,18 @@ enum err seal_from_time(uint64_t *utc, const char *text)
 	return strcmp(again, text) ? E_FORMAT : E_OK;
 }
 
+void seal_open(struct seal_fields *f, struct stanza *s, struct span text, const char *key)
+{
+	FILE *in = text.len ? fmemopen((void *)(uintptr_t)text.p, text.len, "r") : NULL;
+
+	*s = (struct stanza){ .last = 0 };
+	*f = (struct seal_fields){ .s = s, .e = in && !stanza_read(s, in) ? E_OK : E_FORMAT };
+	if (in)
+		fclose(in);
+	if (strcmp(seal_take(f, key), SEAL_MAGIC))
+		f->e = E_FORMAT;
+}
+
 const char *seal_take(struct seal_fields *f, const char *key)
 {
 	const char *v = stanza_get(f->s, key);

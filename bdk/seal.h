@@ -39,6 +39,8 @@ struct seal_fields {
 	enum err e;
 };
 
+/* seal_open - the first stanza of a text, in *s; it says by this key that it is one (SEAL_MAGIC). The other fields are to be taken from f */
+void seal_open(struct seal_fields *f, struct stanza *s, struct span text, const char *key);
 /* seal_take - the value of a key, "" where it is absent */
 const char *seal_take(struct seal_fields *f, const char *key);
 /* seal_take_text - 1 to size-1 printable ASCII characters */
