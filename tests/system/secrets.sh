@@ -152,5 +152,12 @@ printf '%s' ${C1:16} | tr A-F a-f >"$WORK/twin"; plant "half of one in hexadecim
 printf '%s' $C2 | xxd -r -p | base64 >"$WORK/twin"; plant "… in base64" 'component2 base64'
 sed -n 's/^kbpk //p' "$WORK/needles" | fold -w 2 | tac | tr -d '\n' | xxd -r -p >"$WORK/twin"; plant "a KBPK backwards" 'kbpk backwards'
 printf '%s' "$pin" | xxd -r -p >"$WORK/twin"; plant "a PIN" 'pin-bytes bytes'
-start processes watching python3 tests/leaks/processes.py "$WORK/twin" && C=$C1 sleep 0.5 && stop processes; plant "a component in an environment" 'component1 hex'
+# A process that lives until it was seen; what it is looked for by stands in a file, not in arguments.
+echo $C1 >"$WORK/c1"
+start processes watching python3 tests/leaks/processes.py "$WORK/twin" || exit 1
+C=$C1 sleep 60 & holder=$!
+timeout 60 sh -c 'until grep -qaFf "$1" "$2"; do sleep 0.02; done' - "$WORK/c1" "$WORK/twin"
+kill $holder
+stop processes
+plant "a component in an environment" 'component1 hex'
 exit $fail
